@@ -1,0 +1,386 @@
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <typeinfo>
+
+#include <caf/actor_system_config.hpp>
+#include <caf/atom.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/make_message.hpp>
+#include <caf/sec.hpp>
+#include <cxxabi.h>
+
+#include <troupe/runtime/failure.hpp>
+
+namespace troupe {
+
+namespace detail {
+
+struct failure_data {
+  mutable std::atomic<std::size_t> references{1};
+  std::exception_ptr exception;
+  std::error_code code = make_error_code(errc::none); // if there is no exception
+  std::string text;
+  // Of an exception on another node: its type. Of a code of another node: its category, and then
+  // `number` is the code.
+  std::string remote_type;
+  int number = 0;
+  caf::error caf; // an error of one of CAF's own categories
+  std::optional<std::source_location> where;
+};
+
+} // namespace detail
+
+using detail::failure_data;
+
+namespace {
+
+constexpr auto troupe_atom = caf::atom("troupe");
+constexpr auto errno_atom = caf::atom("errno");
+constexpr auto generic_atom = caf::atom("generic");
+
+bool is_ours(const std::error_code& code) {
+  return code.category() == troupe_category();
+}
+
+bool is(const std::error_code& code, errc name) {
+  return code == make_error_code(name);
+}
+
+std::string demangle(const char* name) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> text{
+    abi::__cxa_demangle(name, nullptr, nullptr, &status), std::free};
+  return status == 0 ? text.get() : name;
+}
+
+// Calls `f` with the exception as std::exception, or with null if it is not one.
+template <class F>
+auto visit(const std::exception_ptr& e, F f) {
+  try {
+    std::rethrow_exception(e);
+  } catch (const std::exception& x) {
+    return f(&x);
+  } catch (...) {
+    return f(static_cast<const std::exception*>(nullptr));
+  }
+}
+
+std::string type_of(const std::exception_ptr& e) {
+  return visit(e, [](const std::exception* x) -> std::string {
+    return x != nullptr ? demangle(typeid(*x).name())
+                        : demangle(abi::__cxa_current_exception_type()->name());
+  });
+}
+
+std::string what_of(const std::exception_ptr& e) {
+  try {
+    std::rethrow_exception(e);
+  } catch (const std::exception& x) {
+    return x.what();
+  } catch (const std::string& text) {
+    return text;
+  } catch (const char* text) {
+    return text;
+  } catch (...) {
+    return "no description";
+  }
+}
+
+std::exception_ptr nested_in(const std::exception_ptr& e) {
+  try {
+    std::rethrow_exception(e);
+  } catch (const std::nested_exception& x) {
+    return x.nested_ptr();
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+std::string without_suffix(std::string text, const std::string& suffix) {
+  if (text.ends_with(": " + suffix))
+    text.resize(text.size() - suffix.size() - 2);
+  else if (text == suffix)
+    text.clear();
+  return text;
+}
+
+std::string location_text(const std::source_location& where) {
+  return std::string("  at ") + where.file_name() + ":" + std::to_string(where.line()) + " ("
+         + where.function_name() + ")\n";
+}
+
+} // namespace
+
+failure::failure(failure_data* data) noexcept : bits_(reinterpret_cast<std::uintptr_t>(data)) {}
+
+failure::failure(errc code, std::string context, std::source_location where)
+  : failure(make_error_code(code), std::move(context), where) {}
+
+failure::failure(std::error_code code, std::string context, std::source_location where) {
+  if (!code) {
+    return;
+  }
+  if (is_ours(code) && context.empty()) {
+    bits_ = tag(static_cast<errc>(code.value()));
+    return;
+  }
+  auto* data = new failure_data;
+  data->code = code;
+  data->text = std::move(context);
+  data->where = where;
+  bits_ = reinterpret_cast<std::uintptr_t>(data);
+}
+
+failure::failure(std::exception_ptr e, std::source_location where) {
+  if (e == nullptr)
+    return;
+  auto* data = new failure_data;
+  data->exception = std::move(e);
+  data->where = where;
+  bits_ = reinterpret_cast<std::uintptr_t>(data);
+}
+
+failure::failure(const caf::error& e) {
+  if (!e)
+    return;
+  const auto& context = e.context();
+  if (context.match_elements<failure>()) {
+    *this = context.get_as<failure>(0);
+    return;
+  }
+  auto text =
+    context.match_elements<std::string>() ? context.get_as<std::string>(0) : std::string{};
+  if (e.category() == troupe_atom)
+    *this = failure(static_cast<errc>(e.code()), std::move(text));
+  else if (e.category() == errno_atom)
+    *this = failure(std::error_code(e.code(), std::system_category()), std::move(text));
+  else if (e.category() == generic_atom)
+    *this = failure(std::error_code(e.code(), std::generic_category()), std::move(text));
+  else if (e == caf::sec::request_timeout)
+    *this = errc::timed_out;
+  else if (e == caf::sec::request_receiver_down)
+    *this = errc::actor_down;
+  else {
+    auto* data = new failure_data;
+    data->code = errc::foreign;
+    data->caf = e;
+    bits_ = reinterpret_cast<std::uintptr_t>(data);
+  }
+}
+
+failure failure::current(std::source_location where) {
+  auto e = std::current_exception();
+  if (e == nullptr)
+    throw no_current_exception("failure::current() outside of a catch block");
+  return {std::move(e), where};
+}
+
+std::error_code failure::code() const {
+  if (bare())
+    return static_cast<errc>(bits_ >> 1);
+  if (data()->exception == nullptr)
+    return data()->code;
+  return visit(data()->exception, [](const std::exception* x) -> std::error_code {
+    if (const auto* system = dynamic_cast<const std::system_error*>(x))
+      return system->code();
+    return errc::exception;
+  });
+}
+
+bool failure::check(const std::error_code& code) const {
+  if (!bare() && !data()->remote_type.empty() && is(data()->code, errc::foreign)
+      && data()->remote_type == code.category().name() && data()->number == code.value())
+    return true;
+  return this->code() == code;
+}
+
+bool failure::check(const caf::error& e) const {
+  if (!bare() && data()->caf)
+    return data()->caf == e;
+  const auto mine = to_caf_error();
+  // The translated ones: a caf::sec::request_timeout is found as errc::timed_out.
+  return mine == e || mine == failure(e).to_caf_error();
+}
+
+bool failure::matches(bool (*is_one)(const std::exception_ptr&)) const {
+  return *this && is_one(value());
+}
+
+std::exception_ptr failure::value() const {
+  if (!bare() && data()->exception != nullptr)
+    return data()->exception;
+  const auto c = code();
+  const auto text = bare() ? std::string{} : data()->text;
+  if (is(c, errc::cancelled))
+    return std::make_exception_ptr(cancelled_error(text));
+  if (is(c, errc::timed_out))
+    return std::make_exception_ptr(timeout_error(text));
+  if (is(c, errc::exception))
+    return std::make_exception_ptr(
+      remote_exception(bare() ? std::string{} : data()->remote_type, text));
+  if (!bare() && data()->caf)
+    return std::make_exception_ptr(std::system_error(c, to_string(data()->caf)));
+  return std::make_exception_ptr(text.empty() ? std::system_error(c) : std::system_error(c, text));
+}
+
+void failure::raise() const {
+  std::rethrow_exception(value());
+}
+
+std::string failure::message() const {
+  if (bare())
+    return code().message();
+  const auto& d = *data();
+  if (d.exception != nullptr)
+    return what_of(d.exception);
+  if (d.caf)
+    return caf::to_string(d.caf);
+  if (!d.remote_type.empty())
+    return d.text;
+  return d.text.empty() ? d.code.message() : d.text + ": " + d.code.message();
+}
+
+std::string failure::type_name() const {
+  if (bare())
+    return "troupe::errc::" + std::string(name(static_cast<errc>(bits_ >> 1)));
+  const auto& d = *data();
+  if (d.exception != nullptr)
+    return type_of(d.exception);
+  if (!d.remote_type.empty())
+    return d.remote_type;
+  if (d.caf)
+    return "caf::" + caf::to_string(d.caf.category());
+  if (is_ours(d.code))
+    return "troupe::errc::" + std::string(name(static_cast<errc>(d.code.value())));
+  return d.code.category().name();
+}
+
+std::string failure::brief_traceback() const {
+  auto result = type_name() + ": " + message() + "\n";
+  if (bare())
+    return result;
+  const auto& d = *data();
+  if (d.where)
+    result += location_text(*d.where);
+  for (auto e = d.exception ? nested_in(d.exception) : nullptr; e != nullptr; e = nested_in(e))
+    result += "caused by " + type_of(e) + ": " + what_of(e) + "\n";
+  return result;
+}
+
+caf::error failure::to_caf_error() const {
+  if (bare()) {
+    const auto code = static_cast<errc>(bits_ >> 1);
+    return code == errc::none ? caf::error{} : make_error(code);
+  }
+  const auto& d = *data();
+  if (d.caf)
+    return d.caf;
+  const auto c = code();
+  const bool fits = c.value() > 0 && c.value() < 256;
+  auto category = troupe_atom;
+  auto number = static_cast<std::uint8_t>(errc::foreign);
+  if (fits && is_ours(c)) {
+    number = static_cast<std::uint8_t>(c.value());
+  } else if (fits && c.category() == std::system_category()) {
+    category = errno_atom;
+    number = static_cast<std::uint8_t>(c.value());
+  } else if (fits && c.category() == std::generic_category()) {
+    category = generic_atom;
+    number = static_cast<std::uint8_t>(c.value());
+  }
+  return {number, category, caf::make_message(*this)};
+}
+
+failure::wire_format failure::to_wire() const {
+  const auto c = code();
+  wire_format wire{c.value(), c.category().name(), {}, {}};
+  if (bare())
+    return wire;
+  const auto& d = *data();
+  if (d.exception != nullptr) {
+    wire.text = message();
+    if (is(c, errc::exception))
+      wire.type_name = type_of(d.exception);
+    else // a std::system_error, whose text ends with what its code says already
+      wire.text = without_suffix(std::move(wire.text), c.message());
+  } else if (d.caf) {
+    wire.text = message();
+    wire.number = d.caf.code();
+    wire.category = type_name();
+  } else if (!d.remote_type.empty()) {
+    wire.text = d.text;
+    if (is(c, errc::exception)) {
+      wire.type_name = d.remote_type;
+    } else {
+      wire.number = d.number;
+      wire.category = d.remote_type;
+    }
+  } else {
+    // A category that the other side may not know cannot say its message there.
+    const bool known = is_ours(c) || c.category() == std::system_category()
+                       || c.category() == std::generic_category();
+    wire.text = known ? d.text : message();
+  }
+  return wire;
+}
+
+failure failure::from_wire(const wire_format& wire) {
+  const auto known = [&]() -> const std::error_category* {
+    for (const auto* c : {&troupe_category(), &std::system_category(), &std::generic_category()})
+      if (wire.category == c->name())
+        return c;
+    return nullptr;
+  }();
+  if (known != nullptr && wire.type_name.empty()) {
+    failure result{std::error_code(wire.number, *known), wire.text};
+    if (!result.bare())
+      const_cast<failure_data*>(result.data())->where.reset(); // it was made elsewhere
+    return result;
+  }
+  auto* data = new failure_data;
+  data->text = wire.text;
+  data->number = wire.number;
+  if (!wire.type_name.empty()) {
+    data->code = errc::exception;
+    data->remote_type = wire.type_name;
+  } else {
+    data->code = errc::foreign;
+    data->remote_type = wire.category;
+  }
+  return failure{data};
+}
+
+void failure::retain_data() const noexcept {
+  data()->references.fetch_add(1, std::memory_order_relaxed);
+}
+
+void failure::release_data() noexcept {
+  if (data()->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    delete data();
+}
+
+std::ostream& operator<<(std::ostream& out, const failure& f) {
+  return out << f.message();
+}
+
+void register_failure(caf::actor_system_config& config) {
+  config.add_message_type<failure>("failure");
+  config.add_error_category(
+    troupe_atom, [](std::uint8_t code, caf::atom_value, const caf::message& context) {
+      if (context.match_elements<failure>())
+        return context.get_as<failure>(0).message();
+      if (context.match_elements<std::string>())
+        return failure(static_cast<errc>(code), context.get_as<std::string>(0)).message();
+      return failure(static_cast<errc>(code)).message();
+    });
+  for (const auto category : {errno_atom, generic_atom})
+    config.add_error_category(
+      category, [category](std::uint8_t code, caf::atom_value, const caf::message& context) {
+        return failure(caf::error{code, category, context}).message();
+      });
+}
+
+} // namespace troupe
