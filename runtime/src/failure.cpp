@@ -108,8 +108,8 @@ std::string without_suffix(std::string text, const std::string& suffix) {
 }
 
 std::string location_text(const std::source_location& where) {
-  return std::string("  at ") + where.file_name() + ":" + std::to_string(where.line()) + " ("
-         + where.function_name() + ")\n";
+  return std::string("\n  at ") + where.file_name() + ":" + std::to_string(where.line()) + " ("
+         + where.function_name() + ")";
 }
 
 } // namespace
@@ -259,14 +259,14 @@ std::string failure::type_name() const {
 }
 
 std::string failure::brief_traceback() const {
-  auto result = type_name() + ": " + message() + "\n";
+  auto result = type_name() + ": " + message();
   if (bare())
     return result;
   const auto& d = *data();
   if (d.where)
     result += location_text(*d.where);
   for (auto e = d.exception ? nested_in(d.exception) : nullptr; e != nullptr; e = nested_in(e))
-    result += "caused by " + type_of(e) + ": " + what_of(e) + "\n";
+    result += "\ncaused by " + type_of(e) + ": " + what_of(e);
   return result;
 }
 
@@ -350,6 +350,12 @@ failure failure::from_wire(const wire_format& wire) {
     data->code = errc::foreign;
     data->remote_type = wire.category;
   }
+  return failure{data};
+}
+
+failure detail::caught() noexcept {
+  auto* data = new failure_data;
+  data->exception = std::current_exception();
   return failure{data};
 }
 

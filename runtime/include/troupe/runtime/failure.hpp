@@ -62,6 +62,9 @@ concept exception_type = std::derived_from<std::remove_cvref_t<E>, std::exceptio
 
 struct failure_data;
 
+/// Returns the exception that is being handled, with no place told: it is ours, not the user's.
+failure caught() noexcept;
+
 } // namespace detail
 
 /// Says why something did not work: an error code or an exception, with a text if there is more
@@ -213,6 +216,8 @@ public:
   }
 
 private:
+  friend failure detail::caught() noexcept;
+
   // What is left of a failure on another node.
   struct wire_format {
     std::int32_t number = 0;

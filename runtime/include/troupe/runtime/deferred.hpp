@@ -1,0 +1,338 @@
+#pragma once
+
+#include <ostream>
+#include <source_location>
+#include <sstream>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <troupe/runtime/clock.hpp>
+#include <troupe/runtime/deferred_debugging.hpp>
+#include <troupe/runtime/detail/deferred_links.hpp>
+#include <troupe/runtime/detail/deferred_timeout.hpp>
+#include <troupe/runtime/promise.hpp>
+
+namespace troupe {
+
+template <class T>
+class chained;
+
+/// A result that will be there later: a value or a failure, and the callbacks that wait for it.
+///
+/// It is the consuming end; `promise<T>` is the producing one. Callbacks run in the order in which
+/// they were added, each with what the one before it returned, synchronously: inside the
+/// `callback` of the promise, or inside `add_callback` if there is a result already. One that is
+/// added by a running callback waits for its turn.
+///
+/// A callback returns the next value, or nothing; a `failure` or an `outcome` to fail without an
+/// exception; or a `deferred`, for which the chain then waits. An exception that leaves it is a
+/// failure. Failures skip callbacks until the next errback, values skip errbacks.
+///
+/// ```cpp
+/// ask_name()
+///   .add_callback([](std::string name) { return look_up(name); }) // a deferred<user>
+///   .add_callback([](user u) { greet(u); })
+///   .add_errback([](failure f) { log(f.message()); });
+/// ```
+///
+/// On a named deferred the `add_` functions demand that the type stays the same, and return it; on
+/// an expiring one (`std::move(d).add_callback(f)`, or the result of a function) they return a
+/// deferred of the new type. That one may be dropped: the callbacks run all the same. Only a
+/// deferred to which nothing was ever added must not be ignored.
+///
+/// A failure that reaches the end of a chain which nobody holds any more is reported once
+/// (`set_unhandled_hook`).
+///
+/// Lifetime: the state lives as long as the deferred, its promise, or a deferred that it was
+/// returned to. Thread: one at a time.
+/// Source: twisted.internet.defer.Deferred
+template <class T>
+class [[nodiscard]] deferred {
+public:
+  using value_type = T;
+
+  deferred(deferred&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  deferred& operator=(deferred&& other) noexcept {
+    deferred(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~deferred() {
+    if (state_ != nullptr) {
+      if (state_->paused())
+        state_->end_pauses();
+      state_->release();
+    }
+  }
+
+  // -- adding callbacks ---------------------------------------------------------------------------
+
+  /// Adds `f`, for a value: `f(T)`, or `f()` if it needs no more than the fact.
+  ///
+  /// What `f` captures is destroyed as soon as it has run, or was skipped.
+  template <class F>
+  requires detail::callback_for<F, T>
+  auto add_callback(F f) && {
+    using next = detail::next_t<T, detail::callback_flow_t<F, T>>;
+    detail::add_link(state(), detail::callback_link<T, next, F>{std::move(f)});
+    return pass<next>();
+  }
+
+  /// Adds `g`, for a failure: `g(failure)` or `g()`.
+  ///
+  /// Where it returns nothing, what follows is `void`: a value is dropped there.
+  template <class G>
+  requires detail::callback_for<G, failure>
+  auto add_errback(G g) && {
+    using next = detail::next_t<T, T, detail::callback_flow_t<G, failure>>;
+    detail::add_link(state(), detail::errback_link<T, next, G>{std::move(g)});
+    return pass<next>();
+  }
+
+  /// Adds both for the same place in the chain: `g` does not see what `f` throws.
+  template <class F, class G>
+  requires(detail::callback_for<F, T>&& detail::callback_for<G, failure>) auto add_callbacks(
+    F f, G g) && {
+    using next =
+      detail::next_t<T, detail::callback_flow_t<F, T>, detail::callback_flow_t<G, failure>>;
+    detail::add_link(state(), detail::pair_link<T, next, F, G>{std::move(f), std::move(g)});
+    return pass<next>();
+  }
+
+  /// Adds `f` for either: `f(outcome<T>)`, or one that can be called with a `T` and with a
+  /// `failure`, or `f()`.
+  template <class F>
+  requires detail::both_callback<F, T>
+  auto add_both(F f) && {
+    using next = typename detail::both_next<F, T>::type;
+    detail::add_link(state(), detail::both_link<T, next, F>{std::move(f)});
+    return pass<next>();
+  }
+
+  /// As above; the type of what follows must still be `T`. \returns this deferred
+  template <class F>
+  requires detail::callback_for<F, T> deferred& add_callback(F f) & {
+    return stay(std::move(*this).add_callback(std::move(f)));
+  }
+  template <class G>
+  requires detail::callback_for<G, failure> deferred& add_errback(G g) & {
+    return stay(std::move(*this).add_errback(std::move(g)));
+  }
+  template <class F, class G>
+  requires(detail::callback_for<F, T>&& detail::callback_for<G, failure>) deferred& add_callbacks(
+    F f, G g) & {
+    return stay(std::move(*this).add_callbacks(std::move(f), std::move(g)));
+  }
+  template <class F>
+  requires detail::both_callback<F, T> deferred& add_both(F f) & {
+    return stay(std::move(*this).add_both(std::move(f)));
+  }
+
+  /// Cancels the deferred when `delay` has passed without a result.
+  ///
+  /// If that makes it fail with `errc::cancelled`, what follows sees `errc::timed_out` instead, or
+  /// what `on_timeout_cancel(outcome<T>, delay)` returns; callbacks that were added before see the
+  /// former. The timer is taken back as soon as there is a result.
+  ///
+  /// \param delay  zero or more
+  /// \param clock  must outlive the deferred's result
+  /// \throws std::logic_error if `delay` is negative
+  template <class F = std::nullptr_t>
+  deferred& add_timeout(duration delay, clock& clock, F on_timeout_cancel = nullptr) & {
+    detail::add_timeout<T>(state(), delay, clock, std::move(on_timeout_cancel));
+    return *this;
+  }
+  template <class F = std::nullptr_t>
+  chained<T> add_timeout(duration delay, clock& clock, F on_timeout_cancel = nullptr) && {
+    detail::add_timeout<T>(state(), delay, clock, std::move(on_timeout_cancel));
+    return pass<T>();
+  }
+
+  /// Fires `target` with the result of this chain, whichever it is.
+  ///
+  /// Cancelling the deferred of `target` does not reach this one. Any length of such chains runs
+  /// without using up the stack.
+  void chain_deferred(promise<T> target) && {
+    target.state();
+    state().chain_to(std::exchange(target.state_, nullptr));
+    std::exchange(state_, nullptr)->release();
+  }
+
+  // -- control ------------------------------------------------------------------------------------
+
+  /// Holds the chain until as many calls of `unpause`. A pause ends at the latest when the deferred
+  /// is dropped or returned from a callback.
+  void pause() { state().pause(); }
+
+  /// Undoes one `pause`. \throws std::logic_error if it is not paused
+  void unpause() { state().unpause(); }
+
+  /// Makes it fail with `errc::cancelled`, unless it has a result: through the canceller if it was
+  /// made with one. A chain that waits for a deferred that a callback returned cancels that one.
+  void cancel() { state().cancel(); }
+
+  /// Tells whether there was a result; the chain may still be waiting for another deferred.
+  [[nodiscard]] bool called() const { return state().called(); }
+  [[nodiscard]] bool paused() const { return state().paused(); }
+
+  /// Tells whether this is a deferred, and not the empty shell of a moved-from one.
+  explicit operator bool() const noexcept { return state_ != nullptr; }
+
+  // -- taking the result out ----------------------------------------------------------------------
+
+  /// Tells whether the chain has run to its end and has a result to `take`.
+  [[nodiscard]] bool ready() const { return state().finished(); }
+
+  /// Returns the result at the end of the chain, which must be `ready`.
+  ///
+  /// \throws std::logic_error if it is not
+  outcome<T> take() && {
+    if (!state().finished())
+      throw std::logic_error("take() of a deferred without a result");
+    auto self = std::move(*this);
+    return detail::take_outcome<T>(*self.state_);
+  }
+
+  /// Returns such as `<deferred at 0x5581c0 current result: orange>` or
+  /// `<deferred at 0x5581c0 waiting on deferred at 0x558250>`.
+  friend std::string to_string(const deferred& d) {
+    std::ostringstream out;
+    out << d;
+    return std::move(out).str();
+  }
+
+  friend std::ostream& operator<<(std::ostream& out, const deferred& d) {
+    out << "<deferred at " << static_cast<const void*>(d.state_);
+    if (d.state_ != nullptr)
+      d.print_state(out);
+    return out << '>';
+  }
+
+private:
+  template <class>
+  friend class deferred;
+  template <class>
+  friend class promise;
+  template <class>
+  friend class chained;
+  friend struct detail::deferred_access;
+
+  explicit deferred(detail::deferred_state* owned) noexcept : state_(owned) {}
+
+  detail::deferred_state& state() const {
+    if (state_ == nullptr)
+      throw std::logic_error("this deferred was moved away");
+    return *state_;
+  }
+
+  template <class U>
+  chained<U> pass() {
+    return chained<U>(deferred<U>(std::exchange(state_, nullptr)));
+  }
+
+  template <class U>
+  deferred& stay(chained<U> next) {
+    static_assert(std::is_same_v<T, U>,
+                  "this callback changes the type of what follows: use "
+                  "std::move(d).add_callback(...) and go on with what it returns");
+    state_ = std::exchange(next.state_, nullptr);
+    return *this;
+  }
+
+  // Gives the state away, for a chain that goes on with a J.
+  template <class J>
+  detail::deferred_state* release_as() && {
+    if constexpr (std::is_same_v<T, J>) {
+      state();
+      return std::exchange(state_, nullptr);
+    } else {
+      return std::move(*this)
+        .add_callback([](auto&&... value) {
+          if constexpr (!std::is_void_v<J>)
+            return J(std::forward<decltype(value)>(value)...);
+        })
+        .template release_as<J>();
+    }
+  }
+
+  void print_state(std::ostream& out) const {
+    if (state_->waiting_on() != nullptr)
+      out << " waiting on deferred at " << static_cast<const void*>(state_->waiting_on());
+    else if (state_->failed())
+      out << " current result: failure: " << state_->why();
+    else if (state_->has_value())
+      print_value(out << " current result: ");
+    if (state_->paused())
+      out << " paused";
+  }
+
+  void print_value(std::ostream& out) const {
+    if constexpr (std::is_void_v<T>)
+      out << "nothing";
+    else if constexpr (requires { out << std::declval<const T&>(); }) {
+      if (state_->finished()) // only then the result has the type T
+        out << state_->template value<T>();
+      else
+        out << "a value";
+    } else
+      out << "a value";
+  }
+
+  void swap(deferred& other) noexcept { std::swap(state_, other.state_); }
+
+  detail::deferred_state* state_;
+};
+
+/// A deferred to which something was added, and which may therefore be dropped.
+template <class T>
+class chained : public deferred<T> {
+public:
+  explicit chained(deferred<T> d) noexcept : deferred<T>(std::move(d)) {}
+};
+
+/// Returns a deferred that has the value already.
+template <class T>
+[[nodiscard]] deferred<std::decay_t<T>>
+succeed(T&& value, std::source_location where = std::source_location::current()) {
+  return detail::deferred_access::ready<std::decay_t<T>>(where, std::forward<T>(value));
+}
+
+/// Returns a deferred that has happened already.
+[[nodiscard]] inline deferred<void>
+succeed(std::source_location where = std::source_location::current()) {
+  return detail::deferred_access::ready<void>(where);
+}
+
+/// Returns a deferred that has failed already.
+template <class T = void>
+[[nodiscard]] deferred<T> fail(failure why,
+                               std::source_location where = std::source_location::current()) {
+  return detail::deferred_access::failed<T>(where, std::move(why));
+}
+
+/// Calls `f` and makes a deferred of what it does: a value, a failure or an exception it throws,
+/// or the deferred that it returns.
+template <class F, class... Args>
+requires std::invocable<F, Args...>
+[[nodiscard]] auto maybe_deferred(F&& f, Args&&... args)
+  -> deferred<detail::next_t<void, detail::flow_t<std::invoke_result_t<F, Args...>>>> {
+  using type = detail::next_t<void, detail::flow_t<std::invoke_result_t<F, Args...>>>;
+  using result = std::remove_cvref_t<std::invoke_result_t<F, Args...>>;
+  try {
+    if constexpr (detail::deferred_type<result>) {
+      return std::invoke(std::forward<F>(f), std::forward<Args>(args)...);
+    } else {
+      deferred<type> d = detail::deferred_access::unset<type>();
+      auto call = [&] {
+        return std::invoke(std::forward<F>(f), std::forward<Args>(args)...);
+      };
+      detail::settle<type>(detail::deferred_access::state(d), call);
+      detail::deferred_access::state(d).mark_called(std::source_location::current());
+      return d;
+    }
+  } catch (...) {
+    return fail<type>(detail::caught());
+  }
+}
+
+} // namespace troupe

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <troupe/runtime/clock.hpp>
+#include <troupe/runtime/detail/deferred_links.hpp>
+
+namespace troupe::detail {
+
+/// The timer of one `deferred::add_timeout`. The link of the chain owns it, so whatever ends the
+/// wait takes the timer back.
+class deferred_timer {
+public:
+  deferred_timer(deferred_state& s, duration delay, clock& c);
+  ~deferred_timer();
+  deferred_timer(const deferred_timer&) = delete;
+  deferred_timer& operator=(const deferred_timer&) = delete;
+
+  /// Takes the timer back if it still runs. Tells whether it has run out.
+  bool stop();
+  duration delay() const noexcept { return delay_; }
+
+  /// What a failure of `errc::cancelled` becomes when this timer was the cause.
+  failure timed_out() const;
+
+private:
+  delayed_call call_;
+  duration delay_;
+  bool expired_ = false;
+};
+
+template <class T, class F>
+struct timeout_link {
+  std::unique_ptr<deferred_timer> timer;
+  F on_timeout_cancel;
+
+  void run(deferred_state& s) {
+    if (!timer->stop())
+      return;
+    if constexpr (!std::same_as<F, std::nullptr_t>) {
+      auto call = [this](outcome<T> result) {
+        return std::invoke(on_timeout_cancel, std::move(result), timer->delay());
+      };
+      settle<T>(s, call, take_outcome<T>(s));
+    } else if (s.failed() && s.why().check(errc::cancelled)) {
+      s.take_failure();
+      s.set_failure(timer->timed_out());
+    }
+  }
+};
+
+template <class T, class F>
+void add_timeout(deferred_state& s, duration delay, clock& c, F on_timeout_cancel) {
+  auto timer = std::make_unique<deferred_timer>(s, delay, c);
+  add_link(s, timeout_link<T, F>{std::move(timer), std::move(on_timeout_cancel)});
+}
+
+} // namespace troupe::detail

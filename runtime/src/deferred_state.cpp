@@ -1,0 +1,318 @@
+#include <atomic>
+#include <string>
+
+#include <spdlog/spdlog.h>
+
+#include <troupe/runtime/deferred_debugging.hpp>
+#include <troupe/runtime/detail/deferred_state.hpp>
+
+namespace troupe {
+
+namespace {
+
+std::atomic<bool> debugging = false;
+
+void log_unhandled(const unhandled_failure& what) noexcept {
+  try {
+    if (what.created != nullptr)
+      spdlog::default_logger_raw()->error("unhandled failure in a deferred made at {}:{}: {}",
+                                          what.created->file_name(), what.created->line(),
+                                          what.why.brief_traceback());
+    else
+      spdlog::default_logger_raw()->error("unhandled failure in a deferred: {}",
+                                          what.why.brief_traceback());
+  } catch (...) {
+    // Nothing is left that could be told to anybody.
+  }
+}
+
+std::atomic<unhandled_hook> hook = &log_unhandled;
+
+std::string place(const std::source_location& where) {
+  return std::string(where.file_name()) + ":" + std::to_string(where.line());
+}
+
+} // namespace
+
+void set_debugging(bool on) noexcept {
+  debugging = on;
+}
+
+bool get_debugging() noexcept {
+  return debugging;
+}
+
+unhandled_hook set_unhandled_hook(unhandled_hook h) noexcept {
+  return hook.exchange(h != nullptr ? h : &log_unhandled);
+}
+
+namespace detail {
+
+struct deferred_state::segment {
+  static constexpr std::size_t size = 16;
+  segment* next = nullptr;
+  deferred_slot slots[size];
+};
+
+struct deferred_state::debug_record {
+  std::source_location created;
+  std::source_location called;
+};
+
+deferred_state* deferred_state::make(std::size_t links, const std::source_location& where) {
+  static_assert(alignof(deferred_state) >= alignof(deferred_slot));
+  void* block = ::operator new(sizeof(deferred_state) + links * sizeof(deferred_slot));
+  auto* self = ::new (block) deferred_state(links);
+  if (debugging.load(std::memory_order_relaxed)) [[unlikely]]
+    self->debug_ = new debug_record{where, {}};
+  return self;
+}
+
+deferred_state::deferred_state(std::size_t links) noexcept
+  : links_(static_cast<std::uint32_t>(links)), head_(own_slots()), tail_(head_),
+    head_limit_(head_ + links), limit_(head_limit_) {
+  canceller_.act = nullptr;
+}
+
+deferred_state::~deferred_state() {
+  delete debug_;
+}
+
+const std::source_location* deferred_state::created() const noexcept {
+  return debug_ != nullptr ? &debug_->created : nullptr;
+}
+
+bool deferred_state::refire() {
+  if (ignore_next_) {
+    ignore_next_ = false;
+    return false;
+  }
+  std::string text = "the deferred has a result already";
+  if (debug_ != nullptr)
+    text += "; it was made at " + place(debug_->created) + " and first called at "
+            + place(debug_->called);
+  throw already_called_error(text);
+}
+
+void deferred_state::first_call(const std::source_location& where) {
+  if (debug_ != nullptr)
+    debug_->called = where;
+  if (!cancelling_) // else it is running
+    drop_canceller();
+}
+
+void deferred_state::drop_canceller() noexcept {
+  if (auto act = std::exchange(canceller_.act, nullptr))
+    act(canceller_, nullptr);
+}
+
+void deferred_state::break_promise() noexcept {
+  if (called_ || (!shared() && head_ == tail_ && linked_to_ == nullptr)) {
+    return;
+  }
+  set_failure(failure(errc::broken_promise));
+  fire(std::source_location::current());
+}
+
+void deferred_state::grow() {
+  auto* s = new segment;
+  auto** last = &segments_;
+  while (*last != nullptr)
+    last = &(*last)->next;
+  *last = s;
+  if (head_ == tail_) { // the block's own slots are used up, or there are none
+    head_ = s->slots;
+    head_limit_ = s->slots + segment::size;
+  }
+  tail_ = s->slots;
+  limit_ = s->slots + segment::size;
+}
+
+// head_ has reached the end of what waits, or of its segment.
+void deferred_state::slots_used_up() noexcept {
+  const bool in_own = head_limit_ == own_slots() + links_;
+  if (head_ == tail_) {
+    while (segments_ != nullptr)
+      delete std::exchange(segments_, segments_->next);
+    head_ = tail_ = own_slots();
+    head_limit_ = limit_ = head_ + links_;
+    return;
+  }
+  if (!in_own)
+    delete std::exchange(segments_, segments_->next);
+  head_ = segments_->slots;
+  head_limit_ = head_ + segment::size;
+}
+
+void deferred_state::run() {
+  if (!runnable())
+    return;
+  auto* s = this;
+  s->retain();
+  for (;;) {
+    if (!s->runnable())
+      break;
+    if (s->head_ != s->tail_) {
+      auto& slot = *s->head_++;
+      s->running_ = true;
+      auto* next = slot.act(slot, s);
+      s->running_ = false;
+      if (s->head_ == s->tail_ || s->head_ == s->head_limit_)
+        s->slots_used_up();
+      if (next != nullptr) { // the slot was the last, and its result went to `next`
+        s->release();
+        s = next;
+      }
+    } else if (s->linked_to_ != nullptr) {
+      auto* target = std::exchange(s->linked_to_, nullptr);
+      if (s->link_ == link::waits) {
+        target->waiting_on_ = nullptr;
+        target->take_result_from(*s);
+      } else if (!target->called_) {
+        target->take_result_from(*s);
+        target->mark_called(std::source_location::current());
+      } else { // it was cancelled meanwhile
+        target->ignore_next_ = false;
+        if (s->failed())
+          s->take_failure();
+      }
+      s->release();
+      s = target;
+    } else {
+      break;
+    }
+  }
+  s->release();
+}
+
+void deferred_state::take_result_from(deferred_state& other) noexcept {
+  content_ = std::exchange(other.content_, content::nothing);
+  if (content_ == content::value && other.ops_ != nullptr) {
+    ops_ = std::exchange(other.ops_, nullptr);
+    ops_->relocate(other.result_, result_);
+  } else { // plain bytes, or a failure, which is moved by copying its pointer
+    std::memcpy(result_, other.result_, result_bytes);
+  }
+}
+
+void deferred_state::wait_for(deferred_state* inner) {
+  if (inner == this) {
+    inner->release();
+    throw std::logic_error("a callback returned the deferred that it belongs to");
+  }
+  inner->pauses_ = 0; // nobody is left who could undo them
+  if (inner->called_)
+    inner->run();
+  if (inner->finished()) {
+    take_result_from(*inner);
+    inner->release();
+    return;
+  }
+  auto* target = this;
+  auto kind = link::waits;
+  if (linked_to_ != nullptr && head_ == tail_) {
+    // Nothing comes after the link that is running, so the inner one can go directly to whoever
+    // waits for this one: an endless sequence of such links takes no memory.
+    target = std::exchange(linked_to_, nullptr);
+    kind = link_;
+  } else {
+    retain();
+  }
+  inner->linked_to_ = target;
+  inner->link_ = kind;
+  if (kind == link::waits)
+    target->waiting_on_ = inner;
+  inner->release(); // its promise, or what it waits for, keeps it
+}
+
+void deferred_state::chain_to(deferred_state* target) {
+  linked_to_ = target;
+  link_ = link::fires;
+  pauses_ = 0;
+  run();
+}
+
+void deferred_state::unpause() {
+  if (pauses_ == 0)
+    throw std::logic_error("unpause() of a deferred that is not paused");
+  if (--pauses_ == 0)
+    run();
+}
+
+void deferred_state::end_pauses() noexcept {
+  pauses_ = 0;
+  run();
+}
+
+void deferred_state::cancel() {
+  auto* s = this;
+  while (s->waiting_on_ != nullptr)
+    s = s->waiting_on_;
+  if (s->called_ || s->cancelling_)
+    return;
+  s->retain();
+  if (s->canceller_.act != nullptr) {
+    s->cancelling_ = true;
+    try {
+      s->canceller_.act(s->canceller_, s);
+    } catch (...) {
+      if (!s->called_) {
+        s->set_failure(caught());
+        s->fire(std::source_location::current());
+      }
+    }
+    s->cancelling_ = false;
+    if (s->called_)
+      s->drop_canceller();
+  } else {
+    s->ignore_next_ = true;
+  }
+  if (!s->called_ && !s->canceller_decides_) {
+    s->set_failure(failure(errc::cancelled));
+    s->fire(std::source_location::current());
+  }
+  s->release();
+}
+
+// What ends together may own more of the same, so that a long chain is taken apart in a loop.
+void deferred_state::destroy() noexcept {
+  if (head_ == tail_ && linked_to_ == nullptr && ops_ == nullptr && canceller_.act == nullptr) {
+    end();
+    return;
+  }
+  static thread_local deferred_state* more = nullptr;
+  static thread_local bool busy = false;
+  waiting_on_ = std::exchange(more, this);
+  if (busy)
+    return;
+  busy = true;
+  while (more != nullptr)
+    std::exchange(more, more->waiting_on_)->end();
+  busy = false;
+}
+
+void deferred_state::end() noexcept {
+  references_ = 1u << 30; // what is destroyed below may still reach it
+  if (failed()) {
+    const auto why = take_failure();
+    hook.load()({why, created()});
+  } else if (content_ == content::value) {
+    drop_value();
+  }
+  drop_canceller();
+  while (head_ != tail_) {
+    auto& slot = *head_++;
+    slot.act(slot, nullptr);
+    if (head_ == tail_ || head_ == head_limit_)
+      slots_used_up();
+  }
+  if (linked_to_ != nullptr)
+    linked_to_->release();
+  while (segments_ != nullptr)
+    delete std::exchange(segments_, segments_->next);
+  this->~deferred_state();
+  ::operator delete(this);
+}
+
+} // namespace detail
+} // namespace troupe
