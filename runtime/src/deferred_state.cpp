@@ -28,7 +28,7 @@ void log_unhandled(const unhandled_failure& what) noexcept {
 
 std::atomic<unhandled_hook> hook = &log_unhandled;
 
-std::string place(const std::source_location& where) {
+std::string place(const source_location& where) {
   return std::string(where.file_name()) + ":" + std::to_string(where.line());
 }
 
@@ -55,11 +55,11 @@ struct deferred_state::segment {
 };
 
 struct deferred_state::debug_record {
-  std::source_location created;
-  std::source_location called;
+  source_location created;
+  source_location called;
 };
 
-deferred_state* deferred_state::make(std::size_t links, const std::source_location& where) {
+deferred_state* deferred_state::make(std::size_t links, const source_location& where) {
   static_assert(alignof(deferred_state) >= alignof(deferred_slot));
   void* block = ::operator new(sizeof(deferred_state) + links * sizeof(deferred_slot));
   auto* self = ::new (block) deferred_state(links);
@@ -78,7 +78,7 @@ deferred_state::~deferred_state() {
   delete debug_;
 }
 
-const std::source_location* deferred_state::created() const noexcept {
+const source_location* deferred_state::created() const noexcept {
   return debug_ != nullptr ? &debug_->created : nullptr;
 }
 
@@ -94,7 +94,7 @@ bool deferred_state::refire() {
   throw already_called_error(text);
 }
 
-void deferred_state::first_call(const std::source_location& where) {
+void deferred_state::first_call(const source_location& where) {
   if (debug_ != nullptr)
     debug_->called = where;
   if (!cancelling_) // else it is running
@@ -111,7 +111,7 @@ void deferred_state::break_promise() noexcept {
     return;
   }
   set_failure(failure(errc::broken_promise));
-  fire(std::source_location::current());
+  fire(source_location::current());
 }
 
 void deferred_state::grow() {
@@ -170,7 +170,7 @@ void deferred_state::run() {
         target->take_result_from(*s);
       } else if (!target->called_) {
         target->take_result_from(*s);
-        target->mark_called(std::source_location::current());
+        target->mark_called(source_location::current());
       } else { // it was cancelled meanwhile
         target->ignore_next_ = false;
         if (s->failed())
@@ -258,7 +258,7 @@ void deferred_state::cancel() {
     } catch (...) {
       if (!s->called_) {
         s->set_failure(caught());
-        s->fire(std::source_location::current());
+        s->fire(source_location::current());
       }
     }
     s->cancelling_ = false;
@@ -269,7 +269,7 @@ void deferred_state::cancel() {
   }
   if (!s->called_ && !s->canceller_decides_) {
     s->set_failure(failure(errc::cancelled));
-    s->fire(std::source_location::current());
+    s->fire(source_location::current());
   }
   s->release();
 }

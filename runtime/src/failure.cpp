@@ -28,7 +28,7 @@ struct failure_data {
   std::string remote_type;
   int number = 0;
   caf::error caf; // an error of one of CAF's own categories
-  std::optional<std::source_location> where;
+  std::optional<source_location> where;
 };
 
 } // namespace detail
@@ -107,7 +107,7 @@ std::string without_suffix(std::string text, const std::string& suffix) {
   return text;
 }
 
-std::string location_text(const std::source_location& where) {
+std::string location_text(const source_location& where) {
   return std::string("\n  at ") + where.file_name() + ":" + std::to_string(where.line()) + " ("
          + where.function_name() + ")";
 }
@@ -116,10 +116,10 @@ std::string location_text(const std::source_location& where) {
 
 failure::failure(failure_data* data) noexcept : bits_(reinterpret_cast<std::uintptr_t>(data)) {}
 
-failure::failure(errc code, std::string context, std::source_location where)
+failure::failure(errc code, std::string context, source_location where)
   : failure(make_error_code(code), std::move(context), where) {}
 
-failure::failure(std::error_code code, std::string context, std::source_location where) {
+failure::failure(std::error_code code, std::string context, source_location where) {
   if (!code) {
     return;
   }
@@ -134,7 +134,7 @@ failure::failure(std::error_code code, std::string context, std::source_location
   bits_ = reinterpret_cast<std::uintptr_t>(data);
 }
 
-failure::failure(std::exception_ptr e, std::source_location where) {
+failure::failure(std::exception_ptr e, source_location where) {
   if (e == nullptr)
     return;
   auto* data = new failure_data;
@@ -171,7 +171,7 @@ failure::failure(const caf::error& e) {
   }
 }
 
-failure failure::current(std::source_location where) {
+failure failure::current(source_location where) {
   auto e = std::current_exception();
   if (e == nullptr)
     throw no_current_exception("failure::current() outside of a catch block");

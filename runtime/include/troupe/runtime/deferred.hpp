@@ -1,7 +1,6 @@
 #pragma once
 
 #include <ostream>
-#include <source_location>
 #include <sstream>
 #include <string>
 #include <type_traits>
@@ -12,6 +11,7 @@
 #include <troupe/runtime/detail/deferred_links.hpp>
 #include <troupe/runtime/detail/deferred_timeout.hpp>
 #include <troupe/runtime/promise.hpp>
+#include <troupe/runtime/source_location.hpp>
 
 namespace troupe {
 
@@ -70,8 +70,7 @@ public:
   /// Adds `f`, for a value: `f(T)`, or `f()` if it needs no more than the fact.
   ///
   /// What `f` captures is destroyed as soon as it has run, or was skipped.
-  template <class F>
-  requires detail::callback_for<F, T>
+  template <detail::callback_for<T> F>
   auto add_callback(F f) && {
     using next = detail::next_t<T, detail::callback_flow_t<F, T>>;
     detail::add_link(state(), detail::callback_link<T, next, F>{std::move(f)});
@@ -81,8 +80,7 @@ public:
   /// Adds `g`, for a failure: `g(failure)` or `g()`.
   ///
   /// Where it returns nothing, what follows is `void`: a value is dropped there.
-  template <class G>
-  requires detail::callback_for<G, failure>
+  template <detail::callback_for<failure> G>
   auto add_errback(G g) && {
     using next = detail::next_t<T, T, detail::callback_flow_t<G, failure>>;
     detail::add_link(state(), detail::errback_link<T, next, G>{std::move(g)});
@@ -90,9 +88,8 @@ public:
   }
 
   /// Adds both for the same place in the chain: `g` does not see what `f` throws.
-  template <class F, class G>
-  requires(detail::callback_for<F, T>&& detail::callback_for<G, failure>) auto add_callbacks(
-    F f, G g) && {
+  template <detail::callback_for<T> F, detail::callback_for<failure> G>
+  auto add_callbacks(F f, G g) && {
     using next =
       detail::next_t<T, detail::callback_flow_t<F, T>, detail::callback_flow_t<G, failure>>;
     detail::add_link(state(), detail::pair_link<T, next, F, G>{std::move(f), std::move(g)});
@@ -101,8 +98,7 @@ public:
 
   /// Adds `f` for either: `f(outcome<T>)`, or one that can be called with a `T` and with a
   /// `failure`, or `f()`.
-  template <class F>
-  requires detail::both_callback<F, T>
+  template <detail::both_callback<T> F>
   auto add_both(F f) && {
     using next = typename detail::both_next<F, T>::type;
     detail::add_link(state(), detail::both_link<T, next, F>{std::move(f)});
@@ -110,21 +106,20 @@ public:
   }
 
   /// As above; the type of what follows must still be `T`. \returns this deferred
-  template <class F>
-  requires detail::callback_for<F, T> deferred& add_callback(F f) & {
+  template <detail::callback_for<T> F>
+  deferred& add_callback(F f) & {
     return stay(std::move(*this).add_callback(std::move(f)));
   }
-  template <class G>
-  requires detail::callback_for<G, failure> deferred& add_errback(G g) & {
+  template <detail::callback_for<failure> G>
+  deferred& add_errback(G g) & {
     return stay(std::move(*this).add_errback(std::move(g)));
   }
-  template <class F, class G>
-  requires(detail::callback_for<F, T>&& detail::callback_for<G, failure>) deferred& add_callbacks(
-    F f, G g) & {
+  template <detail::callback_for<T> F, detail::callback_for<failure> G>
+  deferred& add_callbacks(F f, G g) & {
     return stay(std::move(*this).add_callbacks(std::move(f), std::move(g)));
   }
-  template <class F>
-  requires detail::both_callback<F, T> deferred& add_both(F f) & {
+  template <detail::both_callback<T> F>
+  deferred& add_both(F f) & {
     return stay(std::move(*this).add_both(std::move(f)));
   }
 
@@ -293,20 +288,18 @@ public:
 /// Returns a deferred that has the value already.
 template <class T>
 [[nodiscard]] deferred<std::decay_t<T>>
-succeed(T&& value, std::source_location where = std::source_location::current()) {
+succeed(T&& value, source_location where = source_location::current()) {
   return detail::deferred_access::ready<std::decay_t<T>>(where, std::forward<T>(value));
 }
 
 /// Returns a deferred that has happened already.
-[[nodiscard]] inline deferred<void>
-succeed(std::source_location where = std::source_location::current()) {
+[[nodiscard]] inline deferred<void> succeed(source_location where = source_location::current()) {
   return detail::deferred_access::ready<void>(where);
 }
 
 /// Returns a deferred that has failed already.
 template <class T = void>
-[[nodiscard]] deferred<T> fail(failure why,
-                               std::source_location where = std::source_location::current()) {
+[[nodiscard]] deferred<T> fail(failure why, source_location where = source_location::current()) {
   return detail::deferred_access::failed<T>(where, std::move(why));
 }
 
@@ -327,7 +320,7 @@ requires std::invocable<F, Args...>
         return std::invoke(std::forward<F>(f), std::forward<Args>(args)...);
       };
       detail::settle<type>(detail::deferred_access::state(d), call);
-      detail::deferred_access::state(d).mark_called(std::source_location::current());
+      detail::deferred_access::state(d).mark_called(source_location::current());
       return d;
     }
   } catch (...) {

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <source_location>
 #include <stdexcept>
 
 #include <troupe/runtime/failure.hpp>
+#include <troupe/runtime/source_location.hpp>
 
 namespace troupe {
 
@@ -17,7 +17,7 @@ struct already_called_error : std::logic_error {
 struct unhandled_failure {
   const failure& why;
   /// Where the deferred was made; null unless debugging was on then.
-  const std::source_location* created;
+  const source_location* created;
 };
 
 /// Is told of each unhandled failure, once, when the last owner of its deferred goes.

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <exception>
 #include <iosfwd>
-#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,6 +17,7 @@
 #include <caf/meta/type_name.hpp>
 
 #include <troupe/runtime/errc.hpp>
+#include <troupe/runtime/source_location.hpp>
 
 namespace caf {
 class actor_system_config;
@@ -96,19 +96,18 @@ public:
   failure(errc code) noexcept : bits_(tag(code)) {}
 
   /// \param context  what the code alone does not tell, such as a name or an address
-  failure(errc code, std::string context,
-          std::source_location where = std::source_location::current());
+  failure(errc code, std::string context, source_location where = source_location::current());
 
   /// Makes a failure of a foreign or a Troupe error code.
   failure(std::error_code code, std::string context = {},
-          std::source_location where = std::source_location::current());
+          source_location where = source_location::current());
 
   /// Holds `e`. A null one makes `errc::none`.
-  failure(std::exception_ptr e, std::source_location where = std::source_location::current());
+  failure(std::exception_ptr e, source_location where = source_location::current());
 
   /// Holds a copy of the exception `e`.
   template <detail::exception_type E>
-  failure(E&& e, std::source_location where = std::source_location::current())
+  failure(E&& e, source_location where = source_location::current())
     : failure(std::make_exception_ptr(std::forward<E>(e)), where) {}
 
   /// Makes what `e` says. CAF's own codes for a time-out and a dead receiver become Troupe's
@@ -126,8 +125,7 @@ public:
   /// Holds the exception that is being handled.
   ///
   /// \throws no_current_exception outside of a catch block
-  [[nodiscard]] static failure
-  current(std::source_location where = std::source_location::current());
+  [[nodiscard]] static failure current(source_location where = source_location::current());
 
   /// Tells whether something is wrong at all: whether this is not `errc::none`.
   explicit operator bool() const noexcept { return bits_ != tag(errc::none); }

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <functional>
-#include <source_location>
 #include <type_traits>
 #include <utility>
 
 #include <troupe/runtime/deferred_debugging.hpp>
 #include <troupe/runtime/detail/deferred_links.hpp>
+#include <troupe/runtime/source_location.hpp>
 
 namespace troupe {
 
@@ -39,7 +39,7 @@ public:
 
   /// Makes a promise whose deferred, when it is cancelled, fails with `errc::cancelled` at once.
   /// The next `callback` or `errback` is then ignored, because the producer does not know.
-  explicit promise(std::source_location where = std::source_location::current())
+  explicit promise(source_location where = source_location::current())
     : promise(detail::deferred_state::usual_links, where) {}
 
   /// Makes a promise whose deferred, when it is cancelled, calls `canceller` first, once.
@@ -52,7 +52,7 @@ public:
   /// \param canceller  called with `promise<T>&`, or with nothing
   template <class F>
   requires(std::invocable<F&, promise<T>&> || std::invocable<F&>) explicit promise(
-    F canceller, std::source_location where = std::source_location::current())
+    F canceller, source_location where = source_location::current())
     : promise(where) {
     using target = std::decay_t<F>;
     state_->template set_canceller<target>(&run_canceller<target>, std::move(canceller));
@@ -82,7 +82,7 @@ public:
   /// \throws already_called_error if there is a result; the first one is kept
   template <class U = T>
   requires(!std::is_void_v<T> && std::is_constructible_v<T, U>) void callback(
-    U&& value, std::source_location where = std::source_location::current()) {
+    U&& value, source_location where = source_location::current()) {
     if (state().may_fire()) {
       state_->template set_value<T>(std::forward<U>(value));
       state_->fire(where);
@@ -90,8 +90,7 @@ public:
   }
 
   /// Fires with nothing but the fact.
-  void callback(
-    std::source_location where = std::source_location::current()) requires std::is_void_v<T> {
+  void callback(source_location where = source_location::current()) requires std::is_void_v<T> {
     if (state().may_fire()) {
       state_->template set_value<void>();
       state_->fire(where);
@@ -101,7 +100,7 @@ public:
   /// Fires with a failure: a `failure`, or whatever makes one, such as an `errc` or an exception.
   ///
   /// \throws already_called_error if there is a result; the first one is kept
-  void errback(failure why, std::source_location where = std::source_location::current()) {
+  void errback(failure why, source_location where = source_location::current()) {
     if (state().may_fire()) {
       state_->set_failure(std::move(why));
       state_->fire(where);
@@ -114,7 +113,7 @@ public:
   void errback() { errback(failure::current()); }
 
   /// Fires with whichever `result` holds.
-  void fire(outcome<T> result, std::source_location where = std::source_location::current()) {
+  void fire(outcome<T> result, source_location where = source_location::current()) {
     if (!result)
       errback(result.error(), where);
     else if constexpr (std::is_void_v<T>)
@@ -134,7 +133,7 @@ private:
   template <class>
   friend class deferred;
 
-  promise(std::size_t links, const std::source_location& where)
+  promise(std::size_t links, const source_location& where)
     : state_(detail::deferred_state::make(links, where)) {}
 
   explicit promise(detail::deferred_state* borrowed) noexcept : state_(borrowed), taken_(true) {}

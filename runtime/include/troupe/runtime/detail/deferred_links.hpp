@@ -21,7 +21,7 @@ struct never {};
 /// Opens the handles for the rest of the implementation.
 struct deferred_access {
   template <class T, class... Args>
-  static deferred<T> ready(const std::source_location& where, Args&&... args) {
+  static deferred<T> ready(const source_location& where, Args&&... args) {
     deferred<T> d(deferred_state::make(ready_links, where));
     d.state_->template set_value<T>(std::forward<Args>(args)...);
     d.state_->mark_called(where);
@@ -29,7 +29,7 @@ struct deferred_access {
   }
 
   template <class T>
-  static deferred<T> failed(const std::source_location& where, failure&& why) {
+  static deferred<T> failed(const source_location& where, failure&& why) {
     deferred<T> d(deferred_state::make(ready_links, where));
     d.state_->set_failure(std::move(why));
     d.state_->mark_called(where);
@@ -39,7 +39,7 @@ struct deferred_access {
   /// Makes one whose state must be given its result by hand.
   template <class T>
   static deferred<T> unset() {
-    return deferred<T>(deferred_state::make(ready_links, std::source_location::current()));
+    return deferred<T>(deferred_state::make(ready_links, source_location::current()));
   }
 
   /// Wraps a state of which it takes one reference.

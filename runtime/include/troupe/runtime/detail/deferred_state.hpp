@@ -5,11 +5,11 @@
 #include <cstring>
 #include <memory>
 #include <new>
-#include <source_location>
 #include <type_traits>
 #include <utility>
 
 #include <troupe/runtime/failure.hpp>
+#include <troupe/runtime/source_location.hpp>
 
 namespace troupe::detail {
 
@@ -70,7 +70,7 @@ public:
   static constexpr std::size_t result_bytes = 32;
   static constexpr std::size_t usual_links = 10;
 
-  static deferred_state* make(std::size_t links, const std::source_location& where);
+  static deferred_state* make(std::size_t links, const source_location& where);
 
   void retain() noexcept { ++references_; }
   void release() noexcept {
@@ -160,12 +160,12 @@ public:
   }
 
   /// Runs the chain with the result that was set.
-  void fire(const std::source_location& where) {
+  void fire(const source_location& where) {
     mark_called(where);
     run();
   }
 
-  void mark_called(const std::source_location& where) {
+  void mark_called(const source_location& where) {
     called_ = true;
     if (canceller_.act != nullptr || debug_ != nullptr) [[unlikely]]
       first_call(where);
@@ -220,7 +220,7 @@ public:
   const deferred_state* waiting_on() const noexcept { return waiting_on_; }
 
   /// Where it was made; null unless debugging is on.
-  const std::source_location* created() const noexcept;
+  const source_location* created() const noexcept;
 
 private:
   struct result_ops {
@@ -269,7 +269,7 @@ private:
     return called_ && !running_ && pauses_ == 0 && waiting_on_ == nullptr;
   }
   bool refire();
-  void first_call(const std::source_location& where);
+  void first_call(const source_location& where);
   void grow();
   void slots_used_up() noexcept;
   void take_result_from(deferred_state& other) noexcept;

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <sys/uio.h>
+
+#include <troupe/net/bytes.hpp>
+
+namespace troupe::detail {
+
+/// A piece of output: bytes of its own, or a reference to shared ones.
+struct output_chunk {
+  output_chunk* next = nullptr;
+  std::size_t begin = 0; // first byte that is not sent
+  std::size_t end = 0;   // behind the last byte
+  std::size_t capacity = 0;
+  shared_bytes shared; // if not empty, the bytes are there
+
+  std::byte* own() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+  const std::byte* data() noexcept { return shared.empty() ? own() : shared.data(); }
+};
+
+/// Gives chunks, and keeps some of those that come back: one for each loop.
+class chunk_pool {
+public:
+  static constexpr std::size_t chunk_bytes = 4096; // a chunk with its head fills one page
+
+  chunk_pool() = default;
+  ~chunk_pool();
+  chunk_pool(const chunk_pool&) = delete;
+  chunk_pool& operator=(const chunk_pool&) = delete;
+
+  /// Returns an empty chunk with room for `room` bytes or more.
+  output_chunk* take(std::size_t room);
+  void give_back(output_chunk* chunk) noexcept;
+
+private:
+  static constexpr std::size_t kept_at_most = 256; // 1 MiB
+  static constexpr std::size_t usual_room = chunk_bytes - sizeof(output_chunk);
+  output_chunk* free_ = nullptr;
+  std::size_t kept_ = 0;
+};
+
+/// What a transport has to send. Empty it owns nothing, so an idle connection stays small.
+///
+/// Thread: one.
+class output_queue {
+public:
+  explicit output_queue(chunk_pool& pool) noexcept : pool_(pool) {}
+  ~output_queue() { clear(); }
+  output_queue(const output_queue&) = delete;
+  output_queue& operator=(const output_queue&) = delete;
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+  void append(bytes_view data);
+  void append(const shared_bytes& data); ///< referenced, not copied, unless it is small
+  void clear() noexcept;
+
+  /// Fills `out` with the unsent bytes, first ones first; returns how many entries it used.
+  std::size_t gather(std::span<iovec> out) const noexcept;
+
+  /// Forgets the first `count` bytes, which were sent.
+  void consume(std::size_t count) noexcept;
+
+private:
+  void push(output_chunk* chunk) noexcept;
+
+  chunk_pool& pool_;
+  output_chunk* first_ = nullptr;
+  output_chunk* last_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+} // namespace troupe::detail

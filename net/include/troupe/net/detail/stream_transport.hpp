@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <system_error>
+
+#include <sys/uio.h>
+
+#include <troupe/net/detail/output_queue.hpp>
+#include <troupe/net/transport.hpp>
+#include <troupe/runtime/event_loop.hpp>
+#include <troupe/runtime/failure.hpp>
+
+namespace troupe {
+class half_closeable;
+class protocol;
+} // namespace troupe
+
+namespace troupe::detail {
+
+/// What all transports do alike: collecting output, producers, limits, and the rules by which a
+/// connection ends. A kind of connection derives from it and supplies the system calls.
+///
+/// States: open -> (ending, flushing first) -> closed. The object deletes itself when it is closed
+/// and no operation of the system refers to it any more.
+///
+/// Thread: that of its loop.
+class stream_transport : public transport, private end_of_turn {
+public:
+  stream_transport(event_loop& loop, chunk_pool& pool, const output_limits& limits);
+
+  /// Connects `p` to this transport and starts reading. Called once. If `p` has ended already, or
+  /// ends meanwhile, the connection is closed.
+  void open(protocol& p);
+
+  using transport::write;
+  void write(bytes_view data) final;
+  void write(const shared_bytes& data) final;
+  void lose_connection() final;
+  void abort_connection() final;
+  void lose_write_connection() final;
+  void register_producer(producer& p, bool streaming) final;
+  void unregister_producer() final;
+  void pause_producing() final;
+  void resume_producing() final;
+  void set_output_limits(const output_limits& limits) final { limits_ = limits; }
+  [[nodiscard]] std::size_t unsent() const noexcept final { return output_.size(); }
+  [[nodiscard]] std::uint64_t refused_writes() const noexcept final { return refused_; }
+  [[nodiscard]] bool connected() const noexcept final { return open_; }
+  [[nodiscard]] bool disconnecting() const noexcept final { return disconnecting_; }
+  void protocol_ended() final;
+
+protected:
+  ~stream_transport() override;
+
+  // -- supplied by the kind of connection -------------------------------------------------------
+
+  /// Sends the first bytes of `pieces` without blocking; returns how many, 0 if none can be taken
+  /// now. An error is told through `ec`.
+  virtual std::size_t send(std::span<const iovec> pieces, std::error_code& ec) noexcept = 0;
+
+  /// Calls `writable()` once `send` can be tried again.
+  virtual void wait_writable() = 0;
+
+  /// Begins, or goes on, to call `received` and `read_ended`, unless it does so already.
+  virtual void start_reading() = 0;
+
+  /// Tells the peer that no more will come.
+  virtual void shut_write() noexcept = 0;
+
+  /// Closes; outstanding operations end soon, without effect. With `reset`, the peer is told that
+  /// the connection was aborted, if that can be told.
+  virtual void close(bool reset) noexcept = 0;
+
+  /// Tells whether operations are outstanding that refer to this object.
+  [[nodiscard]] virtual bool busy() const noexcept = 0;
+
+  // -- called by the kind of connection ---------------------------------------------------------
+
+  /// Hands bytes to the protocol. Afterwards the object may be closed: look at `wants_input()`.
+  void received(bytes_view data);
+  void read_ended();                         ///< the peer sends no more
+  void broken(const std::error_code& error); ///< the connection failed
+  void writable();
+  void release();                            ///< an operation has ended: deletes a closed object
+
+  [[nodiscard]] bool wants_input() const noexcept {
+    return open_ && !paused_ && !disconnecting_ && !read_shut_;
+  }
+  [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
+
+private:
+  void turn_ended() noexcept final;
+  bool takes_output();
+  void written();
+  void mark_dirty();
+  void flush();
+  void drained();
+  void end(const failure& reason, bool reset);
+  void stop_producer();
+
+  event_loop& loop_;
+  protocol* protocol_ = nullptr; // alive as long as it is set: its loop keeps it
+  half_closeable* half_closeable_ = nullptr;
+  producer* producer_ = nullptr;
+  output_queue output_;
+  output_limits limits_;
+  std::uint32_t refused_ = 0;
+  bool open_ : 1 = true;
+  bool disconnecting_ : 1 = false;
+  bool aborting_ : 1 = false;
+  bool overflowed_ : 1 = false;
+  bool paused_ : 1 = false;
+  bool read_shut_ : 1 = false;
+  bool write_shut_ : 1 = false;      // asked for
+  bool write_shut_done_ : 1 = false;
+  bool streaming_ : 1 = false;       // the producer pushes
+  bool producer_paused_ : 1 = false;
+  bool dirty_ : 1 = false;           // will hear of the end of the turn
+  bool blocked_ : 1 = false;         // waits until the system takes more
+};
+
+} // namespace troupe::detail

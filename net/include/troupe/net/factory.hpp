@@ -1,0 +1,241 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include <caf/actor.hpp>
+#include <caf/actor_cast.hpp>
+#include <caf/detail/pretty_type_name.hpp>
+
+#include <troupe/net/net_address.hpp>
+#include <troupe/net/protocol.hpp>
+#include <troupe/runtime/deferred.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
+
+namespace troupe {
+
+class listening_port;
+
+/// Owns a protocol that is built and has no connection yet.
+class protocol_ptr {
+public:
+  protocol_ptr() noexcept = default;
+  protocol_ptr(std::nullptr_t) noexcept {}
+  explicit protocol_ptr(caf::strong_actor_ptr actor) noexcept : actor_(std::move(actor)) {}
+
+  explicit operator bool() const noexcept { return actor_ != nullptr; }
+  [[nodiscard]] protocol* get() const noexcept {
+    return static_cast<protocol*>(caf::actor_cast<caf::abstract_actor*>(actor_));
+  }
+  protocol* operator->() const noexcept { return get(); }
+  protocol& operator*() const noexcept { return *get(); }
+
+private:
+  caf::strong_actor_ptr actor_;
+};
+
+class factory_ref;
+
+/// The supervisor of its connections' protocols: builds, counts, limits and drains them.
+///
+/// It is an actor that is pinned to loop 0, where its ports are; the protocols it builds run on all
+/// loops. So what protocols share is reached by messages, to the factory or to another actor. One
+/// factory may serve several ports. A protocol that fails takes nothing else down with it.
+///
+/// Most need no class of their own: `factory::for_protocol<echo>()`. One that does:
+///
+/// ```cpp
+/// class polite : public troupe::factory {
+/// public:
+///   using factory::factory;
+///   troupe::protocol_ptr build_protocol(const troupe::net_address& peer) override {
+///     if (peer.host() == "127.0.0.2")
+///       return nullptr; // closes the connection at once
+///     return make_protocol<echo>();
+///   }
+/// };
+/// troupe::listen_tcp(rt, 7, troupe::factory::of<polite>());
+/// ```
+///
+/// Thread: loop 0. Source: twisted.internet.protocol.Factory, ServerFactory
+class factory : public pinned_actor {
+public:
+  using super = pinned_actor;
+
+  explicit factory(caf::actor_config& cfg) : super(cfg) {}
+
+  /// Returns a factory that builds `P(cfg, args...)` for each connection. It is started by the
+  /// first port that uses it.
+  template <class P, class... Args>
+  [[nodiscard]] static factory_ref for_protocol(Args&&... args);
+
+  /// Returns a factory of class `F`, built as `F(cfg, args...)`.
+  template <class F, class... Args>
+  [[nodiscard]] static factory_ref of(Args&&... args);
+
+  // -- what to override -------------------------------------------------------------------------
+
+  /// Returns the protocol for a connection from `peer`: `make_protocol<P>(args...)`; or nothing, and
+  /// the connection is closed at once. If it throws, that is logged, and the connection closed.
+  [[nodiscard]] virtual protocol_ptr build_protocol(const net_address& peer) = 0;
+
+  /// Called before the first of its ports listens.
+  virtual void start_factory() {}
+
+  /// Called when the last of its ports has stopped. Connections may still be open.
+  virtual void stop_factory() {}
+
+  /// Returns the name under which this factory logs: its class, unless overridden.
+  [[nodiscard]] virtual std::string log_prefix() const;
+
+  /// Returns how it takes messages: none, unless overridden.
+  caf::behavior make_behavior() override;
+
+  // -- limits -----------------------------------------------------------------------------------
+
+  /// Says whether starts and stops are logged; they are.
+  bool noisy = true;
+
+  /// Lets at most `count` connections be open at once. More of them wait in the system's listen
+  /// queue, and are accepted when one closes.
+  void set_max_connections(std::size_t count);
+  [[nodiscard]] std::size_t max_connections() const noexcept { return max_connections_; }
+
+  /// Returns how many connections of this factory are open.
+  [[nodiscard]] std::size_t connections() const noexcept { return connections_; }
+
+  /// Closes all connections once what was written to them is sent. Ports go on.
+  ///
+  /// \returns a deferred that fires when none is left of those that were open
+  deferred<void> drain();
+
+  // -- for ports --------------------------------------------------------------------------------
+
+  void do_start(); ///< counts a port that starts
+  void do_stop();  ///< counts a port that has stopped; throws what `stop_factory` throws
+
+  /// Builds a protocol that will run on `where`; empty if there is to be none.
+  protocol_ptr build(const net_address& peer, event_loop& where);
+
+  /// Tells whether one more connection may be open.
+  [[nodiscard]] bool has_room() const noexcept { return connections_ < max_connections_; }
+
+  /// Runs `fn` once there is room.
+  void when_room(task fn) { waiting_.push_back(std::move(fn)); }
+
+  /// Counts the end of a protocol. Thread: any.
+  static void child_ended(caf::strong_actor_ptr self);
+
+  const char* name() const override { return "factory"; }
+
+protected:
+  /// Builds `P(cfg, args...)` on the loop of the connection. Only within `build_protocol`.
+  template <class P, class... Args>
+  [[nodiscard]] protocol_ptr make_protocol(Args&&... args) {
+    caf::actor_config cfg{where_};
+    return protocol_ptr{caf::actor_cast<caf::strong_actor_ptr>(
+      system().template spawn_impl<P, caf::hidden + caf::lazy_init>(
+        cfg, std::forward<Args>(args)...))};
+  }
+
+  void stop_requested() override;
+
+private:
+  friend class factory_ref;
+
+  void one_less();
+
+  std::size_t ports_ = 0;
+  std::size_t connections_ = 0;
+  std::size_t max_connections_ = 65536;
+  event_loop* where_ = nullptr;
+  bool stopping_ = false;
+  std::vector<task> waiting_; // for room
+  std::vector<promise<void>> draining_;
+};
+
+/// Refers to a factory, started or not; copies refer to the same one.
+///
+/// Thread: loop 0, or before `run()`.
+class factory_ref {
+public:
+  using start_function = std::function<caf::strong_actor_ptr(caf::actor_system&, event_loop&)>;
+
+  explicit factory_ref(start_function start)
+    : state_(std::make_shared<state>(state{std::move(start), nullptr})) {}
+
+  /// Starts the factory's actor on `loop` unless it is started.
+  factory& start(caf::actor_system& sys, event_loop& loop) const {
+    if (!state_->actor)
+      state_->actor = state_->start(sys, loop);
+    return *get();
+  }
+
+  /// Returns the started factory, or null.
+  [[nodiscard]] factory* get() const noexcept {
+    return static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(state_->actor));
+  }
+
+  /// Returns a handle to send messages to; empty before it is started.
+  [[nodiscard]] caf::actor actor() const {
+    return state_->actor ? caf::actor_cast<caf::actor>(state_->actor) : caf::actor{};
+  }
+
+private:
+  struct state {
+    start_function start;
+    caf::strong_actor_ptr actor;
+  };
+  std::shared_ptr<state> state_;
+};
+
+namespace detail {
+
+/// Builds the same kind of protocol from the same arguments every time.
+template <class P, class... Args>
+class simple_factory final : public factory {
+public:
+  simple_factory(caf::actor_config& cfg, std::tuple<Args...> args)
+    : factory(cfg), args_(std::move(args)) {}
+
+  protocol_ptr build_protocol(const net_address&) override {
+    return std::apply([this](auto&... args) { return this->template make_protocol<P>(args...); },
+                      args_);
+  }
+
+  std::string log_prefix() const override {
+    return "factory of " + caf::detail::pretty_type_name(typeid(P));
+  }
+
+private:
+  std::tuple<Args...> args_;
+};
+
+} // namespace detail
+
+template <class F, class... Args>
+factory_ref factory::of(Args&&... args) {
+  return factory_ref{
+    [args = std::make_tuple(std::forward<Args>(args)...)](caf::actor_system& sys,
+                                                          event_loop& loop) {
+      caf::actor_config cfg{&loop};
+      return std::apply(
+        [&](const auto&... a) {
+          return caf::actor_cast<caf::strong_actor_ptr>(
+            sys.spawn_impl<F, caf::hidden>(cfg, a...));
+        },
+        args);
+    }};
+}
+
+template <class P, class... Args>
+factory_ref factory::for_protocol(Args&&... args) {
+  using made = detail::simple_factory<P, std::decay_t<Args>...>;
+  return of<made>(std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...));
+}
+
+} // namespace troupe

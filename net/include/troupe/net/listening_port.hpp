@@ -1,0 +1,100 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include <caf/actor.hpp>
+#include <caf/actor_cast.hpp>
+
+#include <troupe/net/net_address.hpp>
+#include <troupe/net/transport.hpp>
+#include <troupe/runtime/deferred.hpp>
+
+namespace troupe {
+
+/// Reports that a port could not be opened: which, and the system's reason.
+///
+/// Source: twisted.internet.error.CannotListenError
+class cannot_listen_error : public std::system_error {
+public:
+  cannot_listen_error(std::string interface, std::uint16_t port, std::error_code reason);
+
+  [[nodiscard]] const std::string& interface() const noexcept { return interface_; }
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
+
+private:
+  std::string interface_;
+  std::uint16_t port_;
+  std::string text_;
+};
+
+/// How a port listens, and what its connections start with.
+struct listen_options {
+  /// How many connections the system keeps waiting until they are accepted. Source: listenTCP
+  int backlog = 50;
+
+  /// The local address, as a number, IPv4 or IPv6. Only this machine can reach the default;
+  /// `"0.0.0.0"` or `"::"` opens the port to the network.
+  std::string interface = "127.0.0.1";
+
+  /// What each connection's `set_tcp_no_delay` and `set_tcp_keep_alive` are at first.
+  bool no_delay = false;
+  bool keep_alive = false;
+
+  /// How much unsent output each connection may hold at first.
+  output_limits output{};
+
+  /// How many connections are accepted before the loop turns to other things.
+  std::size_t accepts_per_turn = 100;
+
+  /// How long a port waits before it tries again to accept, when the process or the system has no
+  /// descriptor left. Connections wait in the listen queue meanwhile.
+  std::chrono::milliseconds pause_without_descriptors{100};
+};
+
+namespace detail {
+class acceptor;
+}
+
+/// Refers to a port that listens, or did. Copies refer to the same port; dropping one changes
+/// nothing.
+///
+/// Thread: loop 0, or before `run()`; `get_host` and `actor`: any.
+/// Source: twisted.internet.interfaces.IListeningPort
+class listening_port {
+public:
+  listening_port() = default;
+
+  /// Returns the address at which the port listens, with the real number where 0 was asked for.
+  [[nodiscard]] const net_address& get_host() const { return *host_; }
+
+  /// Stops listening; connections stay. The port can be started again.
+  ///
+  /// \returns a deferred that fires when the port is closed, at once if it is; it fails with what
+  ///          the factory's `stop_factory` throws, and then the port is closed all the same
+  deferred<void> stop_listening();
+
+  /// Listens again, at the same address, after `stop_listening`.
+  ///
+  /// \throws cannot_listen_error if the system refuses
+  /// \throws std::logic_error if it listens
+  void start_listening();
+
+  /// Returns the port's actor, to monitor or link.
+  [[nodiscard]] caf::actor actor() const { return caf::actor_cast<caf::actor>(actor_); }
+
+private:
+  friend class detail::acceptor;
+  listening_port(caf::strong_actor_ptr actor, std::shared_ptr<const net_address> host)
+    : actor_(std::move(actor)), host_(std::move(host)) {}
+
+  caf::strong_actor_ptr actor_;
+  std::shared_ptr<const net_address> host_;
+};
+
+} // namespace troupe

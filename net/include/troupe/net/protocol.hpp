@@ -1,0 +1,119 @@
+#pragma once
+
+#include <string>
+
+#include <caf/actor.hpp>
+
+#include <troupe/net/bytes.hpp>
+#include <troupe/net/transport.hpp>
+#include <troupe/runtime/failure.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
+
+namespace troupe {
+
+class factory;
+
+/// What one connection speaks: an actor that is pinned to its connection's loop.
+///
+/// Override what the connection should do; as an actor it may also receive messages
+/// (`make_behavior`), send, request, monitor and link. All of it happens one after the other in
+/// the loop's thread, so a protocol needs no lock.
+///
+/// States: unconnected -> (`make_connection`) connected -> (`connection_lost`) ended. The end of
+/// the connection ends the actor, and the end of the actor, by `quit`, by an exit message or by an
+/// exception in any callback, closes the connection with that reason; what was written is sent as
+/// far as the network takes it at once. An exception is logged with its owner and harms nothing
+/// else.
+///
+/// ```cpp
+/// class echo : public troupe::protocol {
+/// public:
+///   using protocol::protocol;
+///   void data_received(troupe::bytes_view data) override { transport().write(data); }
+/// };
+/// ```
+///
+/// Thread: its loop's. Source: twisted.internet.protocol.Protocol
+class protocol : public pinned_actor {
+public:
+  using super = pinned_actor;
+
+  explicit protocol(caf::actor_config& cfg);
+  ~protocol() override;
+
+  // -- what to override -------------------------------------------------------------------------
+
+  /// Gets the transport, and calls `connection_made`. Called once, by whoever made the connection.
+  virtual void make_connection(troupe::transport& t);
+
+  /// The connection is open: the place for a greeting.
+  virtual void connection_made() {}
+
+  /// Some bytes came, in any portions: at least one and at most 65,536. They are good for this call
+  /// only.
+  virtual void data_received(bytes_view data);
+
+  /// The connection is closed. Called exactly once if `connection_made` was called (or began, and
+  /// threw), whatever closed it; the actor ends with it, so calls and requests made here have no
+  /// effect, but messages may be sent.
+  ///
+  /// `reason` is `errc::connection_done` after a clean end by either side,
+  /// `errc::connection_lost` (with the system's reason) if the network or the peer broke it,
+  /// `errc::connection_aborted` after `abort_connection`, `errc::runtime_stopped` if the runtime
+  /// ended it, the exception that left a callback, or the reason with which the actor quit.
+  virtual void connection_lost(const failure& reason);
+
+  /// Returns the name under which this protocol logs: its class, unless overridden.
+  [[nodiscard]] virtual std::string log_prefix() const;
+
+  /// Returns how it takes messages: none, unless overridden.
+  caf::behavior make_behavior() override;
+
+  // -- what it has ------------------------------------------------------------------------------
+
+  /// Returns the connection. Only from `connection_made` to `connection_lost`.
+  [[nodiscard]] troupe::transport& transport() const noexcept { return *transport_; }
+
+  /// Tells whether there is a connection.
+  [[nodiscard]] bool connected() const noexcept { return transport_ != nullptr; }
+
+  /// Returns the factory that built this protocol, to send messages to; empty if none did.
+  [[nodiscard]] caf::actor factory() const;
+
+  // -- for transports ---------------------------------------------------------------------------
+
+  /// Ends the connection, for the reason that the transport gives.
+  void end_connection(const failure& reason);
+
+  // -- CAF's side -------------------------------------------------------------------------------
+
+  const char* name() const override;
+  void on_exit() final;
+
+protected:
+  void stop_requested() override;
+  void fail_with_current_exception() override;
+
+private:
+  friend class troupe::factory;
+
+  troupe::transport* transport_ = nullptr;
+  caf::strong_actor_ptr factory_;
+  failure reason_; // why the connection ends, once something has ended it
+};
+
+/// Implemented by a protocol that goes on when only one direction of its connection is closed.
+///
+/// Source: twisted.internet.interfaces.IHalfCloseableProtocol
+class half_closeable {
+public:
+  virtual ~half_closeable() = default;
+
+  /// The peer will send no more; writing still works.
+  virtual void read_connection_lost() = 0;
+
+  /// Our `lose_write_connection` is done; reading still works.
+  virtual void write_connection_lost() = 0;
+};
+
+} // namespace troupe

@@ -1,0 +1,107 @@
+#include <troupe/net/factory.hpp>
+
+#include <typeinfo>
+
+#include <caf/behavior.hpp>
+#include <caf/detail/pretty_type_name.hpp>
+#include <caf/logger.hpp>
+#include <spdlog/logger.h>
+
+#include <troupe/runtime/loop_scheduler.hpp>
+
+namespace troupe {
+
+std::string factory::log_prefix() const {
+  return caf::detail::pretty_type_name(typeid(*this));
+}
+
+caf::behavior factory::make_behavior() {
+  return {[](caf::unit_t) {}};
+}
+
+void factory::do_start() {
+  if (ports_ == 0) {
+    if (noisy)
+      loop().scheduler().logger().info("starting {}", log_prefix());
+    start_factory();
+  }
+  ++ports_;
+}
+
+void factory::do_stop() {
+  if (ports_ == 0 || --ports_ > 0)
+    return;
+  if (noisy)
+    loop().scheduler().logger().info("stopping {}", log_prefix());
+  stop_factory();
+}
+
+protocol_ptr factory::build(const net_address& peer, event_loop& where) {
+  where_ = &where;
+  protocol_ptr built;
+  try {
+    built = build_protocol(peer);
+  } catch (...) {
+    const auto f = failure::current();
+    loop().scheduler().logger().error("[{}] unhandled exception in build_protocol: {}: {}",
+                                      log_prefix(), f.type_name(), f.message());
+  }
+  CAF_SET_LOGGER_SYS(nullptr); // left behind by CAF's spawn, it would slow every actor down
+  if (built) {
+    built->factory_ = caf::strong_actor_ptr{ctrl()};
+    ++connections_;
+  }
+  return built;
+}
+
+void factory::child_ended(caf::strong_actor_ptr self) {
+  auto& f = *static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(self));
+  if (f.loop().is_current())
+    return f.one_less();
+  f.loop().post([self = std::move(self), &f] { f.one_less(); });
+}
+
+void factory::one_less() {
+  --connections_;
+  if (!waiting_.empty() && has_room())
+    for (auto& fn : std::exchange(waiting_, {}))
+      fn();
+  if (connections_ > 0)
+    return;
+  for (auto& drained : std::exchange(draining_, {}))
+    drained.callback();
+  if (stopping_)
+    enter([this] { quit(caf::exit_reason::user_shutdown); });
+}
+
+void factory::set_max_connections(std::size_t count) {
+  max_connections_ = count;
+  if (has_room())
+    for (auto& fn : std::exchange(waiting_, {}))
+      fn();
+}
+
+deferred<void> factory::drain() {
+  if (connections_ == 0)
+    return succeed();
+  auto& sched = loop().scheduler();
+  for (std::size_t i = 0; i < sched.size(); ++i)
+    sched.loop(i).post([&where = sched.loop(i), self = caf::strong_actor_ptr{ctrl()}] {
+      where.each_pinned([&self](pinned_actor& a) {
+        auto* const p = dynamic_cast<protocol*>(&a);
+        if (p != nullptr && p->factory_ == self && p->connected())
+          p->transport().lose_connection();
+      });
+    });
+  draining_.emplace_back();
+  return draining_.back().get_deferred();
+}
+
+// It stays as long as its protocols, to count them.
+void factory::stop_requested() {
+  stopping_ = true;
+  if (connections_ == 0)
+    super::stop_requested();
+}
+
+} // namespace troupe

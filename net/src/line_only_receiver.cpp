@@ -1,0 +1,80 @@
+#include <troupe/net/line_only_receiver.hpp>
+
+#include <stdexcept>
+#include <utility>
+
+#include <troupe/net/detail/find_delimiter.hpp>
+
+namespace troupe {
+
+line_only_receiver::line_only_receiver(caf::actor_config& cfg) : super(cfg) {}
+
+line_only_receiver::~line_only_receiver() = default;
+
+void line_only_receiver::line_length_exceeded(bytes_view) {
+  transport().lose_connection();
+}
+
+void line_only_receiver::send_line(std::string_view line) {
+  transport().write_sequence({line, delimiter()});
+}
+
+void line_only_receiver::set_delimiter(std::string_view delimiter) {
+  if (delimiter.empty())
+    throw std::invalid_argument("set_delimiter: the delimiter is empty");
+  delimiter_ = std::make_unique<const std::string>(delimiter);
+}
+
+bool line_only_receiver::stopped() const noexcept {
+  return !connected() || getf(is_shutting_down_flag) || transport().disconnecting();
+}
+
+// What is behind the longest line allowed may be the first half of a delimiter: how the input is
+// cut must not matter.
+bool line_only_receiver::too_long(std::string_view unfinished) const noexcept {
+  return unfinished.size() > max_length()
+         && !delimiter().starts_with(unfinished.substr(max_length()));
+}
+
+void line_only_receiver::hand(std::string_view line) {
+  if (line.size() > max_length())
+    line_length_exceeded(as_bytes(line));
+  else
+    line_received(line);
+}
+
+void line_only_receiver::data_received(bytes_view data) {
+  if (stopped())
+    return;
+  auto rest = as_text(data);
+  if (unfinished_) {
+    const auto found = detail::find_delimiter(*unfinished_, rest, delimiter());
+    if (!found) {
+      *unfinished_ += rest;
+      if (too_long(*unfinished_)) {
+        const auto line = std::move(unfinished_);
+        line_length_exceeded(as_bytes(*line));
+      }
+      return;
+    }
+    const auto line = std::move(unfinished_);
+    *line += rest.substr(0, found->used);
+    rest.remove_prefix(found->used);
+    hand(std::string_view{*line}.substr(0, found->before));
+  }
+  while (!stopped() && !rest.empty()) {
+    const auto at = detail::find_delimiter(rest, delimiter());
+    if (at == std::string_view::npos) {
+      if (too_long(rest))
+        line_length_exceeded(as_bytes(rest));
+      else
+        unfinished_ = std::make_unique<std::string>(rest);
+      return;
+    }
+    const auto line = rest.substr(0, at);
+    rest.remove_prefix(at + delimiter().size());
+    hand(line);
+  }
+}
+
+} // namespace troupe

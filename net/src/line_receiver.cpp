@@ -1,0 +1,246 @@
+#include <troupe/net/line_receiver.hpp>
+
+#include <array>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+#include <spdlog/logger.h>
+
+#include <troupe/net/detail/find_delimiter.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
+
+namespace troupe {
+
+// Input that waits: the unfinished line, or while paused whatever came.
+struct line_receiver::kept_input {
+  std::string text;
+  std::size_t begin = 0;   // in front of it everything is delivered
+  bool unfinished = false; // no delimiter is in it: it need not be searched again
+
+  std::string_view view() const noexcept { return std::string_view{text}.substr(begin); }
+};
+
+// Input that is being delivered. It is never changed while a callback looks at it: what callbacks
+// add is kept, and joins it when they have returned.
+struct line_receiver::delivery {
+  std::string_view rest;    // what is not delivered
+  std::string owned;        // where the bytes are that are not the caller's
+  bool rest_owned = false;  // whether `rest` is there
+  std::string_view handed;  // what the callback that runs got in whole, and may give back
+};
+
+line_receiver::line_receiver(caf::actor_config& cfg) : super(cfg) {}
+
+line_receiver::~line_receiver() = default;
+
+void line_receiver::raw_data_received(bytes_view) {
+  loop().scheduler().logger().error("[{}] raw_data_received is not overridden", log_prefix());
+  quit(make_error(errc::not_supported, "raw_data_received is not overridden"));
+}
+
+void line_receiver::line_length_exceeded(bytes_view) {
+  transport().lose_connection();
+}
+
+void line_receiver::send_line(std::string_view line) {
+  const auto end = delimiter();
+  std::array<char, 512> whole; // one write, so that a limit on output never tears a usual line
+  if (line.size() + end.size() > whole.size())
+    return transport().write_sequence({line, end});
+  std::memcpy(whole.data(), line.data(), line.size());
+  std::memcpy(whole.data() + line.size(), end.data(), end.size());
+  transport().write(std::string_view{whole.data(), line.size() + end.size()});
+}
+
+void line_receiver::set_delimiter(std::string_view delimiter) {
+  if (delimiter.empty())
+    throw std::invalid_argument("set_delimiter: the delimiter is empty");
+  delimiter_ = std::make_unique<const std::string>(delimiter);
+  if (kept_)
+    kept_->unfinished = false;
+}
+
+void line_receiver::set_line_mode(bytes_view extra) {
+  line_mode_ = true;
+  const auto text = as_text(extra);
+  if (text.empty())
+    return;
+  if (delivery_ == nullptr)
+    return data_received(extra);
+  // The end of what the callback was given is taken back where it lies; copying it would make
+  // frequent changes of mode cost the square of the input.
+  auto& d = *delivery_;
+  const auto skipped = d.handed.size() - std::min(d.handed.size(), text.size());
+  if (d.rest.empty() && !d.handed.empty() && text.data() == d.handed.data() + skipped
+      && text.size() <= d.handed.size())
+    d.rest = text;
+  else
+    keep(text);
+}
+
+std::string line_receiver::clear_line_buffer() {
+  std::string all;
+  if (delivery_ != nullptr)
+    all = std::exchange(delivery_->rest, {});
+  if (const auto kept = std::move(kept_))
+    all += kept->view();
+  return all;
+}
+
+void line_receiver::pause_producing() {
+  paused_ = true;
+  transport().pause_producing();
+}
+
+void line_receiver::resume_producing() {
+  if (!std::exchange(paused_, false) || !connected())
+    return;
+  transport().resume_producing();
+  if (delivery_ == nullptr && kept_)
+    enter([this] { deliver({}); });
+}
+
+void line_receiver::data_received(bytes_view data) {
+  if (delivery_ != nullptr || paused_)
+    return keep(as_text(data));
+  deliver(as_text(data));
+}
+
+bool line_receiver::stopped() const noexcept {
+  return !connected() || getf(is_shutting_down_flag) || transport().disconnecting();
+}
+
+void line_receiver::keep(std::string_view data) {
+  if (data.empty())
+    return;
+  if (!kept_)
+    kept_ = std::make_unique<kept_input>();
+  auto& k = *kept_;
+  if (k.begin > k.text.size() / 2) { // so that what is erased pays for what is moved
+    k.text.erase(0, k.begin);
+    k.begin = 0;
+  }
+  k.text += data;
+  k.unfinished = false;
+}
+
+// -- delivery -----------------------------------------------------------------------------------
+
+void line_receiver::deliver(std::string_view data) {
+  delivery d{data, {}, false, {}};
+  struct guard {
+    line_receiver& self;
+    ~guard() { self.delivery_ = nullptr; }
+  };
+  delivery_ = &d;
+  const guard done{*this};
+
+  if (kept_ && kept_->unfinished && line_mode_ && !finish_line(d))
+    return;
+  for (;;) {
+    if (stopped())
+      return void(kept_.reset());
+    if (paused_)
+      return keep_rest(d);
+    if (!d.rest.empty() && deliver_next(d))
+      continue;
+    if (!kept_)
+      break;
+    // What was kept, or was added by callbacks, stands before or behind the rest.
+    auto more = std::move(kept_);
+    if (d.rest.empty()) {
+      d.owned = std::move(more->text);
+      d.rest = std::string_view{d.owned}.substr(more->begin);
+    } else {
+      std::string joined{d.rest};
+      joined += more->view();
+      d.owned = std::move(joined);
+      d.rest = d.owned;
+    }
+    d.rest_owned = true;
+  }
+  if (!d.rest.empty()) {
+    kept_ = std::make_unique<kept_input>();
+    kept_->text = d.rest;
+    kept_->unfinished = true;
+  }
+}
+
+// Delivers the line that was unfinished and that `d.rest` goes on with. Returns false if it still
+// is unfinished, and kept.
+bool line_receiver::finish_line(delivery& d) {
+  const auto tail = kept_->view();
+  const auto end = delimiter();
+  const auto found = detail::find_delimiter(tail, d.rest, end);
+  const auto known = found ? found->before : tail.size() + d.rest.size();
+  const bool too_long = found ? known > max_length() : known >= max_length() + end.size();
+  if (!found && !too_long) {
+    kept_->text += d.rest;
+    return false;
+  }
+  auto line = std::move(kept_);
+  const auto taken = too_long ? d.rest.size() : found->used;
+  line->text += d.rest.substr(0, taken);
+  d.owned = std::move(line->text);
+  if (too_long) {
+    d.rest = std::string_view{d.owned}.substr(line->begin);
+    d.rest_owned = true;
+    hand_all(d);
+  } else {
+    d.rest.remove_prefix(taken);
+    line_received(std::string_view{d.owned}.substr(line->begin, known));
+  }
+  return true;
+}
+
+// Delivers one line, or all of the rest; returns false if it is an unfinished line.
+bool line_receiver::deliver_next(delivery& d) {
+  if (!line_mode_) {
+    hand_all(d);
+    return true;
+  }
+  const auto end = delimiter();
+  const auto at = detail::find_delimiter(d.rest, end);
+  if (at == std::string_view::npos) {
+    if (d.rest.size() < max_length() + end.size())
+      return false;
+    hand_all(d);
+  } else if (at > max_length()) {
+    hand_all(d);
+  } else {
+    const auto line = d.rest.substr(0, at);
+    d.rest.remove_prefix(at + end.size());
+    line_received(line);
+  }
+  return true;
+}
+
+// Gives all of the rest to the callback for raw data, or in line mode to that for long lines.
+void line_receiver::hand_all(delivery& d) {
+  d.handed = std::exchange(d.rest, {});
+  if (line_mode_)
+    line_length_exceeded(as_bytes(d.handed));
+  else
+    raw_data_received(as_bytes(d.handed));
+  d.handed = {};
+}
+
+// Keeps all that is not delivered, without copying what lies in our memory already: one who pauses
+// at every line must not pay for all the others each time.
+void line_receiver::keep_rest(delivery& d) {
+  if (d.rest.empty())
+    return;
+  auto added = std::move(kept_);
+  kept_ = std::make_unique<kept_input>();
+  if (d.rest_owned) {
+    kept_->begin = static_cast<std::size_t>(d.rest.data() - d.owned.data());
+    kept_->text = std::move(d.owned);
+  } else {
+    kept_->text = d.rest;
+  }
+  if (added)
+    kept_->text += added->view();
+}
+
+} // namespace troupe

@@ -1,0 +1,51 @@
+#include <troupe/net/listening_port.hpp>
+
+#include <troupe/net/listen_tcp.hpp>
+
+#include "acceptor.hpp"
+
+namespace troupe {
+
+namespace {
+
+detail::acceptor& acceptor_of(const caf::strong_actor_ptr& actor) {
+  if (!actor)
+    throw std::logic_error("this listening_port names no port");
+  return *static_cast<detail::acceptor*>(caf::actor_cast<caf::abstract_actor*>(actor));
+}
+
+} // namespace
+
+cannot_listen_error::cannot_listen_error(std::string interface, std::uint16_t port,
+                                         std::error_code reason)
+  : std::system_error(reason),
+    interface_(std::move(interface)),
+    port_(port),
+    text_("Couldn't listen on " + interface_ + ':' + std::to_string(port) + ": "
+          + reason.message()) {}
+
+deferred<void> listening_port::stop_listening() {
+  auto& a = acceptor_of(actor_);
+  if (a.loop().is_current())
+    return a.stop_listening();
+  promise<void> done;
+  auto result = done.get_deferred();
+  a.loop().post([actor = actor_, end = std::make_shared<promise<void>>(std::move(done))] {
+    acceptor_of(actor)
+      .stop_listening()
+      .add_callbacks([end] { end->callback(); }, [end](const failure& f) { end->errback(f); });
+  });
+  return result;
+}
+
+void listening_port::start_listening() {
+  auto& a = acceptor_of(actor_);
+  a.enter([&a] { a.start_listening(); });
+}
+
+listening_port listen_tcp(runtime& rt, std::uint16_t port, const factory_ref& f,
+                          const listen_options& options) {
+  return detail::acceptor::make_port(rt.system(), rt.scheduler().loop(0), port, f, options);
+}
+
+} // namespace troupe

@@ -1,0 +1,25 @@
+#include <troupe/net/net_address.hpp>
+
+#include <ostream>
+
+namespace troupe {
+
+std::string net_address::to_string() const {
+  switch (kind_) {
+  case kind::ipv4:
+    return host_ + ':' + std::to_string(port_);
+  case kind::ipv6:
+    return '[' + host_ + "]:" + std::to_string(port_);
+  case kind::unix_socket:
+    return host_;
+  case kind::none:
+    break;
+  }
+  return {};
+}
+
+std::ostream& operator<<(std::ostream& out, const net_address& a) {
+  return out << a.to_string();
+}
+
+} // namespace troupe

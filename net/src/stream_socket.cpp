@@ -1,0 +1,191 @@
+#include "stream_socket.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <asio/buffer.hpp>
+#include <asio/error.hpp>
+#include <asio/post.hpp>
+
+namespace troupe::detail {
+
+namespace {
+
+asio::generic::stream_protocol protocol_of(const sockaddr_storage& a) {
+  return {a.ss_family, IPPROTO_TCP};
+}
+
+sockaddr_storage local_address(int fd) {
+  sockaddr_storage local{};
+  socklen_t length = sizeof local;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length);
+  return local;
+}
+
+void set_flag(int fd, int level, int option, bool on) {
+  const int value = on ? 1 : 0;
+  ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+bool get_flag(int fd, int level, int option) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  return ::getsockopt(fd, level, option, &value, &length) == 0 && value != 0;
+}
+
+} // namespace
+
+stream_socket::stream_socket(event_loop& loop, unique_fd fd, const socket_address& peer,
+                             const output_limits& limits)
+  : stream_transport(loop, asio::use_service<loop_memory>(loop.io()).chunks, limits),
+    socket_(loop.io()),
+    memory_(asio::use_service<loop_memory>(loop.io())),
+    peer_(peer) {
+  const auto local = local_address(fd.get());
+  host_ = socket_address{local};
+  socket_.assign(protocol_of(local), fd.get());
+  static_cast<void>(fd.release());
+}
+
+stream_socket::~stream_socket() {
+  drop_bulk();
+}
+
+// -- output -------------------------------------------------------------------------------------
+
+std::size_t stream_socket::send(std::span<const iovec> pieces, std::error_code& ec) noexcept {
+  for (;;) {
+    ssize_t sent;
+    if (pieces.size() == 1) {
+      sent = ::send(socket_.native_handle(), pieces[0].iov_base, pieces[0].iov_len,
+                    MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else {
+      msghdr message{};
+      message.msg_iov = const_cast<iovec*>(pieces.data());
+      message.msg_iovlen = pieces.size();
+      sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    if (sent >= 0)
+      return static_cast<std::size_t>(sent);
+    if (errno == EINTR)
+      continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS)
+      ec.assign(errno, std::system_category());
+    return 0;
+  }
+}
+
+void stream_socket::wait_writable() {
+  waiting_ = true;
+  socket_.async_wait(asio::socket_base::wait_write, [this](const asio::error_code&) {
+    waiting_ = false;
+    if (connected())
+      return writable();
+    release();
+  });
+}
+
+void stream_socket::shut_write() noexcept {
+  ::shutdown(socket_.native_handle(), SHUT_WR);
+}
+
+// -- input --------------------------------------------------------------------------------------
+
+void stream_socket::start_reading() {
+  if (reading_)
+    return;
+  reading_ = true;
+  if (held_ > 0) {
+    // Not at once: the protocol is in the middle of the call that resumed us.
+    asio::post(socket_.get_executor(), [this] {
+      reading_ = false;
+      if (!connected())
+        return release();
+      if (wants_input())
+        deliver(std::exchange(held_, 0));
+    });
+    return;
+  }
+  const auto into = bulk_ != nullptr ? asio::buffer(bulk_, loop_memory::read_bytes)
+                                     : asio::buffer(small_);
+  socket_.async_read_some(into, read_handler{this});
+}
+
+void stream_socket::on_read(const asio::error_code& ec, std::size_t count) {
+  reading_ = false;
+  if (!connected())
+    return release();
+  if (ec == asio::error::operation_aborted)
+    return;
+  if (ec == asio::error::eof) {
+    if (wants_input()) // else paused, and met again by the next read; or closing anyway
+      read_ended();
+    return;
+  }
+  if (ec)
+    return broken(ec);
+  if (wants_input())
+    return deliver(count);
+  if (!disconnecting())
+    held_ = static_cast<std::uint32_t>(count); // paused while this read was under way
+}
+
+void stream_socket::deliver(std::size_t count) {
+  bytes_view data{bulk_ != nullptr ? bulk_ : small_.data(), count};
+  if (bulk_ == nullptr && count == small_bytes) {
+    auto* const scratch = memory_.scratch();
+    const auto more = ::recv(socket_.native_handle(), scratch + count,
+                             loop_memory::read_bytes - count, MSG_DONTWAIT);
+    if (more > 0) { // an end or an error is met again by the next read
+      std::memcpy(scratch, small_.data(), count);
+      data = {scratch, count + static_cast<std::size_t>(more)};
+      bulk_ = memory_.take_bulk();
+    }
+  } else if (bulk_ != nullptr && count <= small_bytes) {
+    std::memcpy(small_.data(), bulk_, count);
+    data = {small_.data(), count};
+    drop_bulk();
+  }
+  received(data);
+  if (wants_input())
+    start_reading();
+}
+
+void stream_socket::drop_bulk() noexcept {
+  if (auto* const buffer = std::exchange(bulk_, nullptr))
+    memory_.give_bulk(buffer);
+}
+
+// -- the rest -----------------------------------------------------------------------------------
+
+void stream_socket::close(bool reset) noexcept {
+  if (reset) {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  }
+  asio::error_code ignored;
+  socket_.close(ignored);
+}
+
+void stream_socket::set_tcp_no_delay(bool on) {
+  set_flag(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, on);
+}
+
+bool stream_socket::get_tcp_no_delay() const {
+  return get_flag(const_cast<stream_socket*>(this)->socket_.native_handle(), IPPROTO_TCP,
+                  TCP_NODELAY);
+}
+
+void stream_socket::set_tcp_keep_alive(bool on) {
+  set_flag(socket_.native_handle(), SOL_SOCKET, SO_KEEPALIVE, on);
+}
+
+bool stream_socket::get_tcp_keep_alive() const {
+  return get_flag(const_cast<stream_socket*>(this)->socket_.native_handle(), SOL_SOCKET,
+                  SO_KEEPALIVE);
+}
+
+} // namespace troupe::detail

@@ -1,0 +1,288 @@
+#include <troupe/net/detail/stream_transport.hpp>
+
+#include <array>
+#include <stdexcept>
+
+#include <troupe/net/protocol.hpp>
+
+namespace troupe::detail {
+
+namespace {
+
+// A write of this size is tried at once, without the copy that collecting it would take.
+constexpr std::size_t worth_sending_directly = 16 * 1024;
+
+constexpr std::size_t pieces_per_call = 64;
+
+} // namespace
+
+stream_transport::stream_transport(event_loop& loop, chunk_pool& pool, const output_limits& limits)
+  : loop_(loop), output_(pool), limits_(limits) {}
+
+stream_transport::~stream_transport() = default;
+
+void stream_transport::open(protocol& p) {
+  protocol_ = &p;
+  half_closeable_ = dynamic_cast<half_closeable*>(&p);
+  p.enter([&] { p.make_connection(*this); });
+  if (protocol_ == nullptr || !p.connected()) { // it ended, or had ended before
+    protocol_ = nullptr;
+    if (open_)
+      end({}, false);
+    return;
+  }
+  if (wants_input())
+    start_reading();
+}
+
+// -- output -------------------------------------------------------------------------------------
+
+bool stream_transport::takes_output() {
+  if (!open_ || aborting_ || write_shut_ || (disconnecting_ && producer_ == nullptr)) {
+    ++refused_;
+    return false;
+  }
+  if (output_.size() < limits_.hard)
+    return true;
+  ++refused_;
+  if (limits_.policy == overflow_policy::close) {
+    overflowed_ = true;
+    abort_connection();
+  }
+  return false;
+}
+
+void stream_transport::write(bytes_view data) {
+  if (data.empty() || !takes_output())
+    return;
+  if (data.size() >= worth_sending_directly && !blocked_) {
+    std::array<iovec, pieces_per_call> pieces;
+    auto used = output_.gather({pieces.data(), pieces.size() - 1});
+    pieces[used++] = {const_cast<std::byte*>(data.data()), data.size()};
+    std::error_code ec; // an error is met again, and dealt with, when the turn ends
+    const auto before = output_.size();
+    const auto sent = used == pieces.size() ? 0 : send({pieces.data(), used}, ec);
+    output_.consume(std::min(sent, before));
+    if (sent > before)
+      data = data.subspan(sent - before);
+  }
+  if (!data.empty())
+    output_.append(data);
+  written();
+}
+
+void stream_transport::write(const shared_bytes& data) {
+  if (data.empty() || !takes_output())
+    return;
+  output_.append(data);
+  written();
+}
+
+void stream_transport::written() {
+  mark_dirty();
+  if (producer_ != nullptr && streaming_ && !producer_paused_ && output_.size() > limits_.high) {
+    producer_paused_ = true;
+    producer_->pause_producing();
+  }
+}
+
+void stream_transport::mark_dirty() {
+  if (dirty_ || (blocked_ && !aborting_))
+    return;
+  dirty_ = true;
+  loop_.at_end_of_turn(*this);
+}
+
+void stream_transport::turn_ended() noexcept {
+  dirty_ = false;
+  if (!open_)
+    return release();
+  if (aborting_)
+    return end(overflowed_ ? failure{errc::output_limit_reached} : failure{errc::connection_aborted},
+               true);
+  flush();
+}
+
+void stream_transport::writable() {
+  blocked_ = false;
+  if (open_ && !aborting_)
+    flush();
+}
+
+void stream_transport::flush() {
+  std::array<iovec, pieces_per_call> pieces;
+  while (!output_.empty()) {
+    const auto used = output_.gather(pieces);
+    std::size_t offered = 0;
+    for (std::size_t i = 0; i < used; ++i)
+      offered += pieces[i].iov_len;
+    std::error_code ec;
+    const auto sent = send({pieces.data(), used}, ec);
+    if (ec)
+      return broken(ec);
+    output_.consume(sent);
+    if (sent < offered) {
+      blocked_ = true;
+      wait_writable();
+      break;
+    }
+  }
+  drained();
+}
+
+// Called whenever output has been sent: does what waited for that.
+void stream_transport::drained() {
+  if (producer_ != nullptr) {
+    const bool wanted = streaming_ ? producer_paused_ && output_.size() <= limits_.low
+                                   : output_.empty();
+    if (wanted) {
+      producer_paused_ = false; // before the call, which may fill the output again
+      protocol_->enter([this] { producer_->resume_producing(); });
+      if (!open_ || aborting_)
+        return;
+    }
+  }
+  if (!output_.empty())
+    return;
+  if (disconnecting_ && producer_ == nullptr)
+    return end(failure{errc::connection_done}, false);
+  if (write_shut_ && !write_shut_done_) {
+    write_shut_done_ = true;
+    shut_write();
+    if (half_closeable_ != nullptr)
+      protocol_->enter([this] { half_closeable_->write_connection_lost(); });
+    if (open_ && read_shut_)
+      end(failure{errc::connection_done}, false);
+  }
+}
+
+// -- input --------------------------------------------------------------------------------------
+
+void stream_transport::received(bytes_view data) {
+  protocol_->enter([this, data] { protocol_->data_received(data); });
+}
+
+void stream_transport::read_ended() {
+  read_shut_ = true;
+  if (half_closeable_ != nullptr && !disconnecting_) {
+    protocol_->enter([this] { half_closeable_->read_connection_lost(); });
+    if (open_ && write_shut_done_)
+      end(failure{errc::connection_done}, false);
+    return;
+  }
+  // The peer may still read: it gets what was written, and then the connection ends.
+  stop_producer();
+  disconnecting_ = true;
+  if (output_.empty())
+    return end(failure{errc::connection_done}, false);
+  mark_dirty();
+}
+
+void stream_transport::broken(const std::error_code& error) {
+  end(failure{errc::connection_lost, error.message()}, false);
+}
+
+void stream_transport::pause_producing() {
+  paused_ = true;
+}
+
+void stream_transport::resume_producing() {
+  if (!paused_)
+    return;
+  paused_ = false;
+  if (wants_input() && protocol_ != nullptr)
+    start_reading();
+}
+
+// -- producers ----------------------------------------------------------------------------------
+
+void stream_transport::register_producer(producer& p, bool streaming) {
+  if (producer_ != nullptr)
+    throw std::logic_error("register_producer: a producer is registered already");
+  if (!open_ || aborting_)
+    return p.stop_producing();
+  producer_ = &p;
+  streaming_ = streaming;
+  producer_paused_ = false;
+  if (!streaming)
+    p.resume_producing();
+}
+
+void stream_transport::unregister_producer() {
+  producer_ = nullptr;
+  if (disconnecting_)
+    mark_dirty();
+}
+
+void stream_transport::stop_producer() {
+  if (auto* const p = std::exchange(producer_, nullptr))
+    p->stop_producing();
+}
+
+// -- the end ------------------------------------------------------------------------------------
+
+void stream_transport::lose_connection() {
+  if (!open_ || disconnecting_)
+    return;
+  disconnecting_ = true;
+  mark_dirty();
+}
+
+void stream_transport::abort_connection() {
+  if (!open_ || aborting_)
+    return;
+  aborting_ = disconnecting_ = true;
+  output_.clear();
+  mark_dirty();
+}
+
+void stream_transport::lose_write_connection() {
+  if (!open_ || write_shut_)
+    return;
+  write_shut_ = true;
+  mark_dirty();
+}
+
+void stream_transport::end(const failure& reason, bool reset) {
+  if (!open_)
+    return;
+  open_ = false;
+  disconnecting_ = true;
+  output_.clear();
+  close(reset);
+  if (auto* const p = std::exchange(protocol_, nullptr)) {
+    if (producer_ != nullptr)
+      p->enter([this] { stop_producer(); });
+    p->end_connection(reason);
+  }
+  release();
+}
+
+void stream_transport::protocol_ended() {
+  protocol_ = nullptr;
+  half_closeable_ = nullptr;
+  if (!open_)
+    return;
+  if (!aborting_ && !blocked_ && !output_.empty()) {
+    std::array<iovec, pieces_per_call> pieces;
+    std::error_code ignored; // nobody is left to tell
+    send({pieces.data(), output_.gather(pieces)}, ignored);
+  }
+  open_ = false;
+  disconnecting_ = true;
+  output_.clear();
+  close(aborting_);
+  stop_producer();
+  // The protocol still refers to this object while it hears of the end.
+  if (!dirty_) {
+    dirty_ = true;
+    loop_.at_end_of_turn(*this);
+  }
+}
+
+void stream_transport::release() {
+  if (!open_ && !dirty_ && protocol_ == nullptr && !busy())
+    delete this;
+}
+
+} // namespace troupe::detail

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+
+#include <caf/resumable.hpp>
+
+namespace troupe::detail {
+
+/// A growing ring of actors that wait to be resumed, first in first out. Thread: one.
+class job_ring {
+public:
+  void push(caf::resumable* job) {
+    if (size_ == capacity_)
+      grow();
+    jobs_[(first_ + size_++) & (capacity_ - 1)] = job;
+  }
+
+  caf::resumable* pop_front() noexcept {
+    if (size_ == 0)
+      return nullptr;
+    auto* job = jobs_[first_];
+    first_ = (first_ + 1) & (capacity_ - 1);
+    --size_;
+    return job;
+  }
+
+  caf::resumable* pop_back() noexcept {
+    if (size_ == 0)
+      return nullptr;
+    return jobs_[(first_ + --size_) & (capacity_ - 1)];
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+private:
+  void grow() {
+    const auto capacity = capacity_ == 0 ? 64 : capacity_ * 2;
+    auto jobs = std::make_unique<caf::resumable*[]>(capacity);
+    for (std::size_t i = 0; i < size_; ++i)
+      jobs[i] = jobs_[(first_ + i) & (capacity_ - 1)];
+    jobs_ = std::move(jobs);
+    first_ = 0;
+    capacity_ = capacity;
+  }
+
+  std::unique_ptr<caf::resumable*[]> jobs_;
+  std::size_t first_ = 0;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0; // a power of two, or zero
+};
+
+/// A loop's queue of floating actors: the loop takes from the front, other loops steal from the
+/// back.
+///
+/// A spin lock guards it. It is held for a few instructions and, but for a thief, by one thread;
+/// with a single loop there is no thief and the lock is left out.
+class stealable_queue {
+public:
+  explicit stealable_queue(bool shared) noexcept : shared_(shared) {}
+
+  /// Returns how many jobs wait now, `job` included.
+  std::size_t push(caf::resumable* job) {
+    guard hold{*this};
+    ring_.push(job);
+    return note_size();
+  }
+
+  caf::resumable* pop_front() noexcept {
+    if (size() == 0)
+      return nullptr;
+    guard hold{*this};
+    auto* job = ring_.pop_front();
+    note_size();
+    return job;
+  }
+
+  /// Takes the job that was queued last, which its loop would reach last. Thread: any.
+  caf::resumable* steal() noexcept {
+    if (size() == 0)
+      return nullptr;
+    guard hold{*this};
+    auto* job = ring_.pop_back();
+    note_size();
+    return job;
+  }
+
+  /// Returns how many jobs wait; from another thread this is a glimpse.
+  [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+
+private:
+  struct guard {
+    explicit guard(stealable_queue& queue) noexcept : q(queue) {
+      if (!q.shared_)
+        return;
+      while (q.locked_.exchange(true, std::memory_order_acquire))
+        while (q.locked_.load(std::memory_order_relaxed))
+          __builtin_ia32_pause();
+    }
+    ~guard() {
+      if (q.shared_)
+        q.locked_.store(false, std::memory_order_release);
+    }
+    stealable_queue& q;
+  };
+
+  std::size_t note_size() noexcept {
+    size_.store(ring_.size(), std::memory_order_relaxed);
+    return ring_.size();
+  }
+
+  job_ring ring_;
+  std::atomic<std::size_t> size_{0};
+  std::atomic<bool> locked_{false};
+  const bool shared_;
+};
+
+} // namespace troupe::detail

@@ -1,0 +1,186 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <caf/execution_unit.hpp>
+#include <caf/mailbox_element.hpp>
+
+#include <troupe/runtime/detail/inbox.hpp>
+#include <troupe/runtime/detail/run_queue.hpp>
+#include <troupe/runtime/options.hpp>
+#include <troupe/runtime/timer_queue.hpp>
+
+namespace troupe {
+
+class loop_scheduler;
+class pinned_actor;
+
+namespace detail {
+class wake_timer;
+}
+
+/// What a loop did since it was made; all counts only grow.
+struct loop_counters {
+  std::uint64_t turns = 0;
+  std::uint64_t io_events = 0;     // completed Asio operations
+  std::uint64_t resumed = 0;       // actors resumed
+  std::uint64_t stolen = 0;        // floating actors taken from other loops
+  std::uint64_t from_outside = 0;  // jobs and functions that other threads queued
+  std::uint64_t timers = 0;        // delayed calls made
+  std::uint64_t sleeps = 0;        // times the loop waited for events without a limit of zero
+};
+
+/// Something with work to finish when the turn of its loop ends: a transport that was written to.
+class end_of_turn {
+public:
+  /// Runs once for each `event_loop::at_end_of_turn`. It must not throw.
+  virtual void turn_ended() noexcept = 0;
+
+protected:
+  ~end_of_turn() = default;
+};
+
+/// One thread's event loop, which is also one worker of the actor scheduler.
+///
+/// A turn: 1 take I/O events (waiting only if there is nothing to run), 2 make the delayed calls
+/// that are due, 3 take in what other threads queued, 4 resume a bounded number of actors, 5 flush
+/// what was written. See runtime/README.md for the picture.
+///
+/// As CAF's execution unit it takes floating actors, which other loops may steal; `lane()` takes
+/// pinned ones, which never leave.
+///
+/// Thread: the loop's own, unless a member says otherwise.
+class event_loop final : public caf::execution_unit {
+public:
+  event_loop(loop_scheduler& scheduler, std::size_t index, const runtime_options& options,
+             bool alone);
+  ~event_loop() override;
+  event_loop(const event_loop&) = delete;
+  event_loop& operator=(const event_loop&) = delete;
+
+  /// Returns the loop whose turn the calling thread is in, or null. Thread: any.
+  [[nodiscard]] static event_loop* current() noexcept { return current_; }
+
+  /// Tells whether the calling thread is inside a turn of this loop. Thread: any.
+  [[nodiscard]] bool is_current() const noexcept { return current_ == this; }
+
+  [[nodiscard]] std::size_t index() const noexcept { return index_; }
+  [[nodiscard]] loop_scheduler& scheduler() const noexcept { return scheduler_; }
+
+  /// The Asio context whose operations complete in this loop's turns.
+  [[nodiscard]] asio::io_context& io() noexcept { return *io_; }
+
+  /// The delayed calls of this loop.
+  [[nodiscard]] timer_queue& timers() noexcept { return timers_; }
+
+  /// Returns the present time of the steady clock. Thread: any.
+  [[nodiscard]] static time_point now() noexcept { return std::chrono::steady_clock::now(); }
+
+  /// Runs `fn` in a coming turn of this loop. An exception that leaves it is logged.
+  ///
+  /// Functions that are never reached, because the runtime ends first, are destroyed unrun.
+  /// Thread: any. Order: global, as far as calls have one (`detail::inbox`).
+  void post(task fn);
+
+  /// As `post`, but does not wake the loop: the function runs when something else does.
+  void post_quietly(task fn);
+
+  /// Queues a floating actor. Thread: any. Takes over one reference.
+  void exec_later(caf::resumable* job) override;
+
+  /// The execution unit for actors that must stay on this loop.
+  [[nodiscard]] caf::execution_unit& lane() noexcept { return lane_; }
+
+  /// Calls `what.turn_ended()` once, at the end of the present turn, or of the next one if called
+  /// between turns. `what` must live until then or be taken back with `forget`.
+  void at_end_of_turn(end_of_turn& what) { ending_.push_back(&what); }
+  void forget(end_of_turn& what) noexcept;
+
+  /// Leaves behind a mailbox element with no sender, for an actor that is entered without a
+  /// message: CAF's own pointer to its current element dangles between messages.
+  [[nodiscard]] caf::mailbox_element& no_message() noexcept { return *no_message_; }
+
+  /// Tells whether the runtime is stopping, so that nothing new should begin on this loop.
+  [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+
+  /// Calls `fn` with each pinned actor of this loop that has been activated and has not ended.
+  void each_pinned(const std::function<void(pinned_actor&)>& fn);
+
+  [[nodiscard]] const loop_counters& counters() const noexcept { return counters_; }
+
+private:
+  friend class loop_scheduler;
+  friend class reactor;
+  friend class pinned_actor;
+  friend class detail::wake_timer;
+
+  // Takes pinned actors. A second execution unit, because CAF tells a unit nothing but the job.
+  struct pinned_lane final : caf::execution_unit {
+    pinned_lane(caf::actor_system* sys, event_loop& l) : caf::execution_unit(sys), loop(l) {}
+    void exec_later(caf::resumable* job) override { loop.enqueue_pinned(job); }
+    event_loop& loop;
+  };
+
+  enum class mode : std::uint8_t { block, poll };
+
+  void run();                 // turns until leave() is called
+  void leave();               // any thread
+  void turn(mode how);
+  void take_io(bool may_wait);
+  void wait_for_io();
+  bool poll_for_peers();
+  void take_inbox();
+  void run_actors();
+  void resume(caf::resumable* job, bool pinned);
+  void flush();
+  bool steal();
+  bool has_jobs() const noexcept { return pinned_.size() != 0 || floating_.size() != 0; }
+  void enqueue_pinned(caf::resumable* job);
+  void push_from_outside(detail::inbox_node* node);
+  void wake();                // any thread
+  bool wake_if_asleep();      // any thread
+  void begin_stop();          // asks every pinned actor of this loop to end
+  void end_pinned();          // ends them now
+  void drop_jobs();           // ends what is queued, resuming nothing
+  void shut_io();             // runs cancelled operations to their end, then drops the context
+  static void drop(caf::resumable* job, caf::execution_unit& unit);
+
+  static thread_local event_loop* current_;
+
+  loop_scheduler& scheduler_;
+  const std::size_t index_;
+  const runtime_options& options_;
+  const bool alone_; // no other loops: nobody steals, nobody is spun for
+
+  std::optional<asio::io_context> io_;
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
+  std::unique_ptr<detail::wake_timer> wake_timer_;
+  timer_queue timers_;
+  pinned_lane lane_;
+  detail::job_ring pinned_;
+  detail::stealable_queue floating_;
+  std::vector<end_of_turn*> ending_;
+  caf::mailbox_element_ptr no_message_;
+  pinned_actor* first_pinned_ = nullptr; // list of the initialised ones, each holds a reference
+  loop_counters counters_;
+  bool stopping_ = false;
+  bool winding_down_ = false;
+
+  // Whether polling for peers pays: a running mean of the gaps between running dry and being
+  // handed work from outside.
+  std::int64_t mean_gap_ = 0;
+
+  detail::inbox inbox_;
+  alignas(64) std::atomic<bool> asleep_{false};
+  std::atomic<bool> leaving_{false};
+  std::atomic<std::int64_t> woken_at_{0};
+};
+
+} // namespace troupe

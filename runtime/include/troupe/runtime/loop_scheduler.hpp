@@ -1,0 +1,94 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+
+#include <troupe/runtime/event_loop.hpp>
+
+namespace troupe {
+
+namespace detail {
+class loop_clock;
+}
+
+/// CAF's scheduler, made of event loops. It takes the place of CAF's own as a module.
+///
+/// Loops exist from CAF's `init` on and take jobs from then; they turn only while a thread runs
+/// them: loop 0 in `runtime::run()`, the others in threads that live as long as that call. While
+/// the runtime is destroyed, threads turn all of them once more, because CAF's middleman and its
+/// detached actors need working actors to shut down.
+///
+/// Thread: any, unless a member says otherwise.
+class loop_scheduler final : public caf::scheduler::abstract_coordinator {
+public:
+  using super = caf::scheduler::abstract_coordinator;
+
+  explicit loop_scheduler(caf::actor_system& sys);
+  ~loop_scheduler() override;
+
+  /// Called by CAF when the module is loaded.
+  static caf::actor_system::module* make(caf::actor_system& sys, caf::detail::type_list<>);
+
+  /// Returns the scheduler of `sys`, which must be a runtime's actor system.
+  static loop_scheduler& of(caf::actor_system& sys) {
+    return static_cast<loop_scheduler&>(sys.scheduler());
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return loops_.size(); }
+  [[nodiscard]] event_loop& loop(std::size_t index) { return *loops_.at(index); }
+  [[nodiscard]] spdlog::logger& logger() const noexcept { return *logger_; }
+  [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
+
+  /// Returns the loops in turn, for placing things that have no loop yet.
+  event_loop& next_loop() noexcept {
+    return *loops_[next_.fetch_add(1, std::memory_order_relaxed) % loops_.size()];
+  }
+
+  // -- CAF's side -------------------------------------------------------------------------------
+
+  void init(caf::actor_system_config& cfg) override;
+  void start() override;
+  void stop() override;
+  void enqueue(caf::resumable* job) override;
+  caf::actor_clock& clock() noexcept override;
+
+private:
+  friend class event_loop;
+  friend class pinned_actor;
+  friend class reactor;
+  friend class runtime;
+
+  void start_threads(std::size_t first); // for the loops from `first` on
+  void stop_threads();                   // makes them leave, and joins
+  void run_thread(event_loop& loop);
+  void turn_loop(event_loop& loop);      // until the loop is told to leave
+  void wind_down();                      // every loop gets a thread until stop()
+
+  // Runs `fn(loop)` on every loop's thread and waits for all; threads must be running.
+  template <class F>
+  void on_all(F fn);
+
+  void work_available(event_loop& from); // wakes one sleeping loop to steal
+  event_loop* victim(const event_loop& thief) const noexcept;
+  void pinned_ended();
+
+  const runtime_options& options_;
+  std::shared_ptr<spdlog::logger> logger_;
+  std::vector<std::unique_ptr<event_loop>> loops_;
+  std::unique_ptr<detail::loop_clock> clock_;
+  std::vector<std::thread> threads_;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<std::size_t> asleep_{0};    // loops that wait for events
+  std::atomic<std::size_t> searching_{0}; // loops woken to steal that have not looked yet
+  std::atomic<std::size_t> pinned_{0};    // initialised pinned actors of all loops
+  std::atomic<bool> draining_{false};     // stop() waits for `pinned_` to reach zero
+  task drained_;                          // what then runs on loop 0
+};
+
+} // namespace troupe

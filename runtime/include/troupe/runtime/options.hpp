@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include <troupe/runtime/time.hpp>
+
+namespace spdlog {
+class logger;
+}
+
+namespace caf {
+class actor_system_config;
+}
+
+namespace troupe {
+
+/// What a `runtime` is told at its start. Fill it with designated initialisers:
+///
+/// ```cpp
+/// troupe::runtime rt{{.loops = 2, .grace = 1s}};
+/// ```
+struct runtime_options {
+  /// How many event loops, and so threads, there are; 0 takes one for each core that this process
+  /// may use. One loop behaves as Twisted does: everything happens in the thread of `run()`.
+  std::size_t loops = 0;
+
+  /// Ties the thread of each loop to one core. Off, because it helps only where the machine does
+  /// nothing else, and harms otherwise.
+  bool pin_threads = false;
+
+  /// How many messages an actor handles before others get their turn. Large enough that
+  /// switching actors does not show, small enough that a flooded actor delays I/O by some
+  /// microseconds only.
+  std::size_t messages_per_actor = 50;
+
+  /// How many actors run before a loop looks at I/O, timers and other threads again. The look
+  /// costs a system call; a hundred actors cost some ten microseconds.
+  std::size_t actors_per_turn = 100;
+
+  /// How many I/O events a loop serves before it flushes output and lets actors run. Asio fetches
+  /// at most 128 at a time.
+  std::size_t events_per_turn = 256;
+
+  /// How long an idle loop looks for work from other loops before it sleeps. It does so only
+  /// while the latest gaps between such work were shorter than this, so an idle process uses no
+  /// CPU. Waking a sleeping loop costs some 30 us. 0 turns it off.
+  duration poll_before_sleep = std::chrono::microseconds(40);
+
+  /// How long `stop()` waits for connections to send what was written, and for other pinned
+  /// actors to end, before it ends them.
+  duration grace = std::chrono::seconds(5);
+
+  /// Lets SIGINT (unless something else handles or ignores it already) and SIGTERM stop the
+  /// runtime while it runs.
+  bool install_signal_handlers = true;
+
+  /// Where the runtime logs; null takes spdlog's default logger. Its level and sinks are the
+  /// user's to set.
+  std::shared_ptr<spdlog::logger> logger;
+
+  /// Called with CAF's configuration before the actor system is made: to load CAF's middleman,
+  /// to register message types, or to read CAF's own options.
+  std::function<void(caf::actor_system_config&)> configure;
+};
+
+} // namespace troupe

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <troupe/runtime/basic_actor.hpp>
+#include <troupe/runtime/event_loop.hpp>
+
+namespace troupe {
+
+/// An actor that never leaves its loop: the kind that owns sockets.
+///
+/// Its loop may enter it directly (`enter`) when something happens that concerns it, which takes
+/// no message and no queue; messages reach it as they reach any actor. Both happen in its loop's
+/// thread, so never at once.
+///
+/// It belongs to the loop on which it is spawned: `runtime::spawn_on`, or the loop of the actor
+/// that spawns it; otherwise loops take turns. The loop keeps it alive, with or without handles,
+/// from its first activation until it ends.
+///
+/// Thread: its loop's.
+class pinned_actor : public basic_actor {
+public:
+  using super = basic_actor;
+
+  explicit pinned_actor(caf::actor_config& cfg);
+  ~pinned_actor() override;
+
+  /// Returns the loop to which this actor is pinned. Thread: any.
+  [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
+
+  /// Runs `fn` as this actor, `delay` after now and never before; never after the actor has ended.
+  ///
+  /// \throws std::logic_error if `delay` is negative or `fn` is empty
+  /// Order: calls due at the same time run in the order in which they were made.
+  delayed_call call_later(duration delay, task fn);
+
+  /// Runs `fn` as this actor, now, in the loop's thread.
+  ///
+  /// Does nothing if the actor has ended. An exception that leaves `fn` is logged and ends the
+  /// actor with it as reason. If `fn` makes the actor quit, it has ended when this returns, unless
+  /// the actor is entered already further up the stack.
+  template <class F>
+  void enter(F&& fn) {
+    if (entered_)
+      return void(fn());
+    const caf::strong_actor_ptr alive{ctrl()};
+    if (!begin_enter())
+      return;
+    struct leave_guard {
+      pinned_actor& self;
+      caf::mailbox_element* before;
+      ~leave_guard() { self.end_enter(before); }
+    };
+    const leave_guard guard{*this, std::exchange(before_, nullptr)};
+    try {
+      fn();
+    } catch (...) {
+      fail_with_current_exception();
+    }
+  }
+
+  // -- CAF's side -------------------------------------------------------------------------------
+
+  using super::enqueue;
+  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit* eu) override;
+  void launch(caf::execution_unit* eu, bool lazy, bool hide) override;
+  void initialize() override;
+  using super::consume;
+  caf::invoke_message_result consume(caf::mailbox_element& x) override;
+
+  /// Leaves the loop, and drops the delayed calls. An override calls it.
+  void on_exit() override;
+
+protected:
+  /// Called once when the runtime stops; the actor should come to its end within the grace time.
+  /// Does `quit(caf::exit_reason::user_shutdown)` unless overridden.
+  virtual void stop_requested();
+
+  /// Called inside the catch block when an exception left `enter`; ends the actor with it.
+  virtual void fail_with_current_exception();
+
+  /// Tells whether this actor's code is on the stack: a message, a call of `enter`, or its end.
+  [[nodiscard]] bool entered() const noexcept { return entered_; }
+
+private:
+  friend class event_loop;
+
+  static void each(pinned_actor* first, const std::function<void(pinned_actor&)>& fn);
+  bool begin_enter();
+  void end_enter(caf::mailbox_element* before);
+  void ask_to_stop();
+  void end_now();
+  void prune_calls();
+
+  event_loop& loop_;
+  pinned_actor* next_ = nullptr; // in the loop's list; that list holds a reference
+  pinned_actor* previous_ = nullptr;
+  caf::mailbox_element* before_ = nullptr; // CAF's current element while this actor is entered
+  std::unique_ptr<std::vector<delayed_call>> calls_;
+  bool entered_ = false;
+  bool listed_ = false;
+};
+
+} // namespace troupe

@@ -1,0 +1,177 @@
+#pragma once
+
+#include <atomic>
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+#include <troupe/runtime/clock.hpp>
+#include <troupe/runtime/deferred.hpp>
+#include <troupe/runtime/reactor_actor.hpp>
+
+namespace troupe {
+
+class event_loop;
+class loop_scheduler;
+
+/// Reports `stop` or `crash` while nothing runs. Source: twisted.internet.error.ReactorNotRunning
+struct reactor_not_running : std::logic_error {
+  using std::logic_error::logic_error;
+};
+
+/// Reports `run` while it runs. Source: twisted.internet.error.ReactorAlreadyRunning
+struct reactor_already_running : std::logic_error {
+  using std::logic_error::logic_error;
+};
+
+/// Reports `run` after a stop: make a new runtime.
+/// Source: twisted.internet.error.ReactorNotRestartable
+struct reactor_not_restartable : std::logic_error {
+  using std::logic_error::logic_error;
+};
+
+/// What a trigger is attached to.
+enum class system_event : std::uint8_t { startup, shutdown };
+
+/// When, relative to its event, a trigger runs.
+enum class trigger_phase : std::uint8_t { before, during, after };
+
+/// Names a trigger, for its removal. Each is used once.
+class trigger_id {
+public:
+  trigger_id() noexcept = default;
+  explicit operator bool() const noexcept { return value_ != 0; }
+
+private:
+  friend class reactor;
+  explicit trigger_id(std::uint64_t value) noexcept : value_(value) {}
+  std::uint64_t value_ = 0;
+};
+
+/// Runs the loops of a runtime, and is the clock of loop 0.
+///
+/// `run()` turns loop 0 in the calling thread until `stop()`; with a single loop everything in the
+/// runtime happens there, as in Twisted. What is scheduled here runs on loop 0.
+///
+/// States: new -> running -> stopping -> stopped; `crash()` leads from running back to new.
+///
+/// Thread: loop 0, or before `run()` the thread that will call it; `stop`, `crash`,
+/// `call_from_thread`, `running` and `actor`: any.
+/// Source: twisted.internet.interfaces.IReactorCore, IReactorTime, IReactorFromThreads
+class reactor final : public clock {
+public:
+  explicit reactor(loop_scheduler& scheduler);
+  ~reactor() override;
+  reactor(const reactor&) = delete;
+  reactor& operator=(const reactor&) = delete;
+
+  // -- running ----------------------------------------------------------------------------------
+
+  /// Fires the startup event, and runs the loops until `stop()` has ended them.
+  ///
+  /// \throws reactor_already_running if it runs
+  /// \throws reactor_not_restartable if it was stopped before
+  void run();
+
+  /// Begins the end, and returns at once.
+  ///
+  /// After the present turn the shutdown event fires: `before` triggers, whose deferreds are
+  /// waited for while everything still works; `during` triggers, while ports close, connections
+  /// are told to flush and close, and pinned actors to end, for at most the grace time; `after`
+  /// triggers. Then `run()` returns. Calls that are still pending are not made.
+  ///
+  /// \throws reactor_not_running if it does not run, or stops already. Thread: any.
+  void stop();
+
+  /// Makes `run()` return after the present turn, with no triggers and nothing closed. It may be
+  /// called again. Thread: any. \throws reactor_not_running if it does not run
+  void crash();
+
+  /// Makes one turn of loop 0 if nothing runs, waiting up to `wait` for something to do.
+  ///
+  /// \throws reactor_already_running if called while `run()` runs
+  void iterate(duration wait = duration::zero());
+
+  /// Tells whether startup has happened and shutdown has not. True when `stop()` is called, and in
+  /// `before` triggers of the shutdown; false in the triggers that follow.
+  [[nodiscard]] bool running() const noexcept { return running_.load(std::memory_order_acquire); }
+
+  // -- events -----------------------------------------------------------------------------------
+
+  /// Runs `fn` once the reactor runs: after startup, in the order of these calls; or at once,
+  /// inside this call, if it runs already (its exception then reaches the caller).
+  ///
+  /// \returns a name for removal, or an empty one if `fn` has run
+  trigger_id call_when_running(task fn);
+
+  /// Runs `fn` once at `phase` of `event`. One that returns a `deferred<void>` in the phase
+  /// `before` is waited for. An exception or failure is logged, and the others run all the same.
+  ///
+  /// Order: within a phase, that of these calls.
+  template <class F>
+    requires std::invocable<F&>
+  trigger_id add_system_event_trigger(trigger_phase phase, system_event event, F fn) {
+    if constexpr (std::is_void_v<std::invoke_result_t<F&>>)
+      return add_trigger(phase, event, [f = std::move(fn)]() mutable {
+        f();
+        return succeed();
+      });
+    else
+      return add_trigger(phase, event, std::move(fn));
+  }
+
+  /// Takes a trigger back. A trigger may do so to later ones of its own event.
+  ///
+  /// \throws std::invalid_argument if it has run already, was removed, or never was
+  void remove_system_event_trigger(trigger_id id);
+
+  // -- time -------------------------------------------------------------------------------------
+
+  [[nodiscard]] time_point now() const override;
+  delayed_call call_later(duration delay, task fn) override;
+  [[nodiscard]] std::vector<delayed_call> get_delayed_calls() const override;
+
+  // -- other threads ----------------------------------------------------------------------------
+
+  /// Runs `fn` on loop 0 in a coming turn; before `run()`, once it runs. What it queues itself runs
+  /// a turn later. An exception that leaves it is logged.
+  ///
+  /// Thread: any. Order: that of the calls, over all threads.
+  void call_from_thread(task fn);
+
+  /// Returns the actor through which other actors, of this node or another, schedule by message.
+  /// Thread: any.
+  [[nodiscard]] const reactor_actor& actor() const noexcept { return actor_; }
+
+private:
+  friend class runtime;
+
+  enum class state : std::uint8_t { fresh, started, stopping, stopped };
+  using trigger = unique_function<deferred<void>()>;
+
+  trigger_id add_trigger(trigger_phase phase, system_event event, trigger fn);
+  void fire(system_event event, task then);
+  void run_phase(trigger_phase phase, system_event event);
+  void log_failure(const failure& f);
+  void start_up();
+  void shut_down();
+  void begin_drain();
+  void finish();
+  void leave();
+  void watch_signals();
+
+  struct triggers; // what waits for each phase of each event
+  struct signals;  // Asio's signal set
+
+  loop_scheduler& scheduler_;
+  event_loop& loop_;
+  std::unique_ptr<triggers> triggers_;
+  std::unique_ptr<signals> signals_;
+  reactor_actor actor_;
+  std::atomic<state> state_{state::fresh};
+  std::atomic<bool> running_{false};
+};
+
+} // namespace troupe

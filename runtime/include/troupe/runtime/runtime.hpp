@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include <caf/actor_system.hpp>
+
+#include <troupe/runtime/event_loop.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/options.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
+#include <troupe/runtime/reactor.hpp>
+
+namespace troupe {
+
+namespace detail {
+class spawned_actors;
+struct system_config;
+} // namespace detail
+
+/// Everything that runs: the event loops, the actor system on them, and the reactor.
+///
+/// One a process is usual; several may live at once, which tests do. Actors and ports can be made
+/// before `run()`; they do nothing until then.
+///
+/// ```cpp
+/// int main() {
+///   troupe::runtime rt;
+///   rt.reactor().call_when_running([] { std::puts("Hello from the reactor loop!"); });
+///   rt.run();
+/// }
+/// ```
+///
+/// Lifetime: handles of actors must not outlive it, except those of actors that have ended. Its
+/// destructor ends what still lives: pinned actors, and actors that were started with `spawn`.
+///
+/// Thread: the constructor, `run` and the destructor: one; the rest: any, unless it says otherwise.
+class runtime {
+public:
+  /// Makes the loops and the actor system; starts no loop.
+  ///
+  /// \throws std::invalid_argument if an option makes no sense
+  explicit runtime(runtime_options options = {});
+
+  /// Ends what still lives and frees everything. Must not be called while `run()` runs.
+  ~runtime();
+
+  runtime(const runtime&) = delete;
+  runtime& operator=(const runtime&) = delete;
+
+  /// Runs the loops until `stop()`: see `reactor::run`.
+  void run() { reactor_->run(); }
+
+  /// Begins the end of `run()`: see `reactor::stop`.
+  void stop() { reactor_->stop(); }
+
+  [[nodiscard]] troupe::reactor& reactor() noexcept { return *reactor_; }
+  [[nodiscard]] caf::actor_system& system() noexcept { return *system_; }
+  [[nodiscard]] loop_scheduler& scheduler() noexcept { return *scheduler_; }
+  [[nodiscard]] spdlog::logger& logger() noexcept { return scheduler_->logger(); }
+
+  /// Returns how many event loops there are.
+  [[nodiscard]] std::size_t loops() const noexcept { return scheduler_->size(); }
+
+  /// Starts an actor of class `A`. A pinned one goes to the loops in turn.
+  template <class A, caf::spawn_options Os = caf::no_spawn_options, class... Ts>
+  auto spawn(Ts&&... args) {
+    return track(system_->template spawn<A, Os>(std::forward<Ts>(args)...));
+  }
+
+  /// Starts an actor from a function, as CAF does.
+  template <caf::spawn_options Os = caf::no_spawn_options, class F, class... Ts>
+    requires(!std::is_pointer_v<F> || std::is_function_v<std::remove_pointer_t<F>>)
+  auto spawn(F fn, Ts&&... args) {
+    return track(system_->template spawn<Os>(std::move(fn), std::forward<Ts>(args)...));
+  }
+
+  /// Starts a pinned actor on the loop with number `loop`.
+  ///
+  /// \throws std::out_of_range if there is no such loop
+  template <class A, class... Ts>
+    requires std::derived_from<A, pinned_actor>
+  auto spawn_on(std::size_t loop, Ts&&... args) {
+    caf::actor_config cfg{&scheduler_->loop(loop)};
+    auto handle = system_->template spawn_impl<A, caf::hidden>(cfg, std::forward<Ts>(args)...);
+    forget_caf_logger();
+    return handle;
+  }
+
+private:
+  template <class Handle>
+  Handle track(Handle handle) {
+    remember(caf::actor_cast<caf::strong_actor_ptr>(handle));
+    forget_caf_logger();
+    return handle;
+  }
+
+  void remember(const caf::strong_actor_ptr& actor);
+  static void forget_caf_logger(); // CAF leaves it in the thread, and its end then waits for that
+
+  std::unique_ptr<detail::system_config> config_;
+  std::shared_ptr<detail::spawned_actors> spawned_;
+  std::unique_ptr<caf::actor_system> system_;
+  loop_scheduler* scheduler_ = nullptr;
+  std::unique_ptr<troupe::reactor> reactor_;
+};
+
+} // namespace troupe

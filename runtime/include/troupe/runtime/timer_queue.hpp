@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <troupe/runtime/delayed_call.hpp>
+#include <troupe/runtime/time.hpp>
+
+namespace troupe {
+
+/// Keeps calls until they are due: the one timer structure behind every clock.
+///
+/// A 4-ary heap of 16-byte entries orders the calls by (time, sequence); what to call lies in a
+/// pool of nodes beside it. Cancelling frees the node at once and leaves its heap entry behind;
+/// such stale entries are dropped when they surface, and swept out together once they outnumber
+/// the live ones. So cancelling and moving a call never search the heap, and a pending call
+/// takes one node and one entry (88 bytes).
+///
+/// The queue does not know the time; `now` is handed in, which is what lets a test move it.
+///
+/// Thread: one; a queue has no locks.
+class timer_queue {
+public:
+  /// Tells the time to handles that need it (`delayed_call::reset`).
+  using now_function = time_point (*)(const void* source);
+
+  /// \param chunk_bits  nodes are allocated 2^`chunk_bits` at a time; small for a queue that one
+  ///                    of very many actors owns
+  timer_queue(now_function now, const void* source, unsigned chunk_bits = 8) noexcept
+    : now_(now), source_(source), chunk_bits_(chunk_bits) {}
+  ~timer_queue();
+  timer_queue(const timer_queue&) = delete;
+  timer_queue& operator=(const timer_queue&) = delete;
+
+  /// Adds a call. Order: calls with equal times are made in the order in which they were added.
+  ///
+  /// \throws std::logic_error if `fn` is empty
+  delayed_call add(time_point due, task fn);
+
+  /// Returns the time of the first pending call, or nothing if there is none.
+  [[nodiscard]] std::optional<time_point> next_due();
+
+  /// Makes the calls that are due at `now` and were added before this pass began, in order.
+  ///
+  /// Calls that are added, or moved, by the calls of this pass wait for the next one, so that a
+  /// call which schedules itself with no delay cannot hold the thread. `caught` runs inside the
+  /// catch block of an exception that leaves a call (`std::current_exception()` tells it), and
+  /// the pass goes on.
+  ///
+  /// \returns how many calls were made
+  std::size_t run_due(time_point now, void (*caught)() noexcept);
+
+  /// Makes the first call that is due at `now`, whenever it was added, and returns true; false if
+  /// none is. An exception of the call leaves this function.
+  bool run_one(time_point now);
+
+  /// Drops every pending call without making it. The functions are destroyed after the queue is
+  /// empty, so their destructors may use the queue.
+  void clear();
+
+  /// Returns handles of all pending calls, in no particular order.
+  [[nodiscard]] std::vector<delayed_call> pending();
+
+  /// Returns how many calls are pending.
+  [[nodiscard]] std::size_t size() const noexcept { return live_; }
+  [[nodiscard]] bool empty() const noexcept { return live_ == 0; }
+
+private:
+  friend class delayed_call;
+
+  // How the latest call of a slot ended; told to a handle that is used too late.
+  enum class end : std::uint8_t { pending, called, cancelled };
+
+  struct node {
+    task fn;
+    time_point due;
+    std::uint64_t id = 0; // the call that the slot holds, or held last
+    std::uint32_t sequence = 0;
+    std::uint32_t next_free : 30 = 0;
+    std::uint32_t state : 2 = 0;
+  };
+
+  // `sequence` tells a live entry from a stale one, and orders equal times. 32 bits that wrap are
+  // enough for both: an entry is compared only with entries that exist at the same time.
+  struct entry {
+    std::int64_t due;
+    std::uint32_t sequence;
+    std::uint32_t slot;
+    friend bool operator<(const entry& a, const entry& b) noexcept {
+      return a.due != b.due ? a.due < b.due
+                            : static_cast<std::int32_t>(a.sequence - b.sequence) < 0;
+    }
+  };
+
+  // Nodes lie in chunks, so that growing never moves them nor doubles the memory.
+  static constexpr std::uint32_t no_slot = (1u << 30) - 1;
+
+  node& at(std::uint32_t slot) noexcept {
+    return chunks_[slot >> chunk_bits_][slot & ((1u << chunk_bits_) - 1)];
+  }
+  bool live(const entry& e) noexcept {
+    const auto& n = at(e.slot);
+    return n.sequence == e.sequence && n.state == static_cast<std::uint32_t>(end::pending);
+  }
+  bool alive(const delayed_call& call) noexcept;
+  node& require(const delayed_call& call);
+  void move_to(const delayed_call& call, time_point due);
+  task take(std::uint32_t slot, end how);
+  void push(entry e);
+  void pop();
+  void sift_down(std::size_t index, entry e);
+  void drop_stale_front();
+  void sweep_if_stale();
+
+  now_function now_;
+  const void* source_;
+  const unsigned chunk_bits_;
+  std::vector<entry> heap_;
+  std::vector<entry> due_; // what the current pass of run_due still has to make, first one last
+  std::vector<std::unique_ptr<node[]>> chunks_;
+  std::uint32_t free_ = no_slot; // first of the slots that are not in use
+  std::uint32_t slots_ = 0;
+  std::size_t live_ = 0;
+  std::uint64_t next_id_ = 1;
+  std::uint32_t next_sequence_ = 0;
+};
+
+} // namespace troupe

@@ -1,0 +1,358 @@
+#include <troupe/runtime/event_loop.hpp>
+
+#include <algorithm>
+
+#include <asio/post.hpp>
+#include <caf/logger.hpp>
+#include <caf/scheduled_actor.hpp>
+
+#include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
+
+#include "log.hpp"
+#include "wake_timer.hpp"
+
+namespace troupe {
+
+namespace {
+
+void log_uncaught_call() noexcept {
+  detail::log_uncaught(event_loop::current()->scheduler().logger(), "a delayed call");
+}
+
+time_point tell_time(const void*) noexcept {
+  return event_loop::now();
+}
+
+} // namespace
+
+thread_local event_loop* event_loop::current_ = nullptr;
+
+event_loop::event_loop(loop_scheduler& scheduler, std::size_t index,
+                       const runtime_options& options, bool alone)
+  : caf::execution_unit(&scheduler.system()),
+    scheduler_(scheduler),
+    index_(index),
+    options_(options),
+    alone_(alone),
+    io_(std::in_place, 1), // Asio's hint for a context with one thread
+    work_(std::in_place, io_->get_executor()),
+    timers_(&tell_time, nullptr),
+    lane_(&scheduler.system(), *this),
+    floating_(!alone),
+    no_message_(caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, caf::message{})),
+    mean_gap_(options.poll_before_sleep.count() * 2) {}
+
+event_loop::~event_loop() {
+  while (auto* node = inbox_.pop()) {
+    if (node->job != nullptr)
+      drop(node->job, *this);
+    delete node;
+  }
+}
+
+// -- from any thread ----------------------------------------------------------------------------
+
+void event_loop::post(task fn) {
+  auto* node = new detail::inbox_node;
+  node->fn = std::move(fn);
+  push_from_outside(node);
+}
+
+void event_loop::post_quietly(task fn) {
+  auto* node = new detail::inbox_node;
+  node->fn = std::move(fn);
+  inbox_.push(node);
+}
+
+void event_loop::exec_later(caf::resumable* job) {
+  if (is_current()) {
+    if (floating_.push(job) > 1 && !alone_)
+      scheduler_.work_available(*this);
+    return;
+  }
+  auto* node = new detail::inbox_node;
+  node->job = job;
+  push_from_outside(node);
+}
+
+void event_loop::enqueue_pinned(caf::resumable* job) {
+  if (is_current())
+    return pinned_.push(job);
+  auto* node = new detail::inbox_node;
+  node->job = job;
+  node->pinned = true;
+  push_from_outside(node);
+}
+
+void event_loop::push_from_outside(detail::inbox_node* node) {
+  inbox_.push(node);
+  if (!is_current())
+    wake_if_asleep();
+}
+
+// The loop says that it sleeps before it looks at the inbox for the last time, and whoever pushes
+// looks at `asleep_` after the push. So one of both sees the other, and of many that push only
+// the first pays for the wake-up.
+bool event_loop::wake_if_asleep() {
+  if (!asleep_.load(std::memory_order_seq_cst) || !asleep_.exchange(false))
+    return false;
+  woken_at_.store(now().time_since_epoch().count(), std::memory_order_relaxed);
+  wake();
+  return true;
+}
+
+void event_loop::wake() {
+  asio::post(*io_, [] {});
+}
+
+void event_loop::leave() {
+  leaving_.store(true, std::memory_order_release);
+  wake();
+}
+
+// -- the loop -----------------------------------------------------------------------------------
+
+void event_loop::run() {
+  auto* const before = std::exchange(current_, this);
+  while (!leaving_.load(std::memory_order_acquire))
+    turn(mode::block);
+  leaving_.store(false, std::memory_order_release);
+  current_ = before;
+}
+
+void event_loop::turn(mode how) {
+  ++counters_.turns;
+  take_io(how == mode::block);
+  if (!timers_.empty())
+    counters_.timers += timers_.run_due(now(), &log_uncaught_call);
+  take_inbox();
+  run_actors();
+  flush();
+  // An actor that spawned another one left CAF's logger in this thread, where it would make every
+  // resume slower from then on.
+  CAF_SET_LOGGER_SYS(nullptr);
+}
+
+void event_loop::take_io(bool may_wait) {
+  if (may_wait && !has_jobs() && inbox_.empty() && ending_.empty() && (alone_ || !steal()))
+    wait_for_io();
+  for (std::size_t n = 0; n < options_.events_per_turn && io_->poll_one() != 0; ++n)
+    ++counters_.io_events;
+}
+
+void event_loop::wait_for_io() {
+  if (!alone_ && mean_gap_ < options_.poll_before_sleep.count() && poll_for_peers())
+    return;
+  const auto dry_since = now();
+  if (const auto due = timers_.next_due()) {
+    if (*due <= dry_since)
+      return;
+    if (!wake_timer_)
+      wake_timer_ = std::make_unique<detail::wake_timer>(*io_);
+    wake_timer_->arm(*due);
+  }
+  asleep_.store(true, std::memory_order_seq_cst);
+  scheduler_.asleep_.fetch_add(1, std::memory_order_seq_cst);
+  const bool found = !inbox_.empty() || leaving_.load(std::memory_order_seq_cst)
+                     || (!alone_ && scheduler_.victim(*this) != nullptr);
+  if (!found) {
+    ++counters_.sleeps;
+    counters_.io_events += io_->run_one();
+  }
+  scheduler_.asleep_.fetch_sub(1, std::memory_order_relaxed);
+  asleep_.store(false, std::memory_order_relaxed);
+  scheduler_.searching_.store(0, std::memory_order_relaxed); // this loop looks for itself now
+  if (const auto woken = woken_at_.exchange(0, std::memory_order_relaxed); woken != 0) {
+    constexpr std::int64_t long_gap = 1'000'000; // 1 ms: beyond it, all gaps are alike
+    const auto gap = std::clamp<std::int64_t>(woken - dry_since.time_since_epoch().count(), 0,
+                                              long_gap);
+    mean_gap_ = (mean_gap_ + gap) / 2;
+  }
+}
+
+// Looks for work from other threads for as long as it has lately taken to come. Waking a sleeping
+// thread costs some 30 us of latency and several of CPU on both sides.
+bool event_loop::poll_for_peers() {
+  constexpr auto between_looks_at_io = std::chrono::microseconds(10);
+  const auto start = now();
+  auto looked_at_io = start;
+  for (;;) {
+    for (int i = 0; i < 32; ++i) {
+      if (!inbox_.empty()) {
+        mean_gap_ = (mean_gap_ + (now() - start).count()) / 2;
+        return true;
+      }
+      __builtin_ia32_pause();
+    }
+    const auto t = now();
+    if (t - start > options_.poll_before_sleep)
+      break;
+    if (t - looked_at_io > between_looks_at_io) {
+      looked_at_io = t;
+      if (io_->poll_one() != 0) {
+        ++counters_.io_events;
+        return true;
+      }
+      if (const auto due = timers_.next_due(); due && *due <= t)
+        return true;
+      if (steal())
+        return true;
+    }
+  }
+  // It did not pay. Only gaps that are measured to be short bring the mean down again.
+  mean_gap_ = 4 * options_.poll_before_sleep.count();
+  return false;
+}
+
+void event_loop::take_inbox() {
+  // What is pushed by the functions below waits for the next turn: the marker is where to stop.
+  if (inbox_.empty())
+    return;
+  struct marker : detail::inbox_node {
+  } end;
+  inbox_.push(&end);
+  while (auto* node = inbox_.pop()) {
+    if (node == &end)
+      return;
+    const std::unique_ptr<detail::inbox_node> owned{node};
+    ++counters_.from_outside;
+    if (node->job != nullptr) {
+      if (node->pinned)
+        pinned_.push(node->job);
+      else if (floating_.push(node->job) > 1 && !alone_)
+        scheduler_.work_available(*this);
+      continue;
+    }
+    try {
+      node->fn();
+    } catch (...) {
+      detail::log_uncaught(scheduler_.logger(), "a function from another thread");
+    }
+  }
+}
+
+void event_loop::run_actors() {
+  for (std::size_t n = 0; n < options_.actors_per_turn;) {
+    auto* const pinned = pinned_.pop_front();
+    if (pinned != nullptr) {
+      resume(pinned, true);
+      ++n;
+    }
+    auto* const floating = floating_.pop_front();
+    if (floating != nullptr) {
+      if (!alone_ && floating_.size() > 0)
+        scheduler_.work_available(*this);
+      resume(floating, false);
+      ++n;
+    }
+    if (pinned == nullptr && floating == nullptr)
+      return;
+  }
+}
+
+void event_loop::resume(caf::resumable* job, bool pinned) {
+  ++counters_.resumed;
+  switch (job->resume(this, options_.messages_per_actor)) {
+  case caf::resumable::resume_later:
+    if (pinned)
+      pinned_.push(job);
+    else
+      exec_later(job);
+    break;
+  default: // awaiting_message, done; no job of ours shuts its unit down
+    caf::intrusive_ptr_release(job);
+  }
+}
+
+void event_loop::flush() {
+  // What is added by these calls waits for the next turn: a producer that always has more must
+  // not keep the loop here.
+  const auto count = ending_.size();
+  for (std::size_t i = 0; i < count; ++i)
+    if (ending_[i] != nullptr)
+      std::exchange(ending_[i], nullptr)->turn_ended();
+  ending_.erase(ending_.begin(), ending_.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+void event_loop::forget(end_of_turn& what) noexcept {
+  std::replace(ending_.begin(), ending_.end(), &what, static_cast<end_of_turn*>(nullptr));
+}
+
+bool event_loop::steal() {
+  auto* const victim = scheduler_.victim(*this);
+  if (victim == nullptr)
+    return false;
+  auto* const job = victim->floating_.steal();
+  if (job == nullptr)
+    return false;
+  ++counters_.stolen;
+  floating_.push(job);
+  if (victim->floating_.size() > 0)
+    scheduler_.work_available(*this); // one more thief may find something
+  return true;
+}
+
+// -- the end ------------------------------------------------------------------------------------
+
+void event_loop::each_pinned(const std::function<void(pinned_actor&)>& fn) {
+  pinned_actor::each(first_pinned_, fn);
+}
+
+void event_loop::begin_stop() {
+  stopping_ = true;
+  each_pinned([](pinned_actor& a) { a.ask_to_stop(); });
+}
+
+void event_loop::end_pinned() {
+  stopping_ = true;
+  while (first_pinned_ != nullptr) // an ending actor may start others
+    each_pinned([](pinned_actor& a) { a.end_now(); });
+  while (!ending_.empty())
+    flush();
+}
+
+void event_loop::drop(caf::resumable* job, caf::execution_unit& unit) {
+  const auto type = job->subtype();
+  if (type == caf::resumable::scheduled_actor || type == caf::resumable::io_actor) {
+    auto* actor = static_cast<caf::scheduled_actor*>(job);
+    actor->context(&unit);
+    actor->quit(caf::exit_reason::user_shutdown);
+    if (!actor->finalize()) // it runs on_exit, which a bare cleanup() would leave out
+      actor->cleanup(caf::exit_reason::user_shutdown, &unit);
+  }
+  caf::intrusive_ptr_release(job);
+}
+
+void event_loop::drop_jobs() {
+  auto* const before = std::exchange(current_, this);
+  end_pinned();
+  timers_.clear();
+  for (bool any = true; any;) {
+    any = false;
+    while (auto* node = inbox_.pop()) {
+      if (node->job != nullptr)
+        drop(node->job, *this);
+      delete node;
+      any = true;
+    }
+    for (auto* job = pinned_.pop_front(); job != nullptr; job = pinned_.pop_front(), any = true)
+      drop(job, *this);
+    for (auto* job = floating_.pop_front(); job != nullptr; job = floating_.pop_front(), any = true)
+      drop(job, *this);
+  }
+  current_ = before;
+}
+
+void event_loop::shut_io() {
+  auto* const before = std::exchange(current_, this);
+  wake_timer_.reset();
+  work_.reset();
+  io_->restart();
+  while (io_->poll() != 0 || !ending_.empty())
+    flush();
+  io_.reset();
+  current_ = before;
+}
+
+} // namespace troupe

@@ -1,0 +1,61 @@
+#include <troupe/runtime/floating_actor.hpp>
+
+#include <caf/actor_clock.hpp>
+#include <caf/system_messages.hpp>
+
+#include <troupe/runtime/event_loop.hpp>
+
+namespace troupe {
+
+namespace {
+
+constexpr auto call_later_atom = caf::atom("call_later");
+
+time_point tell_time(const void*) noexcept {
+  return event_loop::now();
+}
+
+} // namespace
+
+delayed_call floating_actor::call_later(duration delay, task fn) {
+  if (delay < duration::zero())
+    throw std::logic_error("call_later: the delay is negative");
+  if (!calls_)
+    calls_ = std::make_unique<timer_queue>(&tell_time, nullptr, 2);
+  const auto call = calls_->add(event_loop::now() + delay, std::move(fn));
+  arm();
+  return call;
+}
+
+// One timeout of the clock stands for all calls. It is moved only to come earlier; one that comes
+// too early, because its call was cancelled or delayed, finds nothing due and arms the next.
+void floating_actor::arm() {
+  const auto due = calls_->next_due();
+  if (!due || *due >= armed_)
+    return;
+  armed_ = *due;
+  clock().set_ordinary_timeout(*due, this, call_later_atom, 0);
+}
+
+caf::invoke_message_result floating_actor::consume(caf::mailbox_element& x) {
+  const auto& content = x.content();
+  if (content.type_token() != caf::make_type_token<caf::timeout_msg>()
+      || content.get_as<caf::timeout_msg>(0).type != call_later_atom)
+    return super::consume(x);
+  current_mailbox_element(&x);
+  armed_ = time_point::max();
+  // One call after the other, not a pass over all: if one fails the actor ends, and the others
+  // must not run.
+  for (const auto until = event_loop::now(); calls_ && calls_->run_one(until);) {
+  }
+  if (calls_)
+    arm();
+  return caf::invoke_message_result::consumed;
+}
+
+void floating_actor::on_exit() {
+  calls_.reset();
+  super::on_exit();
+}
+
+} // namespace troupe

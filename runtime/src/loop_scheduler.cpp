@@ -1,0 +1,206 @@
+#include <troupe/runtime/loop_scheduler.hpp>
+
+#include <latch>
+
+#include <sched.h>
+
+#include <caf/actor_system_config.hpp>
+#include <caf/logger.hpp>
+#include <spdlog/spdlog.h>
+
+#include <troupe/runtime/failure.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
+
+#include "loop_clock.hpp"
+#include "system_config.hpp"
+
+namespace troupe {
+
+namespace detail {
+
+system_config::system_config(runtime_options o) : options(std::move(o)) {
+  set("logger.verbosity", caf::atom("quiet"));
+  set("scheduler.max-throughput", options.messages_per_actor);
+  register_failure(*this);
+  load<loop_scheduler>();
+  if (options.configure)
+    options.configure(*this);
+}
+
+namespace {
+
+// The cores that this process may use: in a container fewer than the machine has.
+std::size_t usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) == 0)
+    return static_cast<std::size_t>(CPU_COUNT(&set));
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+void pin_this_thread(std::size_t nth) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    return;
+  nth %= static_cast<std::size_t>(CPU_COUNT(&allowed));
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed) || nth-- != 0)
+      continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+    return;
+  }
+}
+
+} // namespace
+} // namespace detail
+
+loop_scheduler::loop_scheduler(caf::actor_system& sys)
+  : super(sys), options_(static_cast<const detail::system_config&>(sys.config()).options) {}
+
+loop_scheduler::~loop_scheduler() {
+  if (!threads_.empty()) // CAF failed to start another module
+    stop_threads();
+}
+
+caf::actor_system::module* loop_scheduler::make(caf::actor_system& sys, caf::detail::type_list<>) {
+  return new loop_scheduler(sys);
+}
+
+void loop_scheduler::init(caf::actor_system_config& cfg) {
+  super::init(cfg);
+  if (options_.messages_per_actor == 0 || options_.actors_per_turn == 0
+      || options_.events_per_turn == 0)
+    throw std::invalid_argument("runtime_options: messages_per_actor, actors_per_turn and "
+                                "events_per_turn must not be zero");
+  logger_ = options_.logger ? options_.logger : spdlog::default_logger();
+  clock_ = std::make_unique<detail::loop_clock>(*this);
+  const auto count = options_.loops != 0 ? options_.loops : detail::usable_cores();
+  num_workers_ = count;
+  max_throughput_ = options_.messages_per_actor;
+  for (std::size_t i = 0; i < count; ++i)
+    loops_.push_back(std::make_unique<event_loop>(*this, i, options_, count == 1));
+}
+
+void loop_scheduler::start() {
+  super::start(); // CAF's printer, an actor with a thread of its own
+}
+
+void loop_scheduler::enqueue(caf::resumable* job) {
+  auto* const current = event_loop::current();
+  auto& loop = current != nullptr && &current->scheduler() == this ? *current : next_loop();
+  loop.exec_later(job);
+}
+
+caf::actor_clock& loop_scheduler::clock() noexcept {
+  return *clock_;
+}
+
+// -- threads ------------------------------------------------------------------------------------
+
+void loop_scheduler::start_threads(std::size_t first) {
+  for (auto i = first; i < loops_.size(); ++i)
+    threads_.emplace_back([this, i] { run_thread(*loops_[i]); });
+}
+
+void loop_scheduler::run_thread(event_loop& loop) {
+  system().thread_started();
+  turn_loop(loop);
+  system().thread_terminates();
+}
+
+void loop_scheduler::turn_loop(event_loop& loop) {
+  cpu_set_t before;
+  const bool pin = options_.pin_threads && ::sched_getaffinity(0, sizeof before, &before) == 0;
+  if (pin)
+    detail::pin_this_thread(loop.index());
+  loop.run();
+  if (pin) // the thread of run() goes on to other things
+    ::sched_setaffinity(0, sizeof before, &before);
+}
+
+void loop_scheduler::stop_threads() {
+  for (auto i = loops_.size() - threads_.size(); i < loops_.size(); ++i)
+    loops_[i]->leave();
+  for (auto& thread : threads_)
+    thread.join();
+  threads_.clear();
+}
+
+void loop_scheduler::wind_down() {
+  start_threads(0);
+}
+
+template <class F>
+void loop_scheduler::on_all(F fn) {
+  std::latch done{static_cast<std::ptrdiff_t>(loops_.size())};
+  for (auto& loop : loops_)
+    loop->post([&fn, &done, l = loop.get()] {
+      fn(*l);
+      done.count_down();
+    });
+  done.wait();
+}
+
+// Called by CAF when the actor system ends. The order matters: actors first, then what may still
+// send to them, then the loops. See "Shutdown" in runtime/README.md.
+void loop_scheduler::stop() {
+  if (threads_.empty())
+    wind_down(); // an actor system that no runtime ended
+  on_all([](event_loop& loop) { loop.end_pinned(); });
+  stop_actors(); // CAF's printer
+  on_all([](event_loop& loop) { loop.timers().clear(); });
+  clock_->cancel_all();
+  system().await_detached_threads();
+  stop_threads();
+  // From here on nothing is resumed: an actor that sends to itself would go on for ever.
+  for (bool any = true; any;) {
+    any = false;
+    for (auto& loop : loops_) {
+      loop->drop_jobs();
+      any = any || !loop->inbox_.empty();
+    }
+  }
+  for (auto& loop : loops_)
+    loop->shut_io();
+  for (auto& loop : loops_)
+    loop->drop_jobs(); // what cancelled operations still queued
+}
+
+// -- stealing -----------------------------------------------------------------------------------
+
+void loop_scheduler::work_available(event_loop& from) {
+  // One thief at a time: it wakes the next if it leaves something behind.
+  if (asleep_.load(std::memory_order_seq_cst) == 0
+      || searching_.load(std::memory_order_relaxed) != 0)
+    return;
+  for (std::size_t i = 1; i < loops_.size(); ++i) {
+    auto& peer = *loops_[(from.index() + i) % loops_.size()];
+    if (!peer.asleep_.load(std::memory_order_relaxed))
+      continue;
+    searching_.store(1, std::memory_order_relaxed);
+    if (peer.wake_if_asleep())
+      return;
+    searching_.store(0, std::memory_order_relaxed);
+  }
+}
+
+event_loop* loop_scheduler::victim(const event_loop& thief) const noexcept {
+  for (std::size_t i = 1; i < loops_.size(); ++i) {
+    auto& peer = *loops_[(thief.index() + i) % loops_.size()];
+    if (peer.floating_.size() > 0)
+      return &peer;
+  }
+  return nullptr;
+}
+
+void loop_scheduler::pinned_ended() {
+  if (pinned_.fetch_sub(1, std::memory_order_acq_rel) == 1
+      && draining_.exchange(false, std::memory_order_acq_rel))
+    loops_[0]->post(std::move(drained_));
+}
+
+} // namespace troupe

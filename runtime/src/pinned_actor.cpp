@@ -1,0 +1,146 @@
+#include <troupe/runtime/pinned_actor.hpp>
+
+#include <algorithm>
+
+#include <troupe/runtime/failure.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
+
+#include "log.hpp"
+
+namespace troupe {
+
+namespace {
+
+event_loop& home_of(caf::actor_config& cfg, caf::actor_system& sys) {
+  if (auto* loop = dynamic_cast<event_loop*>(cfg.host))
+    return *loop;
+  if (auto* current = event_loop::current())
+    return *current;
+  return loop_scheduler::of(sys).next_loop();
+}
+
+} // namespace
+
+pinned_actor::pinned_actor(caf::actor_config& cfg)
+  : super(cfg), loop_(home_of(cfg, home_system())) {}
+
+pinned_actor::~pinned_actor() = default;
+
+delayed_call pinned_actor::call_later(duration delay, task fn) {
+  if (delay < duration::zero())
+    throw std::logic_error("call_later: the delay is negative");
+  if (!fn)
+    throw std::logic_error("call_later: the function is empty");
+  if (!calls_)
+    calls_ = std::make_unique<std::vector<delayed_call>>();
+  else if (calls_->size() == calls_->capacity())
+    prune_calls();
+  // `this` is good while the call is pending: on_exit cancels it.
+  const auto call = loop_.timers().add(
+    event_loop::now() + delay, [this, f = std::move(fn)]() mutable { enter(f); });
+  calls_->push_back(call);
+  return call;
+}
+
+void pinned_actor::prune_calls() {
+  std::erase_if(*calls_, [](const delayed_call& call) { return !call.active(); });
+}
+
+// -- CAF's side ---------------------------------------------------------------------------------
+
+void pinned_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
+  super::enqueue(std::move(what), &loop_.lane());
+}
+
+void pinned_actor::launch(caf::execution_unit*, bool lazy, bool hide) {
+  super::launch(&loop_.lane(), lazy, hide);
+}
+
+void pinned_actor::initialize() {
+  listed_ = true;
+  intrusive_ptr_add_ref(ctrl());
+  next_ = loop_.first_pinned_;
+  if (next_ != nullptr)
+    next_->previous_ = this;
+  loop_.first_pinned_ = this;
+  loop_.scheduler().pinned_.fetch_add(1, std::memory_order_relaxed);
+  const auto was = std::exchange(entered_, true);
+  super::initialize();
+  entered_ = was;
+}
+
+// While a handler runs, `enter` must not finalize: that could destroy the handler.
+caf::invoke_message_result pinned_actor::consume(caf::mailbox_element& x) {
+  struct guard {
+    bool& flag;
+    const bool was;
+    ~guard() { flag = was; }
+  };
+  const guard restore{entered_, std::exchange(entered_, true)};
+  return super::consume(x);
+}
+
+void pinned_actor::on_exit() {
+  entered_ = true; // for good: whatever still calls `enter` is called from here
+  if (auto calls = std::move(calls_))
+    for (auto& call : *calls)
+      if (call.active())
+        call.cancel();
+  super::on_exit();
+  if (!std::exchange(listed_, false))
+    return;
+  (previous_ != nullptr ? previous_->next_ : loop_.first_pinned_) = next_;
+  if (next_ != nullptr)
+    next_->previous_ = previous_;
+  next_ = previous_ = nullptr;
+  loop_.scheduler().pinned_ended();
+  intrusive_ptr_release(ctrl()); // not the last: whoever runs this actor holds one
+}
+
+void pinned_actor::each(pinned_actor* first, const std::function<void(pinned_actor&)>& fn) {
+  std::vector<caf::strong_actor_ptr> all; // what `fn` ends leaves the list
+  for (auto* a = first; a != nullptr; a = a->next_)
+    all.emplace_back(a->ctrl());
+  for (const auto& a : all)
+    fn(*static_cast<pinned_actor*>(caf::actor_cast<caf::abstract_actor*>(a)));
+}
+
+// -- entering -----------------------------------------------------------------------------------
+
+bool pinned_actor::begin_enter() {
+  if (getf(is_cleaned_up_flag) || !activate(&loop_))
+    return false;
+  entered_ = true;
+  // After a message CAF's pointer to it dangles; code that runs without a message must see none.
+  before_ = current_mailbox_element();
+  current_mailbox_element(&loop_.no_message());
+  return true;
+}
+
+void pinned_actor::end_enter(caf::mailbox_element* before) {
+  entered_ = false;
+  current_mailbox_element(before);
+  bhvr_stack().cleanup();
+  finalize(); // ends the actor here if it has quit
+}
+
+void pinned_actor::fail_with_current_exception() {
+  auto e = std::current_exception();
+  loop_.scheduler().logger().error("unhandled exception in actor {} ({}): {}", id(), name(),
+                                   detail::describe(e));
+  quit(failure{e}.to_caf_error());
+}
+
+void pinned_actor::stop_requested() {
+  quit(caf::exit_reason::user_shutdown);
+}
+
+void pinned_actor::ask_to_stop() {
+  enter([this] { stop_requested(); });
+}
+
+void pinned_actor::end_now() {
+  enter([this] { quit(caf::exit_reason::user_shutdown); });
+}
+
+} // namespace troupe

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <caf/actor_system_config.hpp>
+
+#include <troupe/runtime/options.hpp>
+
+namespace troupe::detail {
+
+/// CAF's configuration with the runtime's options, so that the scheduler module can find them.
+struct system_config : caf::actor_system_config {
+  explicit system_config(runtime_options o);
+  runtime_options options;
+};
+
+} // namespace troupe::detail

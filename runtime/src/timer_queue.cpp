@@ -1,0 +1,251 @@
+#include <troupe/runtime/timer_queue.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe {
+
+namespace {
+
+constexpr std::size_t arity = 4;
+
+std::int64_t ticks(time_point t) noexcept {
+  return t.time_since_epoch().count();
+}
+
+} // namespace
+
+timer_queue::~timer_queue() {
+  clear();
+}
+
+delayed_call timer_queue::add(time_point due, task fn) {
+  if (!fn)
+    throw std::logic_error("call_later: the function is empty");
+  std::uint32_t slot = free_;
+  if (slot != no_slot) {
+    free_ = at(slot).next_free;
+  } else {
+    if (slots_ == chunks_.size() << chunk_bits_) {
+      if (slots_ >= no_slot >> 1)
+        throw std::length_error("call_later: too many pending calls");
+      chunks_.push_back(std::make_unique<node[]>(std::size_t{1} << chunk_bits_));
+    }
+    slot = slots_++;
+  }
+  auto& n = at(slot);
+  n.fn = std::move(fn);
+  n.due = due;
+  n.id = next_id_++;
+  n.sequence = next_sequence_++;
+  n.state = static_cast<std::uint32_t>(end::pending);
+  ++live_;
+  push({ticks(due), n.sequence, slot});
+  return {this, slot, n.id};
+}
+
+std::optional<time_point> timer_queue::next_due() {
+  drop_stale_front();
+  if (heap_.empty())
+    return std::nullopt;
+  return at(heap_.front().slot).due;
+}
+
+std::size_t timer_queue::run_due(time_point now, void (*caught)() noexcept) {
+  // All due entries leave the heap before the first call is made: what is added or moved by these
+  // calls lies in the heap, out of reach of this pass.
+  for (drop_stale_front(); !heap_.empty() && heap_.front().due <= ticks(now); drop_stale_front()) {
+    due_.push_back(heap_.front());
+    pop();
+  }
+  std::reverse(due_.begin(), due_.end());
+  std::size_t made = 0;
+  while (!due_.empty()) {
+    const auto next = due_.back();
+    due_.pop_back();
+    if (!live(next)) // cancelled or moved by an earlier call
+      continue;
+    auto fn = take(next.slot, end::called);
+    ++made;
+    try {
+      fn();
+    } catch (...) {
+      caught();
+    }
+  }
+  if (due_.capacity() > 1024)
+    due_.shrink_to_fit();
+  return made;
+}
+
+bool timer_queue::run_one(time_point now) {
+  drop_stale_front();
+  if (heap_.empty() || heap_.front().due > ticks(now))
+    return false;
+  const auto slot = heap_.front().slot;
+  pop();
+  auto fn = take(slot, end::called);
+  fn();
+  return true;
+}
+
+void timer_queue::clear() {
+  while (live_ > 0) { // a function's destructor may add calls
+    std::vector<task> dropped;
+    dropped.reserve(live_);
+    for (const auto* entries : {&heap_, &due_})
+      for (const auto& e : *entries)
+        if (live(e))
+          dropped.push_back(take(e.slot, end::cancelled));
+    heap_.clear();
+    due_.clear();
+  }
+  heap_.clear();
+  due_.clear();
+}
+
+std::vector<delayed_call> timer_queue::pending() {
+  std::vector<delayed_call> result;
+  result.reserve(live_);
+  for (const auto* entries : {&heap_, &due_})
+    for (const auto& e : *entries)
+      if (live(e))
+        result.push_back({this, e.slot, at(e.slot).id});
+  return result;
+}
+
+bool timer_queue::alive(const delayed_call& call) noexcept {
+  const auto& n = at(call.slot_);
+  return n.id == call.id_ && n.state == static_cast<std::uint32_t>(end::pending);
+}
+
+timer_queue::node& timer_queue::require(const delayed_call& call) {
+  auto& n = at(call.slot_);
+  if (n.id == call.id_) {
+    if (n.state == static_cast<std::uint32_t>(end::pending))
+      return n;
+    if (n.state == static_cast<std::uint32_t>(end::cancelled))
+      throw already_cancelled("the delayed call was cancelled before");
+  }
+  // The slot serves another call by now: how this one ended is forgotten, that it ended is not.
+  throw already_called("the delayed call was made before");
+}
+
+void timer_queue::move_to(const delayed_call& call, time_point due) {
+  auto& n = require(call);
+  n.due = due;
+  n.sequence = next_sequence_++; // makes the old entry stale
+  push({ticks(due), n.sequence, call.slot_});
+  sweep_if_stale();
+}
+
+task timer_queue::take(std::uint32_t slot, end how) {
+  auto& n = at(slot);
+  auto fn = std::move(n.fn);
+  n.state = static_cast<std::uint32_t>(how);
+  n.next_free = free_ & no_slot;
+  free_ = slot;
+  --live_;
+  return fn;
+}
+
+void timer_queue::push(entry e) {
+  auto i = heap_.size();
+  heap_.push_back(e);
+  while (i > 0) {
+    const auto parent = (i - 1) / arity;
+    if (!(e < heap_[parent]))
+      break;
+    heap_[i] = heap_[parent];
+    i = parent;
+  }
+  heap_[i] = e;
+}
+
+void timer_queue::pop() {
+  const auto last = heap_.back();
+  heap_.pop_back();
+  if (!heap_.empty())
+    sift_down(0, last);
+}
+
+void timer_queue::sift_down(std::size_t i, entry e) {
+  const auto size = heap_.size();
+  for (;;) {
+    const auto first = i * arity + 1;
+    if (first >= size)
+      break;
+    auto best = first;
+    const auto last = std::min(first + arity, size);
+    for (auto child = first + 1; child < last; ++child)
+      if (heap_[child] < heap_[best])
+        best = child;
+    if (!(heap_[best] < e))
+      break;
+    heap_[i] = heap_[best];
+    i = best;
+  }
+  heap_[i] = e;
+}
+
+void timer_queue::drop_stale_front() {
+  while (!heap_.empty() && !live(heap_.front()))
+    pop();
+}
+
+void timer_queue::sweep_if_stale() {
+  constexpr std::size_t few = 64; // not worth a sweep
+  if (heap_.size() - live_ <= live_ + few)
+    return;
+  std::erase_if(heap_, [this](const entry& e) { return !live(e); });
+  if (heap_.size() > 1)
+    for (auto i = (heap_.size() - 2) / arity + 1; i-- > 0;)
+      sift_down(i, heap_[i]);
+  if (heap_.capacity() > 4 * heap_.size() + 1024)
+    heap_.shrink_to_fit();
+}
+
+// -- delayed_call -------------------------------------------------------------------------------
+
+namespace {
+
+[[noreturn]] void no_call() {
+  throw std::logic_error("this delayed_call names no call");
+}
+
+} // namespace
+
+void delayed_call::cancel() {
+  if (queue_ == nullptr)
+    no_call();
+  queue_->require(*this);
+  auto fn = queue_->take(slot_, timer_queue::end::cancelled);
+  queue_->sweep_if_stale();
+} // the function is destroyed last: its destructor may use the queue
+
+void delayed_call::delay(duration by) {
+  if (queue_ == nullptr)
+    no_call();
+  queue_->move_to(*this, queue_->require(*this).due + by);
+}
+
+void delayed_call::reset(duration from_now) {
+  if (queue_ == nullptr)
+    no_call();
+  if (from_now < duration::zero())
+    throw std::logic_error("delayed_call::reset: the delay is negative");
+  queue_->require(*this);
+  queue_->move_to(*this, queue_->now_(queue_->source_) + from_now);
+}
+
+bool delayed_call::active() const noexcept {
+  return queue_ != nullptr && queue_->alive(*this);
+}
+
+time_point delayed_call::get_time() const {
+  if (queue_ == nullptr)
+    no_call();
+  return queue_->require(*this).due;
+}
+
+} // namespace troupe

@@ -1,0 +1,49 @@
+#include "wake_timer.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+#include <sys/timerfd.h>
+
+#include <asio/buffer.hpp>
+
+namespace troupe::detail {
+
+namespace {
+
+int open_timer() {
+  const int fd = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (fd < 0)
+    throw std::system_error(errno, std::system_category(), "timerfd_create");
+  return fd;
+}
+
+} // namespace
+
+wake_timer::wake_timer(asio::io_context& io) : descriptor_(io.get_executor(), open_timer()) {
+  read();
+}
+
+void wake_timer::arm(time_point due) {
+  if (armed_ == due)
+    return;
+  armed_ = due;
+  const auto since_epoch = due.time_since_epoch();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch);
+  const itimerspec when{.it_interval = {},
+                        .it_value = {.tv_sec = seconds.count(),
+                                     .tv_nsec = (since_epoch - seconds).count()}};
+  ::timerfd_settime(descriptor_.native_handle(), TFD_TIMER_ABSTIME, &when, nullptr);
+}
+
+void wake_timer::read() {
+  descriptor_.async_read_some(asio::buffer(expirations_),
+                              [this](const asio::error_code& ec, std::size_t) {
+                                if (ec)
+                                  return; // cancelled: the loop is going away
+                                armed_ = {};
+                                read();
+                              });
+}
+
+} // namespace troupe::detail

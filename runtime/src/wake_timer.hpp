@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include <asio/io_context.hpp>
+#include <asio/posix/basic_stream_descriptor.hpp>
+
+#include <troupe/runtime/time.hpp>
+
+namespace troupe::detail {
+
+/// Ends a loop's wait for I/O when its next delayed call is due.
+///
+/// One timerfd with one read that stays outstanding. Compared with Asio's `steady_timer` it costs
+/// one system call when a wait gets a new end, and nothing per delayed call.
+class wake_timer {
+public:
+  explicit wake_timer(asio::io_context& io);
+
+  /// Makes the present wait end at `due`. A wait that needs no end may keep an older one, and so
+  /// end early once.
+  void arm(time_point due);
+
+private:
+  void read();
+
+  asio::posix::basic_stream_descriptor<asio::io_context::executor_type> descriptor_;
+  time_point armed_{};
+  // Longer than what a timerfd gives: Asio then knows from the short read that nothing is left,
+  // and does not try again.
+  std::array<std::uint64_t, 2> expirations_{};
+};
+
+} // namespace troupe::detail
