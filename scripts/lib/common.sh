@@ -1,0 +1,54 @@
+# Shared by the scripts beside this folder: sourced, not run.
+
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$root"
+
+# What building takes, as Debian 12 packages it.
+build_packages=(cmake ninja-build g++ ccache git python3 libcaf-dev libasio-dev libspdlog-dev
+  libfmt-dev libcli11-dev catch2)
+
+# need PACKAGE...: installs those that are missing; silent and offline if none is.
+need() {
+  local missing=() package
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] \
+      || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || {
+      echo "These packages are missing, and installing them takes root or sudo: ${missing[*]}" >&2
+      exit 1
+    }
+    as_root=(sudo)
+  fi
+  echo "installing ${missing[*]}"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# How many compilers may run at once: one for each core, and 700 MB for each.
+jobs() {
+  local cores memory
+  cores=$(nproc)
+  memory=$(($(awk '/MemAvailable/ {print $2}' /proc/meminfo) / 700000))
+  [ "$memory" -lt 1 ] && memory=1
+  echo $((cores < memory ? cores : memory))
+}
+
+# build PRESET [ARGUMENT...]: configures and builds; what has not changed is left alone.
+build() {
+  local preset=$1 log
+  shift
+  log=$(mktemp)
+  cmake --preset "$preset" >"$log" 2>&1 || {
+    cat "$log"
+    rm -f "$log"
+    return 1
+  }
+  rm -f "$log"
+  cmake --build --preset "$preset" -j "$(jobs)" "$@"
+}
