@@ -107,9 +107,8 @@ void deferred_state::drop_canceller() noexcept {
 }
 
 void deferred_state::break_promise() noexcept {
-  if (called_ || (!shared() && head_ == tail_ && linked_to_ == nullptr)) {
-    return;
-  }
+  if (called_ || cancelling_ || (!shared() && head_ == tail_ && linked_to_ == nullptr))
+    return; // a canceller that drops the promise has done what it should
   set_failure(failure(errc::broken_promise));
   fire(source_location::current());
 }
@@ -300,18 +299,48 @@ void deferred_state::end() noexcept {
     drop_value();
   }
   drop_canceller();
-  while (head_ != tail_) {
-    auto& slot = *head_++;
-    slot.act(slot, nullptr);
-    if (head_ == tail_ || head_ == head_limit_)
-      slots_used_up();
-  }
-  if (linked_to_ != nullptr)
-    linked_to_->release();
+  drop_links();
   while (segments_ != nullptr)
     delete std::exchange(segments_, segments_->next);
   this->~deferred_state();
   ::operator delete(this);
+}
+
+void deferred_state::abandon() noexcept {
+  if (called_)
+    return;
+  called_ = true;
+  drop_canceller();
+  retain();
+  drop_links();
+  release();
+}
+
+// Takes a chain of what waits for one another apart in a loop.
+void deferred_state::drop_links() noexcept {
+  deferred_state* more = nullptr; // through waiting_on_, of which these have no more need
+  auto add = [&more](deferred_state* s) {
+    s->waiting_on_ = std::exchange(more, s);
+  };
+  auto drop = [&add](deferred_state* s) {
+    while (s->head_ != s->tail_) {
+      auto& slot = *s->head_++;
+      if (auto* next = slot.act(slot, nullptr))
+        add(next);
+      if (s->head_ == s->tail_ || s->head_ == s->head_limit_)
+        s->slots_used_up();
+    }
+    if (auto* next = std::exchange(s->linked_to_, nullptr))
+      add(next);
+  };
+  drop(this);
+  while (more != nullptr) {
+    auto* s = std::exchange(more, std::exchange(more->waiting_on_, nullptr));
+    s->called_ = true;
+    s->drop_canceller();
+    drop(s);
+    s->release();
+  }
 }
 
 } // namespace detail

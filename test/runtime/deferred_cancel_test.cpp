@@ -160,7 +160,7 @@ TEST_CASE("a canceller may drop the deferred and the promise", "[deferred]") {
   d = std::make_unique<deferred<int>>(p->get_deferred());
   bool seen = false;
   d->add_errback([&](const failure& f) {
-    seen = f.check(errc::broken_promise);
+    seen = f.check(errc::cancelled);
     return 0;
   });
   d->cancel();

@@ -10,6 +10,13 @@
 
 namespace troupe {
 
+namespace detail {
+
+template <class F, class P>
+concept canceller_of = std::invocable<F&, P&> || std::invocable<F&>;
+
+} // namespace detail
+
 /// The producing end of a deferred: whoever promises a result keeps it, and fires it once.
 ///
 /// ```cpp
@@ -44,15 +51,14 @@ public:
 
   /// Makes a promise whose deferred, when it is cancelled, calls `canceller` first, once.
   ///
-  /// The canceller stops the work. It may fire the promise, which it is given; if it does not, the
-  /// deferred fails with `errc::cancelled`, or with the exception that left the canceller. Firing
-  /// the promise afterwards is an error, for the producer knows. It is dropped when the promise
-  /// fires.
+  /// The canceller stops the work. It may fire the promise, which it is given, or drop it; if it
+  /// does not fire it, the deferred fails with `errc::cancelled`, or with the exception that left
+  /// the canceller. Firing the promise afterwards is an error, for the producer knows. The
+  /// canceller is destroyed when the promise fires.
   ///
   /// \param canceller  called with `promise<T>&`, or with nothing
-  template <class F>
-  requires(std::invocable<F&, promise<T>&> || std::invocable<F&>) explicit promise(
-    F canceller, source_location where = source_location::current())
+  template <detail::canceller_of<promise<T>> F>
+  explicit promise(F canceller, source_location where = source_location::current())
     : promise(where) {
     using target = std::decay_t<F>;
     state_->template set_canceller<target>(&run_canceller<target>, std::move(canceller));
@@ -122,6 +128,14 @@ public:
       callback(*std::move(result), where);
   }
 
+  /// Ends the deferred without a result: what waits for it is destroyed and never runs, and so are
+  /// coroutines that wait for it. For an owner that ends and takes its pending work along, as an
+  /// actor does. Nothing happens if there is a result.
+  void abandon() noexcept {
+    if (state_ != nullptr)
+      state_->abandon();
+  }
+
   /// Tells whether the deferred has a result, also by having been cancelled.
   [[nodiscard]] bool called() const noexcept { return state_ == nullptr || state_->called(); }
 
@@ -129,9 +143,9 @@ public:
   explicit operator bool() const noexcept { return state_ != nullptr; }
 
 private:
-  friend class deferred<T>;
   template <class>
   friend class deferred;
+  friend struct detail::deferred_access;
 
   promise(std::size_t links, const source_location& where)
     : state_(detail::deferred_state::make(links, where)) {}

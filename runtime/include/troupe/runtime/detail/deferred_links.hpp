@@ -12,6 +12,8 @@ namespace troupe {
 
 template <class T>
 class deferred;
+template <class T>
+class promise;
 
 namespace detail {
 
@@ -51,6 +53,13 @@ struct deferred_access {
   template <class T>
   static deferred_state& state(const deferred<T>& d) {
     return d.state();
+  }
+
+  /// Gives `p`, whose state has no canceller, one that takes no argument.
+  template <class T, class F>
+  static void set_canceller(promise<T>& p, F canceller) {
+    p.state().template set_canceller<F>(&promise<T>::template run_canceller<F>,
+                                        std::move(canceller));
   }
 
   /// Gives the state away, for a chain that goes on with a `J`.

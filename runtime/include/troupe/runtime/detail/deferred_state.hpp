@@ -18,7 +18,8 @@ class deferred_state;
 /// One link of a chain: a function that deals with the result so far, and what it captured.
 ///
 /// `act(slot, state)` runs and then destroys the target, `act(slot, nullptr)` only destroys it. It
-/// returns a state, with one reference for the caller, whose chain is to be run next, or null.
+/// returns a state, with one reference for the caller, whose chain is to be run or abandoned
+/// next, or null.
 struct deferred_slot {
   using function = deferred_state* (*)(deferred_slot&, deferred_state*);
 
@@ -88,9 +89,7 @@ public:
   bool has_value() const noexcept { return content_ == content::value; }
 
   /// Tells whether the chain has run to its present end, so that the result may be taken.
-  bool finished() const noexcept {
-    return called_ && !running_ && pauses_ == 0 && waiting_on_ == nullptr && head_ == tail_;
-  }
+  bool finished() const noexcept { return runnable() && head_ == tail_; }
 
   template <class T, class... Args>
   void set_value(Args&&... args) {
@@ -173,6 +172,9 @@ public:
 
   /// Fails with errc::broken_promise, unless there is a result or nobody could notice.
   void break_promise() noexcept;
+
+  /// Ends without a result: destroys what waits, unrun, and does so with whatever waits for this.
+  void abandon() noexcept;
 
   // -- the chain ----------------------------------------------------------------------------------
 
@@ -265,8 +267,9 @@ private:
   explicit deferred_state(std::size_t links) noexcept;
   ~deferred_state();
   deferred_slot* own_slots() noexcept { return reinterpret_cast<deferred_slot*>(this + 1); }
+  // It has no content while it waits for another one, nor after it was abandoned.
   bool runnable() const noexcept {
-    return called_ && !running_ && pauses_ == 0 && waiting_on_ == nullptr;
+    return content_ != content::nothing && !running_ && pauses_ == 0;
   }
   bool refire();
   void first_call(const source_location& where);
@@ -275,6 +278,7 @@ private:
   void take_result_from(deferred_state& other) noexcept;
   void destroy() noexcept;
   void end() noexcept;
+  void drop_links() noexcept;
   void drop_canceller() noexcept;
 
   std::uint32_t references_ = 1;

@@ -1,0 +1,156 @@
+#pragma once
+
+#include <coroutine>
+#include <type_traits>
+#include <utility>
+
+#include <troupe/runtime/deferred.hpp>
+
+namespace troupe::detail {
+
+/// The part of a coroutine's promise that does not depend on its type.
+///
+/// The coroutine owns itself: it is destroyed when it ends, or when what it waits for is abandoned
+/// (`promise::abandon`). Its deferred is only its result.
+class coroutine_base {
+public:
+  coroutine_base();
+  ~coroutine_base();
+  coroutine_base(const coroutine_base&) = delete;
+  coroutine_base& operator=(const coroutine_base&) = delete;
+
+  // Runs at once, until it has to wait for the first time.
+  std::suspend_never initial_suspend() const noexcept { return {}; }
+
+  struct final_awaiter {
+    bool await_ready() const noexcept { return false; }
+    template <class P>
+    void await_suspend(std::coroutine_handle<P> h) const noexcept {
+      auto* state = std::exchange(h.promise().state_, nullptr);
+      auto** next = h.promise().next_;
+      h.destroy(); // and this awaiter with it
+      finish(state, next);
+    }
+    void await_resume() const noexcept {}
+  };
+  final_awaiter final_suspend() const noexcept { return {}; }
+
+  void unhandled_exception() noexcept { state_->set_failure(caught()); }
+
+  /// Adds the link that resumes this coroutine to the chain of `awaited`.
+  void wait_for(deferred_state& awaited, std::coroutine_handle<> self);
+
+protected:
+  deferred_state* state_;
+
+private:
+  struct wake_up;
+
+  static void finish(deferred_state* state, deferred_state** next) noexcept;
+  static deferred_state* cancel(deferred_slot& slot, deferred_state* s);
+
+  deferred_state* awaited_ = nullptr; // while it waits; not owned
+  deferred_state** next_ = nullptr;   // where the loop that resumed it wants its finished state
+  bool cancel_next_ = false;          // was cancelled while it was running
+};
+
+/// What the compiler needs to know of a coroutine that returns a deferred.
+template <class T>
+class coroutine_promise : public coroutine_base {
+public:
+  deferred<T> get_return_object() {
+    state_->retain();
+    return deferred_access::wrap<T>(state_);
+  }
+
+  template <class U = T>
+  requires std::is_constructible_v<T, U>
+  void return_value(U&& value) { state_->template set_value<T>(std::forward<U>(value)); }
+  void return_value(failure why) noexcept { state_->set_failure(std::move(why)); }
+};
+
+template <>
+class coroutine_promise<void> : public coroutine_base {
+public:
+  deferred<void> get_return_object() {
+    state_->retain();
+    return deferred_access::wrap<void>(state_);
+  }
+  void return_void() noexcept { state_->set_value<void>(); }
+};
+
+/// Resumes a coroutine that is none of ours.
+void wait_for(deferred_state& awaited, std::coroutine_handle<> self);
+
+template <class T>
+class deferred_awaiter {
+public:
+  explicit deferred_awaiter(deferred<T> d) : deferred_(std::move(d)) { state(); }
+
+  bool await_ready() const { return state().finished(); }
+
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> self) {
+    if constexpr (std::is_base_of_v<coroutine_base, P>)
+      self.promise().wait_for(state(), self);
+    else
+      detail::wait_for(state(), self);
+  }
+
+  T await_resume() {
+    auto& s = state();
+    if (s.failed())
+      s.take_failure().raise();
+    if constexpr (std::is_void_v<T>)
+      s.drop_value();
+    else
+      return s.template take_value<T>();
+  }
+
+private:
+  deferred_state& state() const { return deferred_access::state(deferred_); }
+
+  deferred<T> deferred_;
+};
+
+} // namespace troupe::detail
+
+namespace troupe {
+
+/// Lets a coroutine wait for a deferred: gives its value, or throws its failure.
+///
+/// A function that returns a `deferred<T>` may be a coroutine. It runs at once until it waits for a
+/// deferred that has no result; `co_return` a value, or a `failure`. What leaves it as an
+/// exception is the failure of its deferred. Waiting for a deferred with a result neither
+/// suspends nor uses stack.
+///
+/// ```cpp
+/// deferred<user> find(std::string name) {
+///   auto id = co_await look_up(name);
+///   co_return co_await load(id);
+/// }
+/// ```
+///
+/// Cancelling its deferred cancels what it waits for, which then throws inside the coroutine; it
+/// may catch that and return a value all the same. Cancelled while it runs, it finds the next
+/// deferred that it waits for cancelled. Dropping its deferred does not stop it.
+///
+/// Write a coroutine as a function that takes its parameters by value: a lambda's captures, and
+/// what references name, are gone when it resumes.
+///
+/// Thread: one, that of the deferreds. Source: inlineCallbacks, Deferred.__await__
+template <class T>
+detail::deferred_awaiter<T> operator co_await(deferred<T>&& d) {
+  return detail::deferred_awaiter<T>(std::move(d));
+}
+
+/// A deferred is waited for once. Write `co_await std::move(d)`.
+template <class T>
+void operator co_await(deferred<T>& d) = delete;
+
+} // namespace troupe
+
+template <class T, class... Args>
+struct std::coroutine_traits<troupe::deferred<T>, Args...> {
+  using promise_type = troupe::detail::coroutine_promise<T>;
+};

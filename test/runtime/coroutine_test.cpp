@@ -1,0 +1,208 @@
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <troupe/runtime/coroutine.hpp>
+#include <troupe/testing/deferred.hpp>
+
+#include "support/catch.hpp"
+
+using namespace troupe;
+using namespace troupe::testing;
+
+namespace {
+
+constexpr int many = 100'000;
+
+deferred<int> add_one(deferred<int> d) {
+  co_return co_await std::move(d) + 1;
+}
+
+deferred<int> sum_of_ready(int n) {
+  int sum = 0;
+  for (int i = 0; i < n; ++i)
+    sum += co_await succeed(1);
+  co_return sum;
+}
+
+deferred<void> rethrow(deferred<void> d) {
+  co_await std::move(d);
+}
+
+deferred<int> recover(deferred<int> d, deferred<int> instead) {
+  bool cancelled = false;
+  try {
+    co_return co_await std::move(d);
+  } catch (const cancelled_error&) {
+    cancelled = true;
+  }
+  co_return cancelled ? co_await std::move(instead) : -1;
+}
+
+struct gone {
+  explicit gone(int& count) : count_(count) {}
+  ~gone() { ++count_; }
+  int& count_;
+};
+
+deferred<int> hold(deferred<int> d, int& destroyed) {
+  const gone g(destroyed);
+  co_return co_await std::move(d);
+}
+
+} // namespace
+
+TEST_CASE("a coroutine runs at once until it has to wait", "[coroutine]") {
+  promise<int> p;
+  auto d = add_one(p.get_deferred());
+  assert_no_result(d);
+  p.callback(1);
+  CHECK(success_result_of(std::move(d)) == 2);
+  CHECK(success_result_of(add_one(succeed(5))) == 6);
+}
+
+TEST_CASE("100,000 awaits of ready deferreds need no stack", "[coroutine][M09]") {
+  CHECK(success_result_of(sum_of_ready(many)) == many);
+}
+
+TEST_CASE("100,000 coroutines that wait for one another need no stack", "[coroutine][M09]") {
+  promise<int> p;
+  auto d = p.get_deferred();
+  for (int i = 0; i < many; ++i)
+    d = add_one(std::move(d));
+  SECTION("on a value") {
+    p.callback(0);
+    CHECK(success_result_of(std::move(d)) == many);
+  }
+  SECTION("when it is abandoned") {
+    p.abandon();
+    CHECK(d.called());
+    CHECK_FALSE(d.ready());
+  }
+}
+
+TEST_CASE("a failed deferred throws where it is waited for", "[coroutine][M10]") {
+  failure_result_of<std::out_of_range>(rethrow(fail(std::out_of_range("9"))));
+  promise<void> p;
+  auto d = rethrow(p.get_deferred());
+  p.errback(errc::connection_lost);
+  failure_result_of(std::move(d), errc::connection_lost);
+}
+
+TEST_CASE("a coroutine may return a failure", "[coroutine]") {
+  struct local {
+    static deferred<int> run() { co_return failure(errc::line_too_long); }
+  };
+  failure_result_of(local::run(), errc::line_too_long);
+}
+
+TEST_CASE("cancelling a coroutine cancels what it waits for", "[coroutine][M11]") {
+  int cancelled = 0;
+  promise<int> p{[&] {
+    ++cancelled;
+  }};
+  auto d = add_one(p.get_deferred());
+  d.cancel();
+  CHECK(cancelled == 1);
+  failure_result_of(std::move(d), errc::cancelled);
+}
+
+TEST_CASE("a coroutine that catches the cancellation returns its value", "[coroutine][M11]") {
+  promise<int> p;
+  promise<int> instead;
+  auto d = recover(p.get_deferred(), instead.get_deferred());
+  d.cancel();
+  assert_no_result(d);
+  instead.callback(7);
+  CHECK(success_result_of(std::move(d)) == 7);
+}
+
+TEST_CASE("a coroutine that recovers can be cancelled again", "[coroutine]") {
+  promise<int> p;
+  promise<int> instead;
+  auto d = recover(p.get_deferred(), instead.get_deferred());
+  d.cancel();
+  d.cancel();
+  failure_result_of(std::move(d), errc::cancelled);
+}
+
+TEST_CASE("a coroutine that is cancelled while it runs finds the next wait cancelled",
+          "[coroutine]") {
+  promise<int> first;
+  promise<int> second;
+  struct local {
+    static deferred<int> run(deferred<int> a, deferred<int> b, deferred<int>*& self) {
+      co_await std::move(a);
+      self->cancel();
+      co_return co_await std::move(b);
+    }
+  };
+  deferred<int>* self = nullptr;
+  auto d = local::run(first.get_deferred(), second.get_deferred(), self);
+  self = &d;
+  first.callback(1);
+  failure_result_of(std::move(d), errc::cancelled);
+}
+
+TEST_CASE("a dropped promise throws where it is waited for", "[coroutine]") {
+  deferred<int> d = [] {
+    promise<int> p;
+    return add_one(p.get_deferred());
+  }();
+  failure_result_of(std::move(d), errc::broken_promise);
+}
+
+TEST_CASE("a coroutine goes on though its deferred was dropped", "[coroutine]") {
+  int destroyed = 0;
+  promise<int> p;
+  { auto d = hold(p.get_deferred(), destroyed); }
+  CHECK(destroyed == 0);
+  p.callback(1);
+  CHECK(destroyed == 1);
+}
+
+TEST_CASE("an abandoned coroutine is destroyed and does not run on, nor does what waits for it",
+          "[coroutine]") {
+  int destroyed = 0;
+  int ran = 0;
+  promise<int> p;
+  hold(p.get_deferred(), destroyed).add_both([&] { ++ran; });
+  p.abandon();
+  CHECK(destroyed == 1);
+  CHECK(ran == 0);
+  CHECK_THROWS_AS(p.callback(1), already_called_error);
+}
+
+TEST_CASE("what callbacks captured is destroyed when the promise is abandoned", "[deferred]") {
+  auto held = std::make_shared<int>(0);
+  promise<int> p;
+  succeed(1)
+    .add_callback([d = p.get_deferred().add_callback([held](int v) { return v; })](
+                    int) mutable -> deferred<int> { return std::move(d); })
+    .add_both([held] { ++*held; });
+  CHECK(held.use_count() == 3);
+  p.abandon();
+  CHECK(held.use_count() == 1);
+  CHECK(*held == 0);
+}
+
+TEST_CASE("the locals of a coroutine are gone before its callbacks run", "[coroutine]") {
+  int destroyed = 0;
+  int seen = 0;
+  promise<int> p;
+  hold(p.get_deferred(), destroyed).add_callback([&] { seen = destroyed; });
+  p.callback(1);
+  CHECK(seen == 1);
+}
+
+TEST_CASE("a moved-away deferred cannot be waited for", "[coroutine]") {
+  struct local {
+    static deferred<int> run() {
+      auto d = succeed(1);
+      auto other = std::move(d);
+      co_return co_await std::move(d);
+    }
+  };
+  failure_result_of<std::logic_error>(local::run());
+}
