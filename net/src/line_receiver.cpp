@@ -136,8 +136,12 @@ void line_receiver::deliver(std::string_view data) {
   delivery_ = &d;
   const guard done{*this};
 
-  if (kept_ && kept_->unfinished && line_mode_ && !finish_line(d))
-    return;
+  if (kept_ && kept_->unfinished && line_mode_) {
+    if (!finish_line(d))
+      return;
+  } else if (kept_) {
+    keep(std::exchange(d.rest, {})); // behind what is there, which is taken up below
+  }
   for (;;) {
     if (stopped())
       return void(kept_.reset());
@@ -147,7 +151,7 @@ void line_receiver::deliver(std::string_view data) {
       continue;
     if (!kept_)
       break;
-    // What was kept, or was added by callbacks, stands before or behind the rest.
+    // What was kept before, or was added by callbacks, which comes behind the rest.
     auto more = std::move(kept_);
     if (d.rest.empty()) {
       d.owned = std::move(more->text);

@@ -43,15 +43,13 @@ void string_transport::register_producer(producer& p, bool streaming) {
 }
 
 void string_transport::pause_producing() {
-  if (state_ == testing::producer_state::stopped)
-    throw std::logic_error("pause_producing: the transport was told to stop");
-  state_ = testing::producer_state::paused;
+  if (state_ != testing::producer_state::stopped)
+    state_ = testing::producer_state::paused;
 }
 
 void string_transport::resume_producing() {
-  if (state_ == testing::producer_state::stopped)
-    throw std::logic_error("resume_producing: the transport was told to stop");
-  state_ = testing::producer_state::producing;
+  if (state_ != testing::producer_state::stopped)
+    state_ = testing::producer_state::producing;
 }
 
 void string_transport::close() noexcept {

@@ -111,8 +111,6 @@ bool pinned_actor::begin_enter() {
   if (getf(is_cleaned_up_flag) || !activate(&loop_))
     return false;
   entered_ = true;
-  // After a message CAF's pointer to it dangles; code that runs without a message must see none.
-  before_ = current_mailbox_element();
   current_mailbox_element(&loop_.no_message());
   return true;
 }

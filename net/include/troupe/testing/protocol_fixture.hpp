@@ -4,11 +4,13 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <string_view>
 #include <utility>
 
 #include <caf/actor.hpp>
 #include <caf/actor_cast.hpp>
+#include <spdlog/logger.h>
 
 #include <troupe/net/protocol.hpp>
 #include <troupe/runtime/runtime.hpp>
@@ -20,7 +22,7 @@ namespace troupe::testing {
 ///
 /// It owns a runtime of one loop that is never run: each of its functions does its work inside a
 /// turn of that loop, in which `event_loop::current()` is set. Actors that the test spawns in
-/// `rt` get their messages in `settle()`.
+/// `rt` get their messages in `settle()`. Nothing is logged.
 ///
 /// ```cpp
 /// testing::protocol_fixture<echo> t;
@@ -91,10 +93,18 @@ public:
   /// Returns a handle to send messages to.
   [[nodiscard]] const caf::actor& actor() const noexcept { return handle_; }
 
-  runtime rt{{.loops = 1, .install_signal_handlers = false}};
+  runtime rt{quiet_options()};
   string_transport transport;
 
 private:
+  static runtime_options quiet_options() {
+    runtime_options options;
+    options.loops = 1;
+    options.install_signal_handlers = false;
+    options.logger = std::make_shared<spdlog::logger>("test"); // without a sink
+    return options;
+  }
+
   // What leaves `fn` is thrown here, and not caught by the loop.
   template <class F>
   void in_turn(F&& fn) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <troupe/net/transport.hpp>
 
@@ -65,9 +66,7 @@ public:
   void register_producer(producer& p, bool streaming) override;
   void unregister_producer() override { producer_ = nullptr; }
 
-  /// Pausing and resuming only change `producer_state`.
-  ///
-  /// \throws std::logic_error if it was told to stop: the mistake is the caller's
+  /// Pausing and resuming only change `producer_state`, and not even that once it is stopped.
   void pause_producing() override;
   void resume_producing() override;
 

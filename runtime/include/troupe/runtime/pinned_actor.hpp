@@ -46,14 +46,16 @@ public:
     if (entered_)
       return void(fn());
     const caf::strong_actor_ptr alive{ctrl()};
-    if (!begin_enter())
-      return;
     struct leave_guard {
       pinned_actor& self;
       caf::mailbox_element* before;
       ~leave_guard() { self.end_enter(before); }
     };
-    const leave_guard guard{*this, std::exchange(before_, nullptr)};
+    // After a message CAF's pointer to it dangles; code that runs without one must see none.
+    auto* const before = current_mailbox_element();
+    if (!begin_enter())
+      return;
+    const leave_guard guard{*this, before};
     try {
       fn();
     } catch (...) {
@@ -97,7 +99,6 @@ private:
   event_loop& loop_;
   pinned_actor* next_ = nullptr; // in the loop's list; that list holds a reference
   pinned_actor* previous_ = nullptr;
-  caf::mailbox_element* before_ = nullptr; // CAF's current element while this actor is entered
   std::unique_ptr<std::vector<delayed_call>> calls_;
   bool entered_ = false;
   bool listed_ = false;

@@ -37,7 +37,7 @@ public:
   void give_back(output_chunk* chunk) noexcept;
 
 private:
-  static constexpr std::size_t kept_at_most = 256; // 1 MiB
+  static constexpr std::size_t kept_at_most = 64; // 256 KiB
   static constexpr std::size_t usual_room = chunk_bytes - sizeof(output_chunk);
   output_chunk* free_ = nullptr;
   std::size_t kept_ = 0;

@@ -43,7 +43,7 @@ public:
   void unregister_producer() final;
   void pause_producing() final;
   void resume_producing() final;
-  void set_output_limits(const output_limits& limits) final { limits_ = limits; }
+  void set_output_limits(const output_limits& limits) final { limits_ = packed_limits{limits}; }
   [[nodiscard]] std::size_t unsent() const noexcept final { return output_.size(); }
   [[nodiscard]] std::uint64_t refused_writes() const noexcept final { return refused_; }
   [[nodiscard]] bool connected() const noexcept final { return open_; }
@@ -90,6 +90,19 @@ protected:
   [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
 
 private:
+  // output_limits in half the space: every idle connection has them. 4 GiB is beyond use.
+  struct packed_limits {
+    explicit packed_limits(const output_limits& from) noexcept
+      : high(clamp(from.high)), low(clamp(from.low)), hard(clamp(from.hard)), policy(from.policy) {}
+    static std::uint32_t clamp(std::size_t n) noexcept {
+      return static_cast<std::uint32_t>(n < UINT32_MAX ? n : UINT32_MAX);
+    }
+    std::uint32_t high;
+    std::uint32_t low;
+    std::uint32_t hard;
+    overflow_policy policy;
+  };
+
   void turn_ended() noexcept final;
   bool takes_output();
   void written();
@@ -104,7 +117,7 @@ private:
   half_closeable* half_closeable_ = nullptr;
   producer* producer_ = nullptr;
   output_queue output_;
-  output_limits limits_;
+  packed_limits limits_;
   std::uint32_t refused_ = 0;
   bool open_ : 1 = true;
   bool disconnecting_ : 1 = false;
