@@ -1,9 +1,8 @@
-#include <troupe/net/line_only_receiver.hpp>
-
 #include <stdexcept>
 #include <utility>
 
 #include <troupe/net/detail/find_delimiter.hpp>
+#include <troupe/net/line_only_receiver.hpp>
 
 namespace troupe {
 

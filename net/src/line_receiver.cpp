@@ -1,5 +1,3 @@
-#include <troupe/net/line_receiver.hpp>
-
 #include <array>
 #include <cstring>
 #include <stdexcept>
@@ -8,6 +6,7 @@
 #include <spdlog/logger.h>
 
 #include <troupe/net/detail/find_delimiter.hpp>
+#include <troupe/net/line_receiver.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 namespace troupe {
@@ -24,10 +23,10 @@ struct line_receiver::kept_input {
 // Input that is being delivered. It is never changed while a callback looks at it: what callbacks
 // add is kept, and joins it when they have returned.
 struct line_receiver::delivery {
-  std::string_view rest;    // what is not delivered
-  std::string owned;        // where the bytes are that are not the caller's
-  bool rest_owned = false;  // whether `rest` is there
-  std::string_view handed;  // what the callback that runs got in whole, and may give back
+  std::string_view rest;   // what is not delivered
+  std::string owned;       // where the bytes are that are not the caller's
+  bool rest_owned = false; // whether `rest` is there
+  std::string_view handed; // what the callback that runs got in whole, and may give back
 };
 
 line_receiver::line_receiver(caf::actor_config& cfg) : super(cfg) {}

@@ -1,7 +1,7 @@
-#include <troupe/testing/string_transport.hpp>
-
 #include <stdexcept>
 #include <utility>
+
+#include <troupe/testing/string_transport.hpp>
 
 namespace troupe::testing {
 
