@@ -1,0 +1,163 @@
+// A chat room: each who connects chooses a name, and reads what the others say.
+//
+//   $ build/release/examples/chat_server         $ telnet 127.0.0.1 8123
+//   chat_server listens on 127.0.0.1:8123        What's your name?
+//                                                ann
+//                                                Welcome, ann!
+//                                                <bob> hello, ann
+//
+// Ctrl-C stops it. `--help` lists the options.
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <troupe/net/line_receiver.hpp>
+#include <troupe/runtime/floating_actor.hpp>
+
+#include "server_program.hpp"
+
+using claim_atom = caf::atom_constant<caf::atom("claim")>;     // member -> room: name
+using release_atom = caf::atom_constant<caf::atom("release")>; // member -> room: name
+using publish_atom = caf::atom_constant<caf::atom("publish")>; // member -> room: line
+using granted_atom = caf::atom_constant<caf::atom("granted")>; // room -> member
+using taken_atom = caf::atom_constant<caf::atom("taken")>;     // room -> member
+using asked_atom = caf::atom_constant<caf::atom("asked")>;     // room -> member: still there?
+using present_atom = caf::atom_constant<caf::atom("present")>; // member -> room: name, its answer
+
+// Knows who has which name, and passes lines on. A line is one block of memory and one message for
+// all who get it.
+//
+// Connections live on all loops, so somebody may be back and claim the name before the loop of
+// the old connection has seen its end. That is why a claim of a taken name waits until its holder
+// has said, after looking at its socket, that it is there; or has released the name.
+class room : public troupe::floating_actor {
+public:
+  using floating_actor::floating_actor;
+
+  caf::behavior make_behavior() override {
+    return {
+      [this](claim_atom, const std::string& name) { claim(name, current_sender()); },
+      [this](release_atom, const std::string& name) { release(name, current_sender()); },
+      [this](present_atom, const std::string& name) { present(name, current_sender()); },
+      [this](publish_atom, const troupe::shared_bytes& line) {
+        const auto said = caf::make_message(line);
+        for (const auto& [name, m] : members_)
+          if (m.holder != current_sender())
+            tell(m.holder, said);
+      },
+    };
+  }
+
+private:
+  struct member {
+    caf::strong_actor_ptr holder;
+    std::vector<caf::strong_actor_ptr> claimants;
+  };
+
+  void claim(const std::string& name, caf::strong_actor_ptr who) {
+    auto& m = members_[name];
+    if (!m.holder)
+      return grant(m, std::move(who));
+    m.claimants.push_back(std::move(who));
+    if (m.claimants.size() == 1)
+      tell(m.holder, caf::make_message(asked_atom::value));
+  }
+
+  void release(const std::string& name, const caf::strong_actor_ptr& who) {
+    const auto found = members_.find(name);
+    if (found == members_.end())
+      return;
+    auto& m = found->second;
+    if (m.holder != who)
+      return void(std::erase(m.claimants, who)); // it left before it had an answer
+    if (m.claimants.empty())
+      return void(members_.erase(found));
+    grant(m, m.claimants.front());
+    m.claimants.erase(m.claimants.begin());
+    refuse_claimants(m);
+  }
+
+  void present(const std::string& name, const caf::strong_actor_ptr& who) {
+    const auto found = members_.find(name);
+    if (found != members_.end() && found->second.holder == who)
+      refuse_claimants(found->second);
+  }
+
+  void grant(member& m, caf::strong_actor_ptr who) {
+    m.holder = std::move(who);
+    tell(m.holder, caf::make_message(granted_atom::value));
+  }
+
+  void refuse_claimants(member& m) {
+    for (const auto& who : std::exchange(m.claimants, {}))
+      tell(who, caf::make_message(taken_atom::value));
+  }
+
+  void tell(const caf::strong_actor_ptr& who, caf::message what) {
+    who->enqueue(ctrl(), caf::make_message_id(), std::move(what), context());
+  }
+
+  std::unordered_map<std::string, member> members_;
+};
+
+class chat : public troupe::line_receiver {
+public:
+  chat(caf::actor_config& cfg, caf::actor room) : line_receiver(cfg), room_(std::move(room)) {}
+
+  void connection_made() override { send_line("What's your name?"); }
+
+  void line_received(std::string_view line) override {
+    if (named_)
+      return send(room_, publish_atom::value, said(line));
+    name_ = line;
+    claimed_ = true;
+    send(room_, claim_atom::value, name_);
+    pause_producing(); // lines that came with the name wait for the answer
+  }
+
+  void connection_lost(const troupe::failure&) override {
+    if (claimed_)
+      send(room_, release_atom::value, name_);
+  }
+
+  caf::behavior make_behavior() override {
+    return {
+      [this](const troupe::shared_bytes& line) { transport().write(line); },
+      [this](granted_atom) {
+        named_ = true;
+        send_line("Welcome, " + name_ + "!");
+        resume_producing();
+      },
+      [this](taken_atom) {
+        claimed_ = false;
+        send_line("Name taken, please choose another.");
+        resume_producing();
+      },
+      [this](asked_atom) { // answers in the next turn, which begins with a look at the socket
+        call_later(troupe::duration::zero(), [this] { send(room_, present_atom::value, name_); });
+      },
+    };
+  }
+
+private:
+  troupe::shared_bytes said(std::string_view line) const {
+    std::string text;
+    text.reserve(name_.size() + line.size() + 5);
+    text.append("<").append(name_).append("> ").append(line).append("\r\n");
+    return troupe::shared_bytes{std::string_view{text}};
+  }
+
+  caf::actor room_;
+  std::string name_;
+  bool claimed_ = false; // the room has to be told when it is not needed any more
+  bool named_ = false;
+};
+
+int main(int argc, char** argv) {
+  return server_program::run(argc, argv, "chat_server", "A chat room.", 8123, [](auto& rt) {
+    return troupe::factory::for_protocol<chat>(rt.template spawn<room>());
+  });
+}

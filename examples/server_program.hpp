@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <sys/resource.h>
+
+#include <troupe/net/listen_tcp.hpp>
+
+namespace server_program {
+
+/// Lets the process have as many descriptors as it is allowed to ask for: each connection is one.
+inline void allow_many_connections() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+/// Is the `main` of a server: reads the options, listens, says where, and serves until Ctrl-C.
+///
+/// \param make_factory  called with the runtime; returns the factory of what the server speaks
+template <class F>
+int run(int argc, char** argv, const std::string& name, const std::string& about,
+        std::uint16_t port, F make_factory) {
+  troupe::runtime_options options;
+  troupe::listen_options listen;
+  std::size_t max_connections = 65536;
+  listen.no_delay = true;
+
+  CLI::App app{about, name};
+  app.add_option("--port", port, "TCP port; 0 takes a free one (" + std::to_string(port) + ")");
+  app.add_option("--interface", listen.interface,
+                 "local address; 0.0.0.0 or :: opens it to the network (127.0.0.1)");
+  app.add_option("--loops", options.loops, "event loops, and so threads; 0 is one a core (0)");
+  app.add_option("--max-connections", max_connections, "more of them wait (65536)");
+  CLI11_PARSE(app, argc, argv);
+
+  options.logger = spdlog::stderr_logger_mt(name);
+  allow_many_connections();
+  try {
+    troupe::runtime rt{options};
+    const troupe::factory_ref protocols = make_factory(rt);
+    const auto listening = troupe::listen_tcp(rt, port, protocols, listen);
+    protocols.get()->set_max_connections(max_connections);
+    std::printf("%s listens on %s\n", name.c_str(), listening.get_host().to_string().c_str());
+    std::fflush(stdout);
+    rt.run();
+  } catch (const std::exception& e) { // the port is taken, or an option makes no sense
+    std::fprintf(stderr, "%s: %s\n", name.c_str(), e.what());
+    return EXIT_FAILURE;
+  }
+  return EXIT_SUCCESS;
+}
+
+} // namespace server_program
