@@ -1,0 +1,60 @@
+"""Talks to the chat server as its users do: chat_server_check.py <folder of the programs>"""
+
+import signal
+import socket
+import subprocess
+import sys
+
+
+def connect(port):
+    s = socket.create_connection(("127.0.0.1", port), timeout=20)
+    return s, s.makefile("rb")
+
+
+def expect(lines, text):
+    got = lines.readline()
+    assert got == text.encode() + b"\r\n", (got, text)
+
+
+def join(port, name):
+    s, lines = connect(port)
+    expect(lines, "What's your name?")
+    s.sendall(name.encode() + b"\r\n")
+    expect(lines, f"Welcome, {name}!")
+    return s, lines
+
+
+def main():
+    program = sys.argv[1] + "/chat_server"
+    server = subprocess.Popen([program, "--port", "0", "--loops", "2"], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(server.stdout.readline().rsplit(":", 1)[1])
+        ann, ann_lines = join(port, "ann")
+        bob, bob_lines = connect(port)
+        expect(bob_lines, "What's your name?")
+        bob.sendall(b"ann\r\nbob\r\nhello\r\nthere\r\n")  # all at once
+        expect(bob_lines, "Name taken, please choose another.")
+        expect(bob_lines, "Welcome, bob!")
+        expect(ann_lines, "<bob> hello")
+        expect(ann_lines, "<bob> there")
+        ann.sendall(b"good ")
+        ann.sendall(b"morning\r\n")
+        expect(bob_lines, "<ann> good morning")
+
+        for _ in range(200):  # a name is free again at once
+            eve, eve_lines = join(port, "eve")
+            eve_lines.close()
+            eve.close()
+
+        second = subprocess.run([program, "--port", str(port)], capture_output=True, text=True, timeout=20)
+        assert second.returncode == 1 and f"127.0.0.1:{port}" in second.stderr, second
+
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 0
+        assert ann_lines.readline() == b""
+    finally:
+        server.kill()
+        server.wait()
+
+
+main()
