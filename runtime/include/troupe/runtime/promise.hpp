@@ -145,7 +145,6 @@ public:
 private:
   template <class>
   friend class deferred;
-  friend struct detail::deferred_access;
 
   promise(std::size_t links, const source_location& where)
     : state_(detail::deferred_state::make(links, where)) {}

@@ -55,11 +55,18 @@ struct deferred_access {
     return d.state();
   }
 
-  /// Gives `p`, whose state has no canceller, one that takes no argument.
-  template <class T, class F>
-  static void set_canceller(promise<T>& p, F canceller) {
-    p.state().template set_canceller<F>(&promise<T>::template run_canceller<F>,
-                                        std::move(canceller));
+  /// Gives `s`, which has none, a canceller that takes no argument.
+  template <class F>
+  static void set_canceller(deferred_state& s, F canceller) {
+    s.set_canceller<F>(
+      [](deferred_slot& slot, deferred_state* running) -> deferred_state* {
+        if (running != nullptr)
+          slot.get<F>()();
+        else
+          slot.drop<F>();
+        return nullptr;
+      },
+      std::move(canceller));
   }
 
   /// Gives the state away, for a chain that goes on with a `J`.
