@@ -73,11 +73,12 @@ caf::actor_system::module* loop_scheduler::make(caf::actor_system& sys, caf::det
 void loop_scheduler::init(caf::actor_system_config& cfg) {
   super::init(cfg);
   if (options_.messages_per_actor == 0 || options_.actors_per_turn == 0
-      || options_.events_per_turn == 0)
-    throw std::invalid_argument("runtime_options: messages_per_actor, actors_per_turn and "
-                                "events_per_turn must not be zero");
+      || options_.events_per_turn == 0 || options_.max_pool_threads == 0)
+    throw std::invalid_argument("runtime_options: messages_per_actor, actors_per_turn, "
+                                "events_per_turn and max_pool_threads must not be zero");
   logger_ = options_.logger ? options_.logger : spdlog::default_logger();
   clock_ = std::make_unique<detail::loop_clock>(*this);
+  pool_ = std::make_unique<thread_pool>(0, options_.max_pool_threads, logger_.get());
   const auto count = options_.loops != 0 ? options_.loops : detail::usable_cores();
   num_workers_ = count;
   max_throughput_ = options_.messages_per_actor;
@@ -150,6 +151,8 @@ void loop_scheduler::on_all(F fn) {
 void loop_scheduler::stop() {
   if (threads_.empty())
     wind_down(); // an actor system that no runtime ended
+  pool_->stop();
+  pool_->join(); // while loops turn, for a call in it may wait for one
   on_all([](event_loop& loop) { loop.end_pinned(); });
   stop_actors(); // CAF's printer
   on_all([](event_loop& loop) { loop.timers().clear(); });

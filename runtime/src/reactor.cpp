@@ -1,5 +1,6 @@
 #include <troupe/runtime/reactor.hpp>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <optional>
@@ -95,6 +96,7 @@ void reactor::start_up() {
     if (state_.load() == state::started || state_.load() == state::stopping)
       running_.store(true, std::memory_order_release);
     watch_signals();
+    scheduler_.pool().start();
     run_phase(trigger_phase::after, system_event::startup);
   });
 }
@@ -120,7 +122,17 @@ void reactor::begin_drain() {
       l->scheduler().pinned_ended();
     });
   }
-  loop_.timers().add(event_loop::now() + scheduler_.options().grace, [this] {
+  // The pool finishes what it has; a call that does not end within the grace time is left to the
+  // destructor, for a thread cannot be ended from outside.
+  scheduler_.pinned_.fetch_add(1);
+  const auto pool_counts = std::make_shared<std::atomic<bool>>(true);
+  const auto pool_done = [this, pool_counts] {
+    if (pool_counts->exchange(false))
+      scheduler_.pinned_ended();
+  };
+  scheduler_.pool().stop(pool_done);
+  loop_.timers().add(event_loop::now() + scheduler_.options().grace, [this, pool_done] {
+    pool_done();
     for (auto& loop : scheduler_.loops_)
       loop->post([l = loop.get()] { l->end_pinned(); });
   });
@@ -245,6 +257,19 @@ void reactor::call_from_thread(task fn) {
   if (!fn)
     throw std::logic_error("call_from_thread: the function is empty");
   loop_.post(std::move(fn));
+}
+
+void reactor::call_in_thread(task fn) {
+  scheduler_.pool().call_in_thread(std::move(fn));
+}
+
+void reactor::suggest_thread_pool_size(std::size_t count) {
+  auto& pool = scheduler_.pool();
+  pool.adjust_size(std::min(pool.min(), count), count);
+}
+
+thread_pool& reactor::get_thread_pool() const noexcept {
+  return scheduler_.pool();
 }
 
 } // namespace troupe

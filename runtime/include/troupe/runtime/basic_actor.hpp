@@ -2,7 +2,11 @@
 
 #include <caf/event_based_actor.hpp>
 
+#include <troupe/runtime/time.hpp>
+
 namespace troupe {
+
+class thread_pool;
 
 /// What Troupe's actors share, beyond CAF's event-based actor of which they have everything.
 ///
@@ -20,6 +24,16 @@ public:
   using super = caf::event_based_actor;
 
   explicit basic_actor(caf::actor_config& cfg);
+
+  /// Runs `fn` as `actor`, in order with the messages that the calling thread sends to it: never
+  /// beside the actor's other code, and not at all if the actor has ended.
+  ///
+  /// \param actor  must be a `basic_actor` of this process
+  /// Thread: any.
+  static void run_as(const caf::strong_actor_ptr& actor, task fn);
+
+  /// Returns the threads of the runtime that are for calls that block. Thread: any.
+  [[nodiscard]] thread_pool& pool() const;
 
   using super::consume;
   caf::invoke_message_result consume(caf::mailbox_element& x) override;

@@ -10,6 +10,7 @@
 #include <caf/scheduler/abstract_coordinator.hpp>
 
 #include <troupe/runtime/event_loop.hpp>
+#include <troupe/runtime/thread_pool.hpp>
 
 namespace troupe {
 
@@ -43,6 +44,8 @@ public:
   [[nodiscard]] std::size_t size() const noexcept { return loops_.size(); }
   [[nodiscard]] event_loop& loop(std::size_t index) { return *loops_.at(index); }
   [[nodiscard]] spdlog::logger& logger() const noexcept { return *logger_; }
+  /// The threads for calls that block; they begin when the runtime runs.
+  [[nodiscard]] thread_pool& pool() noexcept { return *pool_; }
   [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
 
   /// Returns the loops in turn, for placing things that have no loop yet.
@@ -82,6 +85,7 @@ private:
   std::shared_ptr<spdlog::logger> logger_;
   std::vector<std::unique_ptr<event_loop>> loops_;
   std::unique_ptr<detail::loop_clock> clock_;
+  std::unique_ptr<thread_pool> pool_;
   std::vector<std::thread> threads_;
   std::atomic<std::size_t> next_{0};
   std::atomic<std::size_t> asleep_{0};    // loops that wait for events

@@ -52,17 +52,21 @@ struct runtime_options {
   /// actors to end, before it ends them.
   duration grace = std::chrono::seconds(5);
 
+  /// How many threads there may be for calls that block (`call_in_thread`). They begin when they
+  /// are needed. Source: the reactor's pool of Twisted, and `suggestThreadPoolSize`.
+  std::size_t max_pool_threads = 10;
+
   /// Lets SIGINT (unless something else handles or ignores it already) and SIGTERM stop the
   /// runtime while it runs.
   bool install_signal_handlers = true;
 
   /// Where the runtime logs; null takes spdlog's default logger. Its level and sinks are the
   /// user's to set.
-  std::shared_ptr<spdlog::logger> logger;
+  std::shared_ptr<spdlog::logger> logger{};
 
   /// Called with CAF's configuration before the actor system is made: to load CAF's middleman,
   /// to register message types, or to read CAF's own options.
-  std::function<void(caf::actor_system_config&)> configure;
+  std::function<void(caf::actor_system_config&)> configure{};
 };
 
 } // namespace troupe

@@ -15,6 +15,7 @@ namespace troupe {
 
 class event_loop;
 class loop_scheduler;
+class thread_pool;
 
 /// Reports `stop` or `crash` while nothing runs. Source: twisted.internet.error.ReactorNotRunning
 struct reactor_not_running : std::logic_error {
@@ -140,6 +141,18 @@ public:
   ///
   /// Thread: any. Order: that of the calls, over all threads.
   void call_from_thread(task fn);
+
+  /// Runs `fn` in a thread for calls that block. Its result is dropped; an exception that leaves it
+  /// is logged. Before `run()` it waits; after the stop it is dropped. Thread: any.
+  void call_in_thread(task fn);
+
+  /// Lets at most `count` threads be used for calls that block.
+  ///
+  /// \throws std::logic_error if `count` is zero
+  void suggest_thread_pool_size(std::size_t count);
+
+  /// Returns the threads for calls that block, to observe them. Thread: any.
+  [[nodiscard]] thread_pool& get_thread_pool() const noexcept;
 
   /// Returns the actor through which other actors, of this node or another, schedule by message.
   /// Thread: any.

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include <caf/mailbox_element.hpp>
+#include <caf/response_promise.hpp>
+#include <caf/result.hpp>
+
+#include <troupe/runtime/basic_actor.hpp>
+#include <troupe/runtime/deferred.hpp>
+#include <troupe/runtime/failure.hpp>
+
+namespace troupe {
+
+/// The answer that an actor owes to a request; it is sent once, and never forgotten.
+///
+/// CAF's own `response_promise` is silent when it is dropped, and kept in a member of its actor it
+/// keeps that actor alive. This one tells the asker `errc::broken_promise`, and refers to the asker
+/// only.
+///
+/// Thread: any, one at a time.
+class owed_response {
+public:
+  owed_response() = default;
+
+  /// Takes over the request that `self` handles at the moment.
+  explicit owed_response(basic_actor& self) : owed_response(self.make_response_promise()) {}
+
+  /// Takes over what `p` owes. `p` must not be used any more.
+  explicit owed_response(const caf::response_promise& p);
+
+  owed_response(owed_response&&) noexcept = default;
+  owed_response& operator=(owed_response&& other) noexcept;
+  ~owed_response();
+
+  /// Tells whether somebody waits for an answer still.
+  explicit operator bool() const noexcept { return asker_ != nullptr; }
+
+  /// Answers with `values`.
+  template <class... Ts>
+  void deliver(Ts&&... values) {
+    send(caf::make_message(std::forward<Ts>(values)...));
+  }
+
+  /// Answers with `why`, which arrives as the asker's failure.
+  void fail(const failure& why);
+
+private:
+  void send(caf::message content);
+
+  caf::strong_actor_ptr asker_;
+  caf::message_id id_;
+};
+
+/// Answers the request that `self` handles with what comes of `d`: a handler returns this.
+///
+/// ```cpp
+/// [this](look_up_atom, const std::string& name) {
+///   return respond_with(*this, find(name)); // a deferred<record>
+/// }
+/// ```
+///
+/// The asker gets the value or the failure; `errc::broken_promise` if the deferred is dropped.
+/// Thread: that of `self`, in a handler.
+template <class T>
+caf::result<T> respond_with(basic_actor& self, deferred<T> d) {
+  auto owed = std::make_shared<owed_response>(self);
+  std::move(d).add_both([owed](outcome<T> got) {
+    if (!got)
+      owed->fail(got.error());
+    else if constexpr (std::is_void_v<T>)
+      owed->deliver();
+    else
+      owed->deliver(*std::move(got));
+  });
+  return caf::delegated<T>{};
+}
+
+} // namespace troupe

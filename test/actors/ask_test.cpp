@@ -1,0 +1,243 @@
+#include <troupe/actors/ask.hpp>
+
+#include <troupe/actors/respond.hpp>
+#include <troupe/runtime/floating_actor.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+#include "support/catch.hpp"
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+using hold_atom = caf::atom_constant<caf::atom("hold")>;
+using drop_atom = caf::atom_constant<caf::atom("drop")>;
+using quit_atom = caf::atom_constant<caf::atom("quit")>;
+using throw_atom = caf::atom_constant<caf::atom("throw")>;
+using later_atom = caf::atom_constant<caf::atom("later")>;
+
+/// Answers, or fails to, in every way there is.
+class oracle : public floating_actor {
+public:
+  using floating_actor::floating_actor;
+
+  caf::behavior make_behavior() override {
+    return {
+      [](int x) { return x + 1; },
+      [this](hold_atom) { held_.emplace_back(*this); },
+      [this](drop_atom) -> caf::result<int> {
+        owed_response{*this};
+        return caf::delegated<int>{};
+      },
+      [this](quit_atom) -> caf::result<int> {
+        held_.emplace_back(*this);
+        quit();
+        return caf::delegated<int>{};
+      },
+      [](throw_atom) -> int { throw std::runtime_error("no idea"); },
+      [this](later_atom, int x) {
+        promise<int> later;
+        auto result = later.get_deferred();
+        call_later(1ms, [p = std::make_shared<promise<int>>(std::move(later)), x] {
+          if (x < 0)
+            p->errback(failure{errc::malformed_input, "negative"});
+          else
+            p->callback(x * 2);
+        });
+        return respond_with(*this, std::move(result));
+      },
+    };
+  }
+
+private:
+  std::vector<owed_response> held_; // never answered: as many requests as wait when the actor ends
+};
+
+/// Runs one piece of code as itself.
+template <class Base>
+class asker : public Base {
+public:
+  asker(caf::actor_config& cfg, std::function<void(asker&)> code)
+    : Base(cfg), code_(std::move(code)) {}
+
+  caf::behavior make_behavior() override {
+    caf::anon_send(caf::actor{this}, 0);
+    return {[this](int) { code_(*this); }};
+  }
+
+private:
+  std::function<void(asker&)> code_;
+};
+
+/// Runs `code` as an actor until it stops the runtime.
+template <class Base = floating_actor>
+void run_as_actor(runtime& rt, std::function<void(basic_actor&)> code) {
+  const auto self = rt.spawn<asker<Base>>([code](asker<Base>& a) { code(a); });
+  rt.run();
+}
+
+template <class... Args>
+failure failure_of(Args... args) {
+  runtime rt{{.loops = 1}};
+  const auto o = rt.spawn<oracle>();
+  failure got;
+  run_as_actor(rt, [&](basic_actor& self) {
+    ask<int>(self, o, 100ms, args...).add_both([&](outcome<int> x) {
+      got = x.error();
+      rt.stop();
+    });
+  });
+  return got;
+}
+
+} // namespace
+
+TEMPLATE_TEST_CASE("an answer arrives as the asker", "[ask]", floating_actor, pinned_actor) {
+  for (const std::size_t loops : {1, 3}) {
+    runtime rt{{.loops = loops}};
+    const auto o = rt.spawn<oracle>();
+    int got = 0;
+    run_as_actor<TestType>(rt, [&](basic_actor& self) {
+      ask<int>(self, o, 10s, 41).add_callback([&](int x) {
+        got = x;
+        rt.stop();
+      });
+    });
+    CHECK(got == 42);
+  }
+}
+
+TEST_CASE("a deferred that a handler returns becomes the response", "[ask]") {
+  runtime rt{{.loops = 1}};
+  const auto o = rt.spawn<oracle>();
+  int got = 0;
+  failure why;
+  run_as_actor(rt, [&](basic_actor& self) {
+    ask<int>(self, o, 10s, later_atom::value, 21).add_callback([&](int x) { got = x; });
+    ask<int>(self, o, 10s, later_atom::value, -1).add_errback([&](const failure& f) {
+      why = f;
+      rt.stop();
+      return 0;
+    });
+  });
+  CHECK(got == 42);
+  CHECK(why.check(errc::malformed_input));
+}
+
+TEST_CASE("an exception of the receiver arrives as a failure", "[ask]") {
+  const auto f = failure_of(throw_atom::value);
+  CHECK(f.check<std::runtime_error>());
+  CHECK(f.message() == "no idea");
+}
+
+TEST_CASE("a response that is dropped arrives as a broken promise", "[ask]") {
+  CHECK(failure_of(drop_atom::value).check(errc::broken_promise));
+}
+
+TEST_CASE("a receiver that ends with a request unanswered fails it", "[ask]") {
+  const auto f = failure_of(quit_atom::value);
+  CHECK((f.check(errc::broken_promise) || f.check(errc::actor_down)));
+}
+
+TEST_CASE("a receiver that has ended fails the question", "[ask]") {
+  runtime rt{{.loops = 1}};
+  const auto o = rt.spawn<oracle>();
+  caf::anon_send_exit(o, caf::exit_reason::kill);
+  failure got;
+  run_as_actor(rt, [&](basic_actor& self) {
+    ask<int>(self, o, 10s, 1).add_both([&](outcome<int> x) {
+      got = x.error();
+      rt.stop();
+    });
+  });
+  CHECK(got.check(errc::actor_down));
+}
+
+TEST_CASE("nobody to ask fails the question at once", "[ask]") {
+  CHECK_NOTHROW([] {
+    runtime rt{{.loops = 1}};
+    failure got;
+    run_as_actor(rt, [&](basic_actor& self) {
+      ask<int>(self, caf::actor{}, 10s, 1).add_both([&](outcome<int> x) { got = x.error(); });
+      rt.stop();
+    });
+    if (!got.check(errc::actor_down))
+      throw std::runtime_error("it did not fail");
+  }());
+}
+
+TEST_CASE("an answer that does not come in time fails the question", "[ask]") {
+  CHECK(failure_of(hold_atom::value).check(errc::timed_out));
+}
+
+TEST_CASE("an answer of the wrong type fails the question", "[ask]") {
+  runtime rt{{.loops = 1}};
+  const auto o = rt.spawn<oracle>();
+  failure got;
+  run_as_actor(rt, [&](basic_actor& self) {
+    ask<std::string>(self, o, 10s, 1).add_both([&](outcome<std::string> x) {
+      got = x.error();
+      rt.stop();
+    });
+  });
+  CHECK(got.check(caf::make_error(caf::sec::unexpected_response)));
+}
+
+TEST_CASE("a cancelled question drops its answer", "[ask]") {
+  runtime rt{{.loops = 1}};
+  const auto o = rt.spawn<oracle>();
+  std::vector<failure> got;
+  run_as_actor(rt, [&](basic_actor& self) {
+    auto d = ask<int>(self, o, 10s, 1);
+    d.add_both([&](outcome<int> x) {
+      got.push_back(x.error());
+      return 0;
+    });
+    d.cancel();
+    ask<int>(self, o, 10s, 2).add_callback([&](int) { rt.stop(); });
+  });
+  REQUIRE(got.size() == 1);
+  CHECK(got[0].check(errc::cancelled));
+}
+
+TEST_CASE("callbacks of an asker that ended never run", "[ask]") {
+  runtime rt{{.loops = 1}};
+  const auto o = rt.spawn<oracle>();
+  bool ran = false;
+  auto destroyed = std::make_shared<int>();
+  const std::weak_ptr<int> watch = destroyed;
+  run_as_actor(rt, [&](basic_actor& self) {
+    ask<int>(self, o, 10s, 1).add_both([&ran, held = std::move(destroyed)](outcome<int>) {
+      ran = true;
+    });
+    self.quit();
+    rt.reactor().call_later(20ms, [&] { rt.stop(); });
+  });
+  CHECK_FALSE(ran);
+  CHECK(watch.expired());
+}
+
+TEST_CASE("a hundred thousand questions in flight leave nothing behind", "[ask]") {
+  constexpr int count = 100'000;
+  runtime rt{{.loops = 1}};
+  const auto o = rt.spawn<oracle>();
+  int answers = 0;
+  long sum = 0;
+  std::size_t timers = 1;
+  run_as_actor(rt, [&](basic_actor& self) {
+    for (int i = 0; i < count; ++i)
+      ask<int>(self, o, 30s, i).add_callback([&](int x) {
+        sum += x;
+        if (++answers == count)
+          rt.reactor().call_from_thread([&] {
+            timers = rt.reactor().get_delayed_calls().size();
+            rt.stop();
+          });
+      });
+  });
+  CHECK(answers == count);
+  CHECK(sum == long{count} * (count + 1) / 2);
+  CHECK(timers == 0);
+}
