@@ -90,6 +90,80 @@ TEST_CASE("a failed deferred throws where it is waited for", "[coroutine][M10]")
   failure_result_of(std::move(d), errc::connection_lost);
 }
 
+TEST_CASE("a coroutine may wait for a chain, and for one that was paused", "[coroutine]") {
+  struct local {
+    static deferred<int> run() {
+      auto paused = succeed(1);
+      paused.pause();
+      paused.add_callback([](int v) { return v + 1; });
+      co_return co_await succeed(1).add_callback([](int v) { return v * 10; })
+        + co_await std::move(paused);
+    }
+  };
+  CHECK(success_result_of(local::run()) == 12);
+}
+
+TEST_CASE("a coroutine may wait for what is no deferred", "[coroutine]") {
+  struct elsewhere {
+    bool await_ready() const { return false; }
+    void await_suspend(std::coroutine_handle<> h) { *handle = h; }
+    void await_resume() const {}
+    std::coroutine_handle<>* handle;
+  };
+  struct local {
+    static deferred<int> run(deferred<int> d, std::coroutine_handle<>* handle) {
+      const int value = co_await std::move(d);
+      co_await elsewhere{handle};
+      co_return value;
+    }
+  };
+  promise<int> p;
+  std::coroutine_handle<> handle;
+  auto d = local::run(p.get_deferred(), &handle);
+  p.callback(3);
+  assert_no_result(d);
+  handle.resume();
+  CHECK(success_result_of(std::move(d)) == 3);
+}
+
+TEST_CASE("a callback may be a coroutine", "[coroutine]") {
+  promise<int> p;
+  auto d = p.get_deferred().add_callback([](int v) { return add_one(succeed(v)); });
+  p.callback(1);
+  CHECK(success_result_of(std::move(d)) == 2);
+}
+
+namespace {
+
+// Any other coroutine may wait for a deferred, too.
+struct fire_and_forget {
+  struct promise_type {
+    fire_and_forget get_return_object() const { return {}; }
+    std::suspend_never initial_suspend() const noexcept { return {}; }
+    std::suspend_never final_suspend() const noexcept { return {}; }
+    void return_void() const {}
+    void unhandled_exception() const { std::terminate(); }
+  };
+};
+
+fire_and_forget store(deferred<int> d, int& value) {
+  value = co_await std::move(d);
+}
+
+} // namespace
+
+TEST_CASE("a coroutine of another kind may wait for a deferred", "[coroutine]") {
+  int value = 0;
+  promise<int> p;
+  store(p.get_deferred(), value);
+  p.callback(4);
+  CHECK(value == 4);
+  promise<int> q;
+  store(q.get_deferred(), value);
+  q.abandon();
+  CHECK(value == 4);
+}
+
 TEST_CASE("a coroutine may return a failure", "[coroutine]") {
   struct local {
     static deferred<int> run() { co_return failure(errc::line_too_long); }

@@ -8,6 +8,9 @@
 
 namespace troupe::detail {
 
+template <class T>
+class deferred_awaiter;
+
 /// The part of a coroutine's promise that does not depend on its type.
 ///
 /// The coroutine owns itself: it is destroyed when it ends, or when what it waits for is abandoned
@@ -34,6 +37,17 @@ public:
     void await_resume() const noexcept {}
   };
   final_awaiter final_suspend() const noexcept { return {}; }
+
+  template <class T>
+  deferred_awaiter<T> await_transform(deferred<T>&& d) const;
+  template <class T>
+  void await_transform(deferred<T>& d) const = delete; // as the operator below
+  template <class A>
+  requires(!deferred_type<A>) A && await_transform(A&& other)
+  noexcept {
+    next_ = nullptr; // it may suspend and be resumed from elsewhere, when that loop is gone
+    return static_cast<A&&>(other);
+  }
 
   void unhandled_exception() noexcept { state_->set_failure(caught()); }
 
@@ -85,7 +99,9 @@ void wait_for(deferred_state& awaited, std::coroutine_handle<> self);
 template <class T>
 class deferred_awaiter {
 public:
-  explicit deferred_awaiter(deferred<T> d) : deferred_(std::move(d)) { state(); }
+  explicit deferred_awaiter(deferred<T> d) : deferred_(std::move(d)) {
+    state().end_pauses(); // nobody is left who could undo them
+  }
 
   bool await_ready() const { return state().finished(); }
 
@@ -112,6 +128,11 @@ private:
 
   deferred<T> deferred_;
 };
+
+template <class T>
+deferred_awaiter<T> coroutine_base::await_transform(deferred<T>&& d) const {
+  return deferred_awaiter<T>(std::move(d));
+}
 
 } // namespace troupe::detail
 

@@ -132,12 +132,12 @@ public:
   /// \param delay  zero or more
   /// \param clock  must outlive the deferred's result
   /// \throws std::logic_error if `delay` is negative
-  template <class F = std::nullptr_t>
+  template <detail::timeout_callback<T> F = std::nullptr_t>
   deferred& add_timeout(duration delay, clock& clock, F on_timeout_cancel = nullptr) & {
     detail::add_timeout<T>(state(), delay, clock, std::move(on_timeout_cancel));
     return *this;
   }
-  template <class F = std::nullptr_t>
+  template <detail::timeout_callback<T> F = std::nullptr_t>
   chained<T> add_timeout(duration delay, clock& clock, F on_timeout_cancel = nullptr) && {
     detail::add_timeout<T>(state(), delay, clock, std::move(on_timeout_cancel));
     return pass<T>();
@@ -156,7 +156,7 @@ public:
   // -- control ------------------------------------------------------------------------------------
 
   /// Holds the chain until as many calls of `unpause`. A pause ends at the latest when the deferred
-  /// is dropped or returned from a callback.
+  /// is dropped or given away: returned from a callback, put into a list, waited for.
   void pause() { state().pause(); }
 
   /// Undoes one `pause`. \throws std::logic_error if it is not paused

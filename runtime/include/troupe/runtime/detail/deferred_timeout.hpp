@@ -34,6 +34,10 @@ private:
   bool expired_ = false;
 };
 
+template <class F, class T>
+concept timeout_callback =
+  std::same_as<F, std::nullptr_t> || std::invocable<F&, outcome<T>, duration>;
+
 template <class T, class F>
 struct timeout_link {
   std::unique_ptr<deferred_timer> timer;
