@@ -11,7 +11,7 @@ line_only_receiver::line_only_receiver(caf::actor_config& cfg) : super(cfg) {}
 line_only_receiver::~line_only_receiver() = default;
 
 void line_only_receiver::line_length_exceeded(bytes_view) {
-  transport().lose_connection();
+  lose_connection(errc::line_too_long);
 }
 
 void line_only_receiver::send_line(std::string_view line) {

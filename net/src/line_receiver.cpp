@@ -39,7 +39,7 @@ void line_receiver::raw_data_received(bytes_view) {
 }
 
 void line_receiver::line_length_exceeded(bytes_view) {
-  transport().lose_connection();
+  lose_connection(errc::line_too_long);
 }
 
 void line_receiver::send_line(std::string_view line) {

@@ -81,8 +81,12 @@ void protocol::end_connection(const failure& reason) {
 void protocol::stop_requested() {
   if (!connected())
     return super::stop_requested();
+  lose_connection(errc::runtime_stopped);
+}
+
+void protocol::lose_connection(const failure& reason) {
   if (!reason_)
-    reason_ = errc::runtime_stopped;
+    reason_ = reason;
   transport_->lose_connection();
 }
 

@@ -78,6 +78,15 @@ void stream_transport::write(const shared_bytes& data) {
   written();
 }
 
+void stream_transport::write_sequence(std::span<const bytes_view> pieces) {
+  if (!takes_output())
+    return;
+  for (const auto piece : pieces)
+    if (!piece.empty())
+      output_.append(piece);
+  written();
+}
+
 void stream_transport::written() {
   mark_dirty();
   if (producer_ != nullptr && streaming_ && !producer_paused_ && output_.size() > limits_.high) {

@@ -1,5 +1,8 @@
 #include <troupe/net/transport.hpp>
 
+#include <array>
+#include <vector>
+
 namespace troupe {
 
 void transport::write_sequence(std::span<const bytes_view> pieces) {
@@ -8,8 +11,17 @@ void transport::write_sequence(std::span<const bytes_view> pieces) {
 }
 
 void transport::write_sequence(std::initializer_list<std::string_view> pieces) {
+  std::array<bytes_view, 8> few;
+  if (pieces.size() > few.size()) {
+    std::vector<bytes_view> many;
+    for (const auto piece : pieces)
+      many.push_back(as_bytes(piece));
+    return write_sequence(many);
+  }
+  std::size_t count = 0;
   for (const auto piece : pieces)
-    write(as_bytes(piece));
+    few[count++] = as_bytes(piece);
+  write_sequence({few.data(), count});
 }
 
 void transport::set_tcp_no_delay(bool) {}

@@ -1,6 +1,8 @@
 #include <troupe/runtime/basic_actor.hpp>
 
+#include <cstdint>
 #include <memory>
+#include <unordered_map>
 
 #include <caf/actor_clock.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -38,14 +40,35 @@ caf::error log_and_convert(caf::scheduled_actor* self, std::exception_ptr& e) {
 
 } // namespace
 
+/// The responses that an actor waits for, by request.
+struct detail::awaited {
+  std::unordered_map<std::uint64_t, std::shared_ptr<response_taker>> takers;
+  caf::message_id keep_alive; // of the entry that keeps an actor without behavior alive
+};
+
+basic_actor::~basic_actor() = default;
+
 basic_actor::basic_actor(caf::actor_config& cfg) : super(cfg) {
   set_default_handler(caf::drop);
   set_exception_handler(&log_and_convert);
 }
 
 caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
-  if (x.mid.is_response())
+  if (x.mid.is_response()) {
     clock().cancel_request_timeout(this, x.mid);
+    if (awaited_) {
+      const auto found = awaited_->takers.find(x.mid.request_id().integer_value());
+      if (found != awaited_->takers.end()) {
+        const auto taker = std::move(found->second);
+        awaited_->takers.erase(found);
+        current_mailbox_element(&x);
+        taker->take_response(x.content());
+        if (awaited_ && awaited_->takers.empty())
+          keep_alive(false);
+        return caf::invoke_message_result::consumed;
+      }
+    }
+  }
   const auto& content = x.content();
   if (content.type_token() == caf::make_type_token<actor_call>() // cheap, and nearly always enough
       && content.match_elements<actor_call>()) {
@@ -54,6 +77,41 @@ caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
     return caf::invoke_message_result::consumed;
   }
   return super::consume(x);
+}
+
+void basic_actor::send_request(const caf::strong_actor_ptr& receiver, duration timeout,
+                               caf::message content,
+                               std::shared_ptr<detail::response_taker> taker) {
+  if (getf(is_shutting_down_flag | is_cleaned_up_flag))
+    return; // the taker dies with the actor
+  if (!awaited_)
+    awaited_ = std::make_unique<detail::awaited>();
+  const auto id = new_request_id(caf::message_priority::normal);
+  awaited_->takers.emplace(id.request_id().integer_value(), std::move(taker));
+  keep_alive(true);
+  if (timeout != duration::max())
+    clock().set_request_timeout(clock().now() + timeout, this, id.response_id());
+  receiver->enqueue(caf::make_mailbox_element(caf::strong_actor_ptr{ctrl()}, id, {},
+                                              std::move(content)),
+                    context());
+}
+
+// CAF takes an actor without behavior for ended unless it waits for a response; of ours it does
+// not know.
+void basic_actor::keep_alive(bool on) {
+  auto& id = awaited_->keep_alive;
+  if (on && !has_behavior() && !id.is_response()) {
+    id = new_request_id(caf::message_priority::normal).response_id();
+    add_multiplexed_response_handler(id, caf::behavior{[](caf::unit_t) {}});
+  } else if (!on && id.is_response()) {
+    multiplexed_responses_.erase(id);
+    id = {};
+  }
+}
+
+bool basic_actor::cleanup(caf::error&& reason, caf::execution_unit* host) {
+  const auto dropped = std::move(awaited_); // what it holds may look at this actor while it dies
+  return super::cleanup(std::move(reason), host);
 }
 
 void basic_actor::run_as(const caf::strong_actor_ptr& actor, task fn) {

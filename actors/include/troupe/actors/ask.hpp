@@ -4,9 +4,9 @@
 #include <utility>
 
 #include <caf/actor_cast.hpp>
-#include <caf/duration.hpp>
-#include <caf/response_handle.hpp>
-#include <caf/send.hpp>
+#include <caf/make_message.hpp>
+#include <caf/sec.hpp>
+#include <caf/type_erased_tuple.hpp>
 
 #include <troupe/runtime/basic_actor.hpp>
 #include <troupe/runtime/deferred.hpp>
@@ -20,25 +20,29 @@ inline constexpr auto wait_for_ever = duration::max();
 
 namespace detail {
 
-/// Converts to CAF's spans, which count with 32 bits: in the finest unit that holds it, rounded up.
-caf::duration caf_timeout(duration timeout);
+class receiver_watches;
 
-/// One question that waits for its answer: shared by CAF's response handlers, the watch on the
-/// receiver, and nobody else.
-class question_base : public std::enable_shared_from_this<question_base> {
+/// One question that waits for its answer. The asker owns it; while it waits, the runtime's
+/// `receiver_watches` know it by the actor that was asked.
+class question_base : public response_taker, public std::enable_shared_from_this<question_base> {
 public:
-  virtual ~question_base() = default;
   virtual void fail(const failure& why) = 0;
 
   /// Fails the question if `receiver` ends first. CAF itself bounces what is still queued then, but
   /// says nothing of a request that the receiver has taken and not answered.
   void watch(basic_actor& asker, const caf::strong_actor_ptr& receiver);
 
-  /// Takes the watch back.
+  /// Ends the watch.
   void answered() noexcept;
 
 private:
+  friend class receiver_watches;
+
+  std::shared_ptr<receiver_watches> watches_; // while watched
+  caf::weak_actor_ptr asker_;
   caf::actor_addr receiver_;
+  question_base* next_ = nullptr; // among the questions to the same receiver
+  question_base* previous_ = nullptr;
 };
 
 template <class T>
@@ -56,28 +60,26 @@ public:
     if (auto p = std::move(promise_))
       p.errback(why);
   }
-  void answer(outcome<T> value) {
+  void take_response(caf::type_erased_tuple& content) override {
+    if (content.match_elements<caf::error>())
+      return fail(failure{content.get_as<caf::error>(0)});
     answered();
-    if (auto p = std::move(promise_))
-      p.fire(std::move(value));
+    auto p = std::move(promise_);
+    if (!p)
+      return;
+    if constexpr (std::is_void_v<T>) {
+      if (content.empty() || content.match_elements<caf::unit_t>())
+        return p.callback();
+    } else if (content.match_elements<T>()) {
+      return p.callback(std::move(content.get_mutable_as<T>(0)));
+    }
+    p.errback(failure{caf::make_error(caf::sec::unexpected_response,
+                                      caf::message::copy(content))});
   }
   deferred<T> start() { return promise_.get_deferred(); }
 
 private:
   promise<T> promise_;
-};
-
-template <class T>
-struct answer_handler {
-  std::shared_ptr<question<T>> asked;
-  void operator()(T value) const { asked->answer(outcome<T>{std::move(value)}); }
-};
-
-template <>
-struct answer_handler<void> {
-  std::shared_ptr<question<void>> asked;
-  void operator()() const { asked->answer({}); }
-  void operator()(caf::unit_t) const { asked->answer({}); }
 };
 
 } // namespace detail
@@ -109,9 +111,7 @@ deferred<T> ask(basic_actor& self, const Handle& receiver, duration timeout, Arg
     return result;
   }
   asked->watch(self, to);
-  self.request(caf::actor_cast<caf::actor>(to), detail::caf_timeout(timeout), std::forward<Args>(args)...)
-    .then(detail::answer_handler<T>{asked},
-          [asked](caf::error& why) { asked->fail(failure{why}); });
+  self.send_request(to, timeout, caf::make_message(std::forward<Args>(args)...), asked);
   return result;
 }
 

@@ -28,7 +28,8 @@ public:
   virtual void line_received(std::string_view line) = 0;
 
   /// `line` is too long; it may be the beginning of one whose end has not come. It is gone, and
-  /// what comes behind it is taken for lines again. Does `lose_connection` unless overridden.
+  /// what comes behind it is taken for lines again. Closes with `errc::line_too_long` unless
+  /// overridden.
   virtual void line_length_exceeded(bytes_view line);
 
   // -- what it has ------------------------------------------------------------------------------

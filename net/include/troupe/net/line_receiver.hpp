@@ -49,7 +49,7 @@ public:
 
   /// The line that begins `data` is too long. `data` is all there is: that line as far as it
   /// came, and what came behind it. It is gone, unless given back with `set_line_mode(rest)`.
-  /// Does `lose_connection` unless overridden.
+  /// Closes with `errc::line_too_long` unless overridden.
   virtual void line_length_exceeded(bytes_view data);
 
   // -- what it has ------------------------------------------------------------------------------

@@ -91,6 +91,10 @@ public:
   void on_exit() final;
 
 protected:
+  /// Closes the connection once everything written is sent, and gives `connection_lost` this
+  /// reason instead of `errc::connection_done`.
+  void lose_connection(const failure& reason);
+
   void stop_requested() override;
   void fail_with_current_exception() override;
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include <caf/event_based_actor.hpp>
 
 #include <troupe/runtime/time.hpp>
@@ -7,6 +9,19 @@
 namespace troupe {
 
 class thread_pool;
+
+namespace detail {
+
+/// Takes the response to one request.
+class response_taker {
+public:
+  virtual ~response_taker() = default;
+  virtual void take_response(caf::type_erased_tuple& content) = 0;
+};
+
+struct awaited;
+
+} // namespace detail
 
 /// What Troupe's actors share, beyond CAF's event-based actor of which they have everything.
 ///
@@ -24,6 +39,7 @@ public:
   using super = caf::event_based_actor;
 
   explicit basic_actor(caf::actor_config& cfg);
+  ~basic_actor() override;
 
   /// Runs `fn` as `actor`, in order with the messages that the calling thread sends to it: never
   /// beside the actor's other code, and not at all if the actor has ended.
@@ -35,8 +51,24 @@ public:
   /// Returns the threads of the runtime that are for calls that block. Thread: any.
   [[nodiscard]] thread_pool& pool() const;
 
+  /// Sends `content` as a request, and hands the response to `taker`; that is what `ask` stands on.
+  ///
+  /// Unlike CAF's own `request`, whose table of pending responses is searched from one end to the
+  /// other, it takes the same time however many are pending. If the actor ends first, `taker` is
+  /// destroyed. `timeout`: `duration::max()` for none.
+  void send_request(const caf::strong_actor_ptr& receiver, duration timeout, caf::message content,
+                    std::shared_ptr<detail::response_taker> taker);
+
+  // -- CAF's side -------------------------------------------------------------------------------
+
   using super::consume;
   caf::invoke_message_result consume(caf::mailbox_element& x) override;
+  bool cleanup(caf::error&& reason, caf::execution_unit* host) override;
+
+private:
+  void keep_alive(bool on);
+
+  std::unique_ptr<detail::awaited> awaited_; // made at the first request
 };
 
 } // namespace troupe

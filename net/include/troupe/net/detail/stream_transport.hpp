@@ -36,6 +36,8 @@ public:
   using transport::write;
   void write(bytes_view data) final;
   void write(const shared_bytes& data) final;
+  using transport::write_sequence;
+  void write_sequence(std::span<const bytes_view> pieces) final; ///< all of it, or nothing
   void lose_connection() final;
   void abort_connection() final;
   void lose_write_connection() final;

@@ -1,0 +1,124 @@
+#include "receiver_watches.hpp"
+
+#include <vector>
+
+#include <asio/execution_context.hpp>
+#include <caf/attachable.hpp>
+
+#include <troupe/runtime/loop_scheduler.hpp>
+
+namespace troupe::detail {
+
+namespace {
+
+/// Calls `receiver_ended` when the actor that it is attached to ends.
+class receiver_watch final : public caf::attachable {
+public:
+  static constexpr std::size_t token_type = 0x7472'6f75; // tells ours from CAF's own
+
+  receiver_watch(std::weak_ptr<receiver_watches> watches, const caf::abstract_actor* receiver)
+    : watches_(std::move(watches)), receiver_(receiver) {}
+
+  void actor_exited(const caf::error&, caf::execution_unit*) override {
+    if (const auto watches = watches_.lock())
+      watches->receiver_ended(receiver_);
+  }
+
+  bool matches(const token& what) override {
+    return what.subtype == token_type && what.ptr == watches_.lock().get();
+  }
+
+private:
+  std::weak_ptr<receiver_watches> watches_;
+  const caf::abstract_actor* receiver_;
+};
+
+/// Keeps a runtime's watches at its first loop.
+class watches_service final : public asio::execution_context::service {
+public:
+  using key_type = watches_service;
+  static inline asio::execution_context::id id;
+  explicit watches_service(asio::execution_context& context)
+    : service(context), watches(std::make_shared<receiver_watches>()) {}
+  const std::shared_ptr<receiver_watches> watches;
+
+private:
+  void shutdown() override {}
+};
+
+} // namespace
+
+std::shared_ptr<receiver_watches> receiver_watches::of(caf::actor_system& sys) {
+  return asio::use_service<watches_service>(loop_scheduler::of(sys).loop(0).io()).watches;
+}
+
+void receiver_watches::add(question_base& q, const caf::strong_actor_ptr& receiver) {
+  const auto* const key = receiver->get();
+  auto& part = shard_of(key);
+  bool first_one;
+  {
+    const std::lock_guard hold{part.mutex};
+    auto& first = part.first[key];
+    first_one = first == nullptr;
+    q.next_ = first;
+    if (first != nullptr)
+      first->previous_ = &q;
+    first = &q;
+  }
+  // Without the lock: the watch of an actor that has ended is called inside attach().
+  if (first_one)
+    receiver->get()->attach(caf::attachable_ptr{new receiver_watch{weak_from_this(), key}});
+}
+
+void receiver_watches::remove(question_base& q) noexcept {
+  const auto receiver = caf::actor_cast<caf::strong_actor_ptr>(q.receiver_);
+  const auto* const key = caf::actor_cast<caf::abstract_actor*>(q.receiver_);
+  auto& part = shard_of(key);
+  {
+    const std::lock_guard hold{part.mutex};
+    const auto found = part.first.find(key);
+    if (q.previous_ == nullptr && (found == part.first.end() || found->second != &q))
+      return; // the receiver has ended, and the questions to it were taken off the list
+    if (q.next_ != nullptr)
+      q.next_->previous_ = q.previous_;
+    if (q.previous_ != nullptr)
+      q.previous_->next_ = q.next_;
+    else if (q.next_ != nullptr)
+      found->second = q.next_;
+    else
+      part.first.erase(found);
+    const bool last_one = q.previous_ == nullptr && q.next_ == nullptr;
+    q.next_ = q.previous_ = nullptr;
+    if (!last_one)
+      return;
+  }
+  if (receiver)
+    receiver->get()->detach({receiver_watch::token_type, this});
+}
+
+void receiver_watches::receiver_ended(const caf::abstract_actor* receiver) {
+  std::vector<std::pair<caf::strong_actor_ptr, std::weak_ptr<question_base>>> failed;
+  {
+    auto& part = shard_of(receiver);
+    const std::lock_guard hold{part.mutex};
+    const auto found = part.first.find(receiver);
+    if (found == part.first.end())
+      return;
+    for (auto* q = found->second; q != nullptr;) {
+      failed.emplace_back(caf::actor_cast<caf::strong_actor_ptr>(q->asker_), q->weak_from_this());
+      auto* const next = q->next_;
+      q->next_ = q->previous_ = nullptr;
+      q = next;
+    }
+    part.first.erase(found);
+  }
+  // By message, behind an answer that the receiver sent before it ended.
+  for (auto& [asker, question] : failed)
+    if (asker)
+      basic_actor::run_as(asker, [question = std::move(question)] {
+        if (const auto q = question.lock())
+          q->fail(errc::actor_down);
+      });
+}
+
+} // namespace troupe::detail

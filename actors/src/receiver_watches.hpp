@@ -1,0 +1,44 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include <caf/abstract_actor.hpp>
+#include <caf/actor_system.hpp>
+
+#include <troupe/actors/ask.hpp>
+
+namespace troupe::detail {
+
+/// Knows which questions wait for which actor, and fails them when that actor ends.
+///
+/// An asked actor carries one watch however many ask it: CAF keeps those in a list that it searches
+/// to take one back, which a watch for each question would make quadratic.
+///
+/// Thread: any. One for each runtime, shared by the questions that it knows.
+class receiver_watches : public std::enable_shared_from_this<receiver_watches> {
+public:
+  static std::shared_ptr<receiver_watches> of(caf::actor_system& sys);
+
+  void add(question_base& q, const caf::strong_actor_ptr& receiver);
+  void remove(question_base& q) noexcept;
+
+  /// Fails all questions to `receiver`, each as its asker.
+  void receiver_ended(const caf::abstract_actor* receiver);
+
+private:
+  struct shard {
+    std::mutex mutex;
+    std::unordered_map<const caf::abstract_actor*, question_base*> first; // of each receiver
+  };
+
+  shard& shard_of(const caf::abstract_actor* receiver) noexcept {
+    return shards_[(reinterpret_cast<std::uintptr_t>(receiver) >> 7) % shards_.size()];
+  }
+
+  std::array<shard, 16> shards_;
+};
+
+} // namespace troupe::detail
