@@ -15,6 +15,13 @@ public:
   cooperative_task_impl(std::weak_ptr<cooperator_impl> owner, cooperative_function step)
     : owner_(std::move(owner)), step_(std::move(step)) {}
 
+  ~cooperative_task_impl() {
+    for (auto& p : waiting_) // the deferred of a step was abandoned
+      p.abandon();
+  }
+  cooperative_task_impl(const cooperative_task_impl&) = delete;
+  cooperative_task_impl& operator=(const cooperative_task_impl&) = delete;
+
   deferred<void> when_done() {
     if (end_ == end::none)
       return waiting_.emplace_back().get_deferred();

@@ -152,12 +152,15 @@ void deferred_state::run() {
     if (!s->runnable())
       break;
     if (s->head_ != s->tail_) {
-      auto& slot = *s->head_++;
+      deferred_state* next = nullptr;
       s->running_ = true;
-      auto* next = slot.act(slot, s);
+      do {
+        auto& slot = *s->head_++;
+        next = slot.act(slot, s);
+        if (s->head_ == s->tail_ || s->head_ == s->head_limit_)
+          s->slots_used_up();
+      } while (s->head_ != s->tail_ && s->content_ != content::nothing && s->pauses_ == 0);
       s->running_ = false;
-      if (s->head_ == s->tail_ || s->head_ == s->head_limit_)
-        s->slots_used_up();
       if (next != nullptr) { // the slot was the last, and its result went to `next`
         s->release();
         s = next;

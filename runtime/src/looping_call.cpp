@@ -13,6 +13,13 @@ public:
   loop(clock& clock, function f, bool counts)
     : clock_(clock), function_(std::move(f)), counts_(counts) {}
 
+  ~loop() {
+    if (done_) // the function's deferred was abandoned
+      done_->abandon();
+  }
+  loop(const loop&) = delete;
+  loop& operator=(const loop&) = delete;
+
   chained<void> start(duration interval, bool now) {
     if (running_)
       throw std::logic_error("start() of a looping_call that is running");

@@ -228,6 +228,15 @@ TEST_CASE("a race that is won at once cancels those that come after", "[deferred
   CHECK(success_result_of(std::move(d)).index == 0);
 }
 
+TEST_CASE("a list whose inputs are abandoned is abandoned too", "[deferred_list]") {
+  int ran = 0;
+  strings inputs(2);
+  gather_results(deferreds_of(inputs)).add_both([&] { ++ran; });
+  inputs[0].callback("x");
+  inputs[1].abandon();
+  CHECK(ran == 0);
+}
+
 TEST_CASE("a race that all lose fails with all failures", "[deferred_list]") {
   auto d = race(two(fail<int>(errc::timed_out), fail<int>(errc::cancelled)));
   CHECK(raised<failure_group>(failure_result_of(std::move(d))).failures.size() == 2);

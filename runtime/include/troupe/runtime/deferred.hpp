@@ -72,9 +72,7 @@ public:
   /// What `f` captures is destroyed as soon as it has run, or was skipped.
   template <detail::callback_for<T> F>
   auto add_callback(F f) && {
-    using next = detail::next_t<T, detail::callback_flow_t<F, T>>;
-    detail::add_link(state(), detail::callback_link<T, next, F>{std::move(f)});
-    return pass<next>();
+    return pass<callback_next<F>>(callback_link<F>{std::move(f)});
   }
 
   /// Adds `g`, for a failure: `g(failure)` or `g()`.
@@ -82,45 +80,38 @@ public:
   /// Where it returns nothing, what follows is `void`: a value is dropped there.
   template <detail::callback_for<failure> G>
   auto add_errback(G g) && {
-    using next = detail::next_t<T, T, detail::callback_flow_t<G, failure>>;
-    detail::add_link(state(), detail::errback_link<T, next, G>{std::move(g)});
-    return pass<next>();
+    return pass<errback_next<G>>(errback_link<G>{std::move(g)});
   }
 
   /// Adds both for the same place in the chain: `g` does not see what `f` throws.
   template <detail::callback_for<T> F, detail::callback_for<failure> G>
   auto add_callbacks(F f, G g) && {
-    using next =
-      detail::next_t<T, detail::callback_flow_t<F, T>, detail::callback_flow_t<G, failure>>;
-    detail::add_link(state(), detail::pair_link<T, next, F, G>{std::move(f), std::move(g)});
-    return pass<next>();
+    return pass<pair_next<F, G>>(pair_link<F, G>{std::move(f), std::move(g)});
   }
 
   /// Adds `f` for either: `f(outcome<T>)`, or one that can be called with a `T` and with a
   /// `failure`, or `f()`.
   template <detail::both_callback<T> F>
   auto add_both(F f) && {
-    using next = typename detail::both_next<F, T>::type;
-    detail::add_link(state(), detail::both_link<T, next, F>{std::move(f)});
-    return pass<next>();
+    return pass<both_next<F>>(both_link<F>{std::move(f)});
   }
 
   /// As above; the type of what follows must still be `T`. \returns this deferred
   template <detail::callback_for<T> F>
   deferred& add_callback(F f) & {
-    return stay(std::move(*this).add_callback(std::move(f)));
+    return stay<callback_next<F>>(callback_link<F>{std::move(f)});
   }
   template <detail::callback_for<failure> G>
   deferred& add_errback(G g) & {
-    return stay(std::move(*this).add_errback(std::move(g)));
+    return stay<errback_next<G>>(errback_link<G>{std::move(g)});
   }
   template <detail::callback_for<T> F, detail::callback_for<failure> G>
   deferred& add_callbacks(F f, G g) & {
-    return stay(std::move(*this).add_callbacks(std::move(f), std::move(g)));
+    return stay<pair_next<F, G>>(pair_link<F, G>{std::move(f), std::move(g)});
   }
   template <detail::both_callback<T> F>
   deferred& add_both(F f) & {
-    return stay(std::move(*this).add_both(std::move(f)));
+    return stay<both_next<F>>(both_link<F>{std::move(f)});
   }
 
   /// Cancels the deferred when `delay` has passed without a result.
@@ -220,17 +211,42 @@ private:
     return *state_;
   }
 
-  template <class U>
-  chained<U> pass() {
-    return chained<U>(deferred<U>(std::exchange(state_, nullptr)));
+  // The types of what follows, and the links that lead there.
+  template <class F>
+  using callback_next = detail::next_t<T, detail::callback_flow_t<F, T>>;
+  template <class G>
+  using errback_next = detail::next_t<T, T, detail::callback_flow_t<G, failure>>;
+  template <class F, class G>
+  using pair_next =
+    detail::next_t<T, detail::callback_flow_t<F, T>, detail::callback_flow_t<G, failure>>;
+  template <class F>
+  using both_next = typename detail::both_next<F, T>::type;
+  template <class F>
+  using callback_link = detail::callback_link<T, callback_next<F>, F>;
+  template <class G>
+  using errback_link = detail::errback_link<T, errback_next<G>, G>;
+  template <class F, class G>
+  using pair_link = detail::pair_link<T, pair_next<F, G>, F, G>;
+  template <class F>
+  using both_link = detail::both_link<T, both_next<F>, F>;
+
+  template <class Next>
+  chained<Next> pass() {
+    return chained<Next>(deferred<Next>(std::exchange(state_, nullptr)));
   }
 
-  template <class U>
-  deferred& stay(chained<U> next) {
-    static_assert(std::is_same_v<T, U>,
+  template <class Next, class Link>
+  chained<Next> pass(Link link) {
+    detail::add_link(state(), std::move(link));
+    return pass<Next>();
+  }
+
+  template <class Next, class Link>
+  deferred& stay(Link link) {
+    static_assert(std::is_same_v<T, Next>,
                   "this callback changes the type of what follows: use "
                   "std::move(d).add_callback(...) and go on with what it returns");
-    state_ = std::exchange(next.state_, nullptr);
+    detail::add_link(state(), std::move(link)); // may run and end this handle
     return *this;
   }
 

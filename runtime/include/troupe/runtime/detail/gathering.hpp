@@ -82,6 +82,11 @@ public:
     : each_(std::move(each)), consume_errors_(consume_errors), left_(size), outcomes_(size),
       inputs_(size), result_([this] { cancel_inputs(); }) {}
 
+  /// Unfired, every input was abandoned, and with it what waits for them.
+  ~gathering() { result_.abandon(); }
+  gathering(const gathering&) = delete;
+  gathering& operator=(const gathering&) = delete;
+
   /// Keeps one result; tells whether it was the last.
   bool keep(std::size_t index, outcome<T>&& out) {
     outcomes_[index].emplace(std::move(out));
