@@ -1,0 +1,157 @@
+// Troupe's side of the actor benchmarks: bench_actors ping-pong|pinned|spawn|request
+// Prints operations per second, and for `request` the bytes held afterwards.
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include <caf/send.hpp>
+#include <spdlog/sinks/null_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <troupe/runtime/floating_actor.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+namespace {
+
+using go_atom = caf::atom_constant<caf::atom("go")>;
+
+constexpr int messages = 2'000'000;
+constexpr int spawns = 500'000;
+constexpr int requests = 500'000;
+
+std::uint64_t resident() {
+  std::ifstream in{"/proc/self/status"};
+  for (std::string word; in >> word;)
+    if (word == "RssAnon:") {
+      std::uint64_t kb = 0;
+      in >> kb;
+      return kb * 1024;
+    }
+  return 0;
+}
+
+void stop(troupe::runtime& rt) {
+  rt.reactor().call_from_thread([&rt] { rt.stop(); });
+}
+
+/// Returns every number to its sender, one higher, until there were enough.
+template <class Base>
+class player : public Base {
+public:
+  player(caf::actor_config& cfg, troupe::runtime& rt) : Base(cfg), rt_(rt) {}
+  caf::behavior make_behavior() override {
+    return {
+      [this](go_atom, const caf::actor& other) {
+        other_ = other;
+        this->send(other, go_atom::value, 0, caf::actor{this});
+      },
+      [this](go_atom, int x, const caf::actor& other) {
+        other_ = other;
+        this->send(other_, x + 1);
+      },
+      [this](int x) {
+        if (x >= messages)
+          return stop(rt_);
+        this->send(other_, x + 1);
+      },
+    };
+  }
+
+private:
+  troupe::runtime& rt_;
+  caf::actor other_;
+};
+
+class nothing : public troupe::floating_actor {
+public:
+  using floating_actor::floating_actor;
+  caf::behavior make_behavior() override { return {}; }
+};
+
+class spawner : public troupe::floating_actor {
+public:
+  spawner(caf::actor_config& cfg, troupe::runtime& rt) : floating_actor(cfg), rt_(rt) {}
+  caf::behavior make_behavior() override {
+    return {[this](go_atom) {
+      for (int i = 0; i < 100; ++i)
+        spawn<nothing>();
+      if ((left_ -= 100) == 0)
+        return stop(rt_);
+      send(caf::actor{this}, go_atom::value);
+    }};
+  }
+
+private:
+  troupe::runtime& rt_;
+  int left_ = spawns;
+};
+
+class adder : public troupe::floating_actor {
+public:
+  using floating_actor::floating_actor;
+  caf::behavior make_behavior() override {
+    return {[](int x) { return x + 1; }};
+  }
+};
+
+class requester : public troupe::floating_actor {
+public:
+  requester(caf::actor_config& cfg, troupe::runtime& rt, caf::actor to)
+    : floating_actor(cfg), rt_(rt), to_(std::move(to)) {}
+  caf::behavior make_behavior() override {
+    return {[this](go_atom) { next(); }};
+  }
+
+private:
+  void next() {
+    request(to_, std::chrono::seconds(30), left_).then([this](int) {
+      if (--left_ == 0)
+        return stop(rt_);
+      next();
+    });
+  }
+  troupe::runtime& rt_;
+  caf::actor to_;
+  int left_ = requests;
+};
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const std::string what = argc > 1 ? argv[1] : "";
+  const auto quiet
+    = std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>());
+  troupe::runtime rt{{.loops = what == "pinned" ? 2u : 1u, .logger = quiet}};
+  double count = 0;
+  caf::actor first;
+  if (what == "ping-pong") {
+    count = messages;
+    first = rt.spawn<player<troupe::floating_actor>>(std::ref(rt));
+    caf::anon_send(first, go_atom::value, rt.spawn<player<troupe::floating_actor>>(std::ref(rt)));
+  } else if (what == "pinned") {
+    count = messages;
+    first = rt.spawn_on<player<troupe::pinned_actor>>(0, std::ref(rt));
+    caf::anon_send(first, go_atom::value,
+                   rt.spawn_on<player<troupe::pinned_actor>>(1, std::ref(rt)));
+  } else if (what == "spawn") {
+    count = spawns;
+    first = rt.spawn<spawner>(std::ref(rt));
+    caf::anon_send(first, go_atom::value);
+  } else if (what == "request") {
+    count = requests;
+    first = rt.spawn<requester>(std::ref(rt), rt.spawn<adder>());
+    caf::anon_send(first, go_atom::value);
+  } else {
+    std::fprintf(stderr, "bench_actors ping-pong|pinned|spawn|request\n");
+    return 2;
+  }
+  const auto held = resident();
+  const auto start = std::chrono::steady_clock::now();
+  rt.run();
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+  std::printf("%.0f %lld\n", count / time.count(),
+              static_cast<long long>(resident()) - static_cast<long long>(held));
+}

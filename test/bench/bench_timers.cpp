@@ -1,0 +1,43 @@
+// Troupe's side of the timer benchmark. Prints, for each timer: CPU ns of schedule + cancel, CPU ns
+// of schedule + fire, bytes.
+
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include <spdlog/sinks/null_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <troupe/runtime/runtime.hpp>
+
+#include "timers.hpp"
+
+int main() {
+  const auto quiet
+    = std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>());
+  troupe::runtime rt{{.loops = 1, .logger = quiet}};
+  auto& clock = rt.reactor();
+  std::vector<troupe::delayed_call> calls(bench::timers);
+  bench::delays delays;
+  long fired = 0;
+
+  const auto memory = bench::resident();
+  auto start = bench::cpu_ns();
+  for (auto& call : calls)
+    call = clock.call_later(troupe::duration{delays.next()}, [&fired] { ++fired; });
+  const auto bytes = (bench::resident() - memory) / bench::timers;
+  for (auto& call : calls)
+    call.cancel();
+  const auto cancelled = (bench::cpu_ns() - start) / bench::timers;
+
+  start = bench::cpu_ns();
+  for (auto& call : calls)
+    call = clock.call_later(troupe::duration{delays.next()}, [&] {
+      if (++fired == bench::timers)
+        rt.stop();
+    });
+  rt.run();
+  const auto made = (bench::cpu_ns() - start) / bench::timers;
+  std::printf("%.1f %.1f %.1f\n", cancelled, made, bytes);
+  return fired == bench::timers ? 0 : 1;
+}

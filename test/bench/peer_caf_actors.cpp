@@ -1,0 +1,137 @@
+// The peer of the actor benchmarks, on CAF's own work-stealing scheduler with one worker:
+// peer_caf_actors ping-pong|spawn|request
+// Prints operations per second, and the bytes held afterwards.
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include <caf/all.hpp>
+
+namespace {
+
+using go_atom = caf::atom_constant<caf::atom("go")>;
+
+constexpr int messages = 2'000'000;
+constexpr int spawns = 500'000;
+constexpr int requests = 500'000;
+
+std::uint64_t resident() {
+  std::ifstream in{"/proc/self/status"};
+  for (std::string word; in >> word;)
+    if (word == "RssAnon:") {
+      std::uint64_t kb = 0;
+      in >> kb;
+      return kb * 1024;
+    }
+  return 0;
+}
+
+class player : public caf::event_based_actor {
+public:
+  using event_based_actor::event_based_actor;
+  caf::behavior make_behavior() override {
+    return {
+      [this](go_atom, const caf::actor& other) {
+        other_ = other;
+        send(other, go_atom::value, 0, caf::actor{this});
+      },
+      [this](go_atom, int x, const caf::actor& other) {
+        other_ = other;
+        send(other_, x + 1);
+      },
+      [this](int x) {
+        if (x < messages)
+          return send(other_, x + 1);
+        send_exit(other_, caf::exit_reason::user_shutdown);
+        quit();
+      },
+    };
+  }
+
+private:
+  caf::actor other_;
+};
+
+class nothing : public caf::event_based_actor {
+public:
+  using event_based_actor::event_based_actor;
+  caf::behavior make_behavior() override { return {}; }
+};
+
+class spawner : public caf::event_based_actor {
+public:
+  using event_based_actor::event_based_actor;
+  caf::behavior make_behavior() override {
+    return {[this](go_atom) {
+      for (int i = 0; i < 100; ++i)
+        spawn<nothing>();
+      if ((left_ -= 100) == 0)
+        return quit();
+      send(caf::actor{this}, go_atom::value);
+    }};
+  }
+
+private:
+  int left_ = spawns;
+};
+
+class adder : public caf::event_based_actor {
+public:
+  using event_based_actor::event_based_actor;
+  caf::behavior make_behavior() override {
+    return {[](int x) { return x + 1; }};
+  }
+};
+
+class requester : public caf::event_based_actor {
+public:
+  requester(caf::actor_config& cfg, caf::actor to) : event_based_actor(cfg), to_(std::move(to)) {}
+  caf::behavior make_behavior() override {
+    return {[this](go_atom) { next(); }};
+  }
+
+private:
+  void next() {
+    request(to_, std::chrono::seconds(30), left_).then([this](int) {
+      if (--left_ > 0)
+        return next();
+      send_exit(to_, caf::exit_reason::user_shutdown);
+      quit();
+    });
+  }
+  caf::actor to_;
+  int left_ = requests;
+};
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const std::string what = argc > 1 ? argv[1] : "";
+  caf::actor_system_config cfg;
+  cfg.set("scheduler.max-threads", std::size_t{1});
+  caf::actor_system sys{cfg};
+  double count = 0;
+  const auto held = resident();
+  const auto start = std::chrono::steady_clock::now();
+  if (what == "ping-pong") {
+    count = messages;
+    caf::anon_send(sys.spawn<player>(), go_atom::value, sys.spawn<player>());
+  } else if (what == "spawn") {
+    count = spawns;
+    caf::anon_send(sys.spawn<spawner>(), go_atom::value);
+  } else if (what == "request") {
+    count = requests;
+    caf::anon_send(sys.spawn<requester>(sys.spawn<adder>()), go_atom::value);
+  } else {
+    std::fprintf(stderr, "peer_caf_actors ping-pong|spawn|request\n");
+    return 2;
+  }
+  sys.await_all_actors_done();
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+  std::printf("%.0f %lld\n", count / time.count(),
+              static_cast<long long>(resident()) - static_cast<long long>(held));
+  std::fflush(stdout);
+  std::_Exit(0); // the timeouts that CAF keeps would delay the end by 30 s
+}

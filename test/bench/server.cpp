@@ -1,0 +1,126 @@
+#include "server.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <thread>
+
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace bench {
+
+namespace {
+
+// Starts `command` with its output in a pipe, whose end is returned.
+int start(const std::vector<std::string>& command, int core, pid_t& pid) {
+  int ends[2];
+  if (::pipe(ends) != 0)
+    throw std::runtime_error("pipe failed");
+  std::vector<char*> args;
+  for (const auto& word : command)
+    args.push_back(const_cast<char*>(word.c_str()));
+  args.push_back(nullptr);
+  pid = ::fork();
+  if (pid == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL); // it must not outlive the benchmark
+    pin_to(core);
+    ::dup2(ends[1], STDOUT_FILENO);
+    ::close(ends[0]);
+    ::close(ends[1]);
+    ::execvp(args[0], args.data());
+    std::perror(args[0]);
+    ::_exit(127);
+  }
+  ::close(ends[1]);
+  return ends[0];
+}
+
+std::uint64_t status_field(const std::filesystem::path& file, const std::string& name) {
+  std::ifstream in{file};
+  for (std::string word; in >> word;)
+    if (word == name) {
+      std::uint64_t value = 0;
+      in >> value;
+      return value;
+    }
+  return 0;
+}
+
+} // namespace
+
+void pin_to(int core) {
+  if (std::thread::hardware_concurrency() < 2)
+    return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (int i = 0; i < CPU_SETSIZE; ++i)
+    if (i == core || core < 0)
+      CPU_SET(i, &set);
+  ::sched_setaffinity(0, sizeof set, &set);
+}
+
+server::server(std::vector<std::string> command, int core) {
+  const int out = start(command, core, pid_);
+  std::string text;
+  char c;
+  while (::read(out, &c, 1) == 1 && (c != '\n' || text.find("127.0.0.1:") == std::string::npos))
+    text += c;
+  ::close(out);
+  const auto at = text.find("127.0.0.1:");
+  if (at != std::string::npos)
+    port_ = static_cast<std::uint16_t>(std::atoi(text.c_str() + at + 10));
+  if (port_ == 0)
+    throw std::runtime_error(command[0] + " did not tell its port");
+}
+
+server::~server() {
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+std::uint64_t server::cpu_ns() const {
+  std::uint64_t sum = 0;
+  const auto tasks = "/proc/" + std::to_string(pid_) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+    std::ifstream in{task.path() / "schedstat"};
+    std::uint64_t ns = 0;
+    in >> ns;
+    sum += ns;
+  }
+  return sum;
+}
+
+std::uint64_t server::resident() const {
+  return 1024 * status_field("/proc/" + std::to_string(pid_) + "/status", "RssAnon:");
+}
+
+std::uint64_t server::context_switches() const {
+  std::uint64_t sum = 0;
+  const auto tasks = "/proc/" + std::to_string(pid_) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks))
+    sum += status_field(task.path() / "status", "voluntary_ctxt_switches:")
+           + status_field(task.path() / "status", "nonvoluntary_ctxt_switches:");
+  return sum;
+}
+
+std::string run(const std::vector<std::string>& command, int core) {
+  pid_t pid = -1;
+  const int out = start(command, core, pid);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n; (n = ::read(out, buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(n));
+  ::close(out);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    throw std::runtime_error(command[0] + " failed");
+  return text;
+}
+
+} // namespace bench

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace bench {
+
+/// A server program that runs as a child process, and ends with this object.
+class server {
+public:
+  /// Starts `command`, and reads its output until it tells `127.0.0.1:PORT`.
+  ///
+  /// \param core  the core that it is tied to; -1 for any
+  explicit server(std::vector<std::string> command, int core = 0);
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+
+  /// Returns the CPU time of all its threads, in nanoseconds.
+  [[nodiscard]] std::uint64_t cpu_ns() const;
+
+  /// Returns its resident anonymous memory, in bytes.
+  [[nodiscard]] std::uint64_t resident() const;
+
+  /// Returns how often its threads were switched to or from, of their own will or not.
+  [[nodiscard]] std::uint64_t context_switches() const;
+
+private:
+  pid_t pid_ = -1;
+  std::uint16_t port_ = 0;
+};
+
+/// Runs `command` to its end and returns what it printed. \throws std::runtime_error if it fails
+std::string run(const std::vector<std::string>& command, int core = 0);
+
+/// Ties the calling thread to a core, if there are several; -1 lets it run on all of them.
+void pin_to(int core);
+
+} // namespace bench
