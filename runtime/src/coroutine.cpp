@@ -39,9 +39,13 @@ coroutine_base::~coroutine_base() {
 void coroutine_base::wait_for(deferred_state& awaited, std::coroutine_handle<> self) {
   next_ = nullptr;
   awaited_ = &awaited;
+  const bool cancel = std::exchange(cancel_next_, false);
+  awaited.retain();
   awaited.add<wake_up>(&wake_up::act, wake_up{self, this});
-  if (std::exchange(cancel_next_, false))
-    awaited.cancel(); // may end the coroutine
+  // If it is an abandoned one, the coroutine is gone by now.
+  if (cancel)
+    awaited.cancel();
+  awaited.release();
 }
 
 deferred_state* coroutine_base::cancel(deferred_slot& slot, deferred_state* s) {

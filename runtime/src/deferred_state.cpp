@@ -119,10 +119,7 @@ void deferred_state::grow() {
   while (*last != nullptr)
     last = &(*last)->next;
   *last = s;
-  if (head_ == tail_) { // the block's own slots are used up, or there are none
-    head_ = s->slots;
-    head_limit_ = s->slots + segment::size;
-  }
+  // If head_ is at the end of its segment, then because the last slot there is running.
   tail_ = s->slots;
   limit_ = s->slots + segment::size;
 }
@@ -144,7 +141,7 @@ void deferred_state::slots_used_up() noexcept {
 }
 
 void deferred_state::run() {
-  if (!runnable())
+  if (!runnable() && !abandoned_)
     return;
   auto* s = this;
   s->retain();
@@ -184,6 +181,8 @@ void deferred_state::run() {
       break;
     }
   }
+  if (s->abandoned_ && !s->running_)
+    s->drop_links();
   s->release();
 }
 
@@ -201,6 +200,11 @@ void deferred_state::wait_for(deferred_state* inner) {
   if (inner == this) {
     inner->release();
     throw std::logic_error("a callback returned the deferred that it belongs to");
+  }
+  if (inner->abandoned_) {
+    abandoned_ = true;
+    inner->release();
+    return;
   }
   inner->pauses_ = 0; // nobody is left who could undo them
   if (inner->called_)
@@ -313,6 +317,7 @@ void deferred_state::abandon() noexcept {
   if (called_)
     return;
   called_ = true;
+  abandoned_ = true;
   drop_canceller();
   retain();
   drop_links();
@@ -340,6 +345,7 @@ void deferred_state::drop_links() noexcept {
   while (more != nullptr) {
     auto* s = std::exchange(more, std::exchange(more->waiting_on_, nullptr));
     s->called_ = true;
+    s->abandoned_ = true;
     s->drop_canceller();
     drop(s);
     s->release();

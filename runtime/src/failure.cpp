@@ -107,6 +107,20 @@ std::string without_suffix(std::string text, const std::string& suffix) {
   return text;
 }
 
+// CAF itself prints the numbers of its codes only.
+std::string caf_text(const caf::error& e) {
+  auto text = caf::to_string(e);
+  if (e.category() == caf::atom("system"))
+    text = to_string(static_cast<caf::sec>(e.code()));
+  else if (e.category() == caf::atom("exit"))
+    text = to_string(static_cast<caf::exit_reason>(e.code()));
+  else
+    return text;
+  if (!e.context().empty())
+    text += caf::to_string(e.context());
+  return text;
+}
+
 std::string location_text(const source_location& where) {
   return std::string("\n  at ") + where.file_name() + ":" + std::to_string(where.line()) + " ("
          + where.function_name() + ")";
@@ -222,7 +236,7 @@ std::exception_ptr failure::value() const {
     return std::make_exception_ptr(
       remote_exception(bare() ? std::string{} : data()->remote_type, text));
   if (!bare() && data()->caf)
-    return std::make_exception_ptr(std::system_error(c, to_string(data()->caf)));
+    return std::make_exception_ptr(std::system_error(c, caf_text(data()->caf)));
   return std::make_exception_ptr(text.empty() ? std::system_error(c) : std::system_error(c, text));
 }
 
@@ -237,7 +251,7 @@ std::string failure::message() const {
   if (d.exception != nullptr)
     return what_of(d.exception);
   if (d.caf)
-    return caf::to_string(d.caf);
+    return caf_text(d.caf);
   if (!d.remote_type.empty())
     return d.text;
   return d.text.empty() ? d.code.message() : d.text + ": " + d.code.message();

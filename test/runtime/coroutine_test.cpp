@@ -261,6 +261,36 @@ TEST_CASE("what callbacks captured is destroyed when the promise is abandoned", 
   CHECK(*held == 0);
 }
 
+TEST_CASE("what is added to an abandoned deferred is destroyed at once", "[deferred]") {
+  auto held = std::make_shared<int>(0);
+  promise<int> p;
+  auto d = p.get_deferred();
+  p.abandon();
+  SECTION("a callback") {
+    d.add_callback([held](int v) { return ++*held + v; });
+  }
+  SECTION("a coroutine, with what waits for it") {
+    int destroyed = 0;
+    hold(std::move(d), destroyed).add_both([held] { ++*held; });
+    CHECK(destroyed == 1);
+  }
+  SECTION("what follows a callback that returns it") {
+    for (int links : {1, 9, 10, 30}) {
+      promise<int> q;
+      q.abandon();
+      auto outer = succeed(1);
+      outer.pause();
+      outer.add_callback([&](int) { return q.get_deferred(); });
+      for (int i = 0; i < links; ++i)
+        outer.add_callback([held](int v) { return ++*held + v; });
+      outer.unpause();
+      CHECK(held.use_count() == 1);
+    }
+  }
+  CHECK(held.use_count() == 1);
+  CHECK(*held == 0);
+}
+
 TEST_CASE("the locals of a coroutine are gone before its callbacks run", "[coroutine]") {
   int destroyed = 0;
   int seen = 0;

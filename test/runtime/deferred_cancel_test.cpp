@@ -1,4 +1,7 @@
+#include <memory>
+#include <optional>
 #include <stdexcept>
+#include <string>
 
 #include <troupe/runtime/deferred.hpp>
 #include <troupe/testing/deferred.hpp>
@@ -165,4 +168,15 @@ TEST_CASE("a canceller may drop the deferred and the promise", "[deferred]") {
   });
   d->cancel();
   CHECK(seen);
+}
+
+TEST_CASE("a canceller may keep the promise that it is given", "[deferred]") {
+  std::optional<promise<int>> kept;
+  promise<int> p{[&](promise<int>& mine) {
+    kept = std::move(mine);
+  }};
+  auto d = p.get_deferred();
+  d.cancel();
+  CHECK(kept->called());
+  failure_result_of(std::move(d), errc::cancelled);
 }

@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -199,6 +200,13 @@ TEST_CASE("a deferred returned to itself is an error", "[deferred][D21]") {
   unhandled_failures unhandled;
   { auto gone = std::move(p); }
   CHECK(unhandled.flush<std::logic_error>().size() == 1);
+}
+
+TEST_CASE("a deferred cannot be chained to itself", "[deferred][D21]") {
+  promise<int> p;
+  auto d = p.get_deferred();
+  CHECK_THROWS_AS(std::move(d).chain_deferred(std::move(p)), std::logic_error);
+  failure_result_of(std::move(d), errc::broken_promise);
 }
 
 TEST_CASE("chain_deferred fires another deferred with the result", "[deferred]") {

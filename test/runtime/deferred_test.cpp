@@ -346,6 +346,22 @@ TEST_CASE("a chain may have more callbacks than fit its block", "[deferred]") {
   }
 }
 
+TEST_CASE("callbacks that the last one of a full chain adds run once, in order", "[deferred]") {
+  for (int n = 1; n < 60; ++n) {
+    promise<int> p;
+    auto d = p.get_deferred();
+    for (int i = 1; i < n; ++i)
+      d.add_callback([](int v) { return v + 1; });
+    d.add_callback([&d](int v) {
+      for (int i = 0; i < 40; ++i)
+        d.add_callback([expected = v + 1 + i](int w) { return w == expected ? w + 1 : -1; });
+      return v + 1;
+    });
+    p.callback(0);
+    CHECK(success_result_of(std::move(d)) == n + 40);
+  }
+}
+
 TEST_CASE("callbacks that keep adding callbacks use no more and more memory or stack",
           "[deferred]") {
   auto d = succeed(0);

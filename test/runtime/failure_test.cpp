@@ -171,8 +171,11 @@ TEST_CASE("CAF's errors become failures and come back as they were", "[failure]"
   CHECK(failure(caf::error(caf::sec::request_timeout)).check(caf::sec::request_timeout));
   const failure f{caf::error(caf::exit_reason::kill)};
   CHECK(f.check(caf::exit_reason::kill));
+  CHECK(f.message() == "kill");
   CHECK(f.check(errc::foreign));
   CHECK(f.to_caf_error() == caf::exit_reason::kill);
+  CHECK(failure(make_error(caf::sec::unexpected_response, 7)).message()
+        == "unexpected_response(7)");
   CHECK_FALSE(failure(caf::error{}));
   CHECK_FALSE(failure().to_caf_error());
 }

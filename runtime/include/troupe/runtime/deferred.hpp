@@ -138,8 +138,11 @@ public:
   ///
   /// Cancelling the deferred of `target` does not reach this one. Any length of such chains runs
   /// without using up the stack.
+  ///
+  /// \throws std::logic_error if `target` is the promise of this deferred itself
   void chain_deferred(promise<T> target) && {
-    target.state();
+    if (&target.state() == &state())
+      throw std::logic_error("a deferred was chained to itself");
     state().chain_to(std::exchange(target.state_, nullptr));
     std::exchange(state_, nullptr)->release();
   }

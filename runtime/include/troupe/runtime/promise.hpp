@@ -176,9 +176,13 @@ private:
     }
     if constexpr (std::invocable<F&, promise<T>&>) {
       struct loan {
-        ~loan() { p.state_ = nullptr; } // it does not own: dropping it breaks no promise
+        explicit loan(detail::deferred_state* s) : p(s) { s->retain(); }
+        ~loan() { // dropping it breaks no promise, for it is not the producer's
+          if (auto* lent = std::exchange(p.state_, nullptr))
+            lent->release();
+        }
         promise<T> p;
-      } lent{promise<T>(s)};
+      } lent{s};
       std::invoke(slot.get<F>(), lent.p);
     } else {
       std::invoke(slot.get<F>());

@@ -290,6 +290,7 @@ private:
   bool cancelling_ = false;
   bool ignore_next_ = false; // cancelled without a canceller, so the producer does not know
   bool canceller_decides_ = false;
+  bool abandoned_ = false; // called, but there will be no result
   const std::uint32_t links_;
   const result_ops* ops_ = nullptr;
   deferred_slot* head_; // the links that wait lie in [head_, tail_), through the segments
