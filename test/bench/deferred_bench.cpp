@@ -2,7 +2,7 @@
 // continuations. Prints the median of the rounds, which alternate between the two, and how often
 // memory was allocated.
 //
-//   troupe_deferred_bench
+//   deferred_bench
 
 #include <algorithm>
 #include <chrono>
