@@ -44,63 +44,67 @@ public:
       [this](present_atom, const std::string& name) { present(name, current_sender()); },
       [this](publish_atom, const troupe::shared_bytes& line) {
         const auto said = caf::make_message(line);
-        for (const auto& [name, m] : members_)
-          if (m.holder != current_sender())
-            tell(m.holder, said);
+        for (const auto& [name, holder] : members_)
+          if (holder != current_sender())
+            tell(holder, said);
       },
     };
   }
 
 private:
-  struct member {
-    caf::strong_actor_ptr holder;
-    std::vector<caf::strong_actor_ptr> claimants;
-  };
-
   void claim(const std::string& name, caf::strong_actor_ptr who) {
-    auto& m = members_[name];
-    if (!m.holder)
-      return grant(m, std::move(who));
-    m.claimants.push_back(std::move(who));
-    if (m.claimants.size() == 1)
-      tell(m.holder, caf::make_message(asked_atom::value));
+    auto& holder = members_[name];
+    if (!holder)
+      return grant(holder, std::move(who));
+    auto& waiting = claimants_[name];
+    waiting.push_back(std::move(who));
+    if (waiting.size() == 1)
+      tell(holder, caf::make_message(asked_atom::value));
   }
 
   void release(const std::string& name, const caf::strong_actor_ptr& who) {
     const auto found = members_.find(name);
+    const auto waiting = claimants_.find(name);
     if (found == members_.end())
       return;
-    auto& m = found->second;
-    if (m.holder != who)
-      return void(std::erase(m.claimants, who)); // it left before it had an answer
-    if (m.claimants.empty())
+    if (found->second != who) { // it left before it had an answer
+      if (waiting != claimants_.end())
+        std::erase(waiting->second, who);
+      return;
+    }
+    if (waiting == claimants_.end() || waiting->second.empty())
       return void(members_.erase(found));
-    grant(m, m.claimants.front());
-    m.claimants.erase(m.claimants.begin());
-    refuse_claimants(m);
+    grant(found->second, waiting->second.front());
+    waiting->second.erase(waiting->second.begin());
+    refuse_claimants(name);
   }
 
   void present(const std::string& name, const caf::strong_actor_ptr& who) {
     const auto found = members_.find(name);
-    if (found != members_.end() && found->second.holder == who)
-      refuse_claimants(found->second);
+    if (found != members_.end() && found->second == who)
+      refuse_claimants(name);
   }
 
-  void grant(member& m, caf::strong_actor_ptr who) {
-    m.holder = std::move(who);
-    tell(m.holder, caf::make_message(granted_atom::value));
+  void grant(caf::strong_actor_ptr& holder, caf::strong_actor_ptr who) {
+    holder = std::move(who);
+    tell(holder, caf::make_message(granted_atom::value));
   }
 
-  void refuse_claimants(member& m) {
-    for (const auto& who : std::exchange(m.claimants, {}))
+  void refuse_claimants(const std::string& name) {
+    const auto waiting = claimants_.find(name);
+    if (waiting == claimants_.end())
+      return;
+    for (const auto& who : waiting->second)
       tell(who, caf::make_message(taken_atom::value));
+    claimants_.erase(waiting);
   }
 
   void tell(const caf::strong_actor_ptr& who, caf::message what) {
     who->enqueue(ctrl(), caf::make_message_id(), std::move(what), context());
   }
 
-  std::unordered_map<std::string, member> members_;
+  std::unordered_map<std::string, caf::strong_actor_ptr> members_;
+  std::unordered_map<std::string, std::vector<caf::strong_actor_ptr>> claimants_; // of taken names
 };
 
 class chat : public troupe::line_receiver {
@@ -124,25 +128,28 @@ public:
   }
 
   caf::behavior make_behavior() override {
-    return {
-      [this](const troupe::shared_bytes& line) { transport().write(line); },
-      [this](granted_atom) {
-        named_ = true;
-        send_line("Welcome, " + name_ + "!");
-        resume_producing();
-      },
-      [this](taken_atom) {
-        claimed_ = false;
-        send_line("Name taken, please choose another.");
-        resume_producing();
-      },
-      [this](asked_atom) { // answers in the next turn, which begins with a look at the socket
-        call_later(troupe::duration::zero(), [this] { send(room_, present_atom::value, name_); });
-      },
-    };
+    return shared_behavior<&chat::heard, &chat::granted, &chat::taken, &chat::asked>();
   }
 
 private:
+  void heard(const troupe::shared_bytes& line) { transport().write(line); }
+
+  void granted(granted_atom) {
+    named_ = true;
+    send_line("Welcome, " + name_ + "!");
+    resume_producing();
+  }
+
+  void taken(taken_atom) {
+    claimed_ = false;
+    send_line("Name taken, please choose another.");
+    resume_producing();
+  }
+
+  void asked(asked_atom) { // answers in the next turn, which begins with a look at the socket
+    call_later(troupe::duration::zero(), [this] { send(room_, present_atom::value, name_); });
+  }
+
   troupe::shared_bytes said(std::string_view line) const {
     std::string text;
     text.reserve(name_.size() + line.size() + 5);

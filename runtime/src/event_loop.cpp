@@ -150,7 +150,7 @@ void event_loop::wait_for_io() {
       return;
     if (!wake_timer_)
       wake_timer_ = std::make_unique<detail::wake_timer>(*io_);
-    wake_timer_->arm(*due);
+    wake_timer_->arm(*due + options_.timer_slack);
   }
   asleep_.store(true, std::memory_order_seq_cst);
   scheduler_.asleep_.fetch_add(1, std::memory_order_seq_cst);

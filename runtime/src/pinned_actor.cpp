@@ -72,11 +72,15 @@ void pinned_actor::initialize() {
 // While a handler runs, `enter` must not finalize: that could destroy the handler.
 caf::invoke_message_result pinned_actor::consume(caf::mailbox_element& x) {
   struct guard {
-    bool& flag;
-    const bool was;
-    ~guard() { flag = was; }
+    pinned_actor& self;
+    const bool entered = std::exchange(self.entered_, true);
+    pinned_actor* const running = std::exchange(self.loop_.running_, &self);
+    ~guard() {
+      self.entered_ = entered;
+      self.loop_.running_ = running;
+    }
   };
-  const guard restore{entered_, std::exchange(entered_, true)};
+  const guard restore{*this};
   return super::consume(x);
 }
 

@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::size_t arity = 4;
 
+// How many calls before it is made a node is fetched into the cache.
+constexpr std::size_t ahead = 8;
+
 std::int64_t ticks(time_point t) noexcept {
   return t.time_since_epoch().count();
 }
@@ -63,6 +66,8 @@ std::size_t timer_queue::run_due(time_point now, void (*caught)() noexcept) {
   while (!due_.empty()) {
     const auto next = due_.back();
     due_.pop_back();
+    if (due_.size() >= ahead) // nodes lie anywhere; fetch one while others are made
+      __builtin_prefetch(&at(due_[due_.size() - ahead].slot), 1);
     if (!live(next)) // cancelled or moved by an earlier call
       continue;
     auto fn = take(next.slot, end::called);
@@ -93,24 +98,28 @@ void timer_queue::clear() {
   while (live_ > 0) { // a function's destructor may add calls
     std::vector<task> dropped;
     dropped.reserve(live_);
-    for (const auto* entries : {&heap_, &due_})
-      for (const auto& e : *entries)
-        if (live(e))
-          dropped.push_back(take(e.slot, end::cancelled));
-    heap_.clear();
+    for (const auto& e : heap_)
+      if (live(e))
+        dropped.push_back(take(e.slot, end::cancelled));
+    for (const auto& e : due_)
+      if (live(e))
+        dropped.push_back(take(e.slot, end::cancelled));
+    heap_.resize(0);
     due_.clear();
   }
-  heap_.clear();
+  heap_.resize(0);
   due_.clear();
 }
 
 std::vector<delayed_call> timer_queue::pending() {
   std::vector<delayed_call> result;
   result.reserve(live_);
-  for (const auto* entries : {&heap_, &due_})
-    for (const auto& e : *entries)
-      if (live(e))
-        result.push_back({this, e.slot, at(e.slot).id});
+  for (const auto& e : heap_)
+    if (live(e))
+      result.push_back({this, e.slot, at(e.slot).id});
+  for (const auto& e : due_)
+    if (live(e))
+      result.push_back({this, e.slot, at(e.slot).id});
   return result;
 }
 
@@ -165,8 +174,12 @@ void timer_queue::push(entry e) {
 void timer_queue::pop() {
   const auto last = heap_.back();
   heap_.pop_back();
-  if (!heap_.empty())
-    sift_down(0, last);
+  if (heap_.empty())
+    return;
+  sift_down(0, last);
+  // The next front is among these; whether it is live, its node tells, which lies anywhere.
+  for (std::size_t i = 0, end = std::min<std::size_t>(heap_.size(), 1 + arity); i < end; ++i)
+    __builtin_prefetch(&at(heap_[i].slot), 1);
 }
 
 void timer_queue::sift_down(std::size_t i, entry e) {
@@ -175,6 +188,10 @@ void timer_queue::sift_down(std::size_t i, entry e) {
     const auto first = i * arity + 1;
     if (first >= size)
       break;
+    // The grandchildren, four lines of which one is next, while the children are compared.
+    if (const auto grand = first * arity + 1; grand < size)
+      for (std::size_t line = 0; line < arity; ++line)
+        __builtin_prefetch(&heap_[std::min(grand + line * arity, size - 1)]);
     auto best = first;
     const auto last = std::min(first + arity, size);
     for (auto child = first + 1; child < last; ++child)
@@ -197,7 +214,9 @@ void timer_queue::sweep_if_stale() {
   constexpr std::size_t few = 64; // not worth a sweep
   if (heap_.size() - live_ <= live_ + few)
     return;
-  std::erase_if(heap_, [this](const entry& e) { return !live(e); });
+  heap_.resize(static_cast<std::size_t>(
+    std::remove_if(heap_.begin(), heap_.end(), [this](const entry& e) { return !live(e); })
+    - heap_.begin()));
   if (heap_.size() > 1)
     for (auto i = (heap_.size() - 2) / arity + 1; i-- > 0;)
       sift_down(i, heap_[i]);

@@ -107,6 +107,9 @@ public:
   /// message: CAF's own pointer to its current element dangles between messages.
   [[nodiscard]] caf::mailbox_element& no_message() noexcept { return *no_message_; }
 
+  /// Returns the pinned actor that handles a message at the moment, or null.
+  [[nodiscard]] pinned_actor* running() const noexcept { return running_; }
+
   /// Tells whether the runtime is stopping, so that nothing new should begin on this loop.
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
 
@@ -168,6 +171,7 @@ private:
   detail::stealable_queue floating_;
   std::vector<end_of_turn*> ending_;
   caf::mailbox_element_ptr no_message_;
+  pinned_actor* running_ = nullptr;
   pinned_actor* first_pinned_ = nullptr; // list of the initialised ones, each holds a reference
   loop_counters counters_;
   bool stopping_ = false;

@@ -48,6 +48,11 @@ struct runtime_options {
   /// CPU. Waking a sleeping loop costs some 30 us. 0 turns it off.
   duration poll_before_sleep = std::chrono::microseconds(40);
 
+  /// How much later than the first call is due a sleeping loop may wake, so that one wake-up serves
+  /// the calls that are due shortly after it. Calls are never early. The default is what Linux allows
+  /// itself.
+  duration timer_slack = std::chrono::microseconds(50);
+
   /// How long `stop()` waits for connections to send what was written, and for other pinned
   /// actors to end, before it ends them.
   duration grace = std::chrono::seconds(5);

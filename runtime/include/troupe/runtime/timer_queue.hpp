@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <vector>
 
@@ -95,6 +96,43 @@ private:
     }
   };
 
+  // The heap's array: the children of an entry share one cache line. Entry `i` has its children at
+  // 4 * i + 1 to 4 * i + 4, so three unused entries before the first align them.
+  class heap_array {
+  public:
+    [[nodiscard]] std::size_t size() const noexcept { return entries_.size() - padding; }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+    [[nodiscard]] std::size_t capacity() const noexcept { return entries_.capacity(); }
+    entry& operator[](std::size_t i) noexcept { return entries_[i + padding]; }
+    entry& front() noexcept { return entries_[padding]; }
+    entry& back() noexcept { return entries_.back(); }
+    entry* begin() noexcept { return entries_.data() + padding; }
+    entry* end() noexcept { return entries_.data() + entries_.size(); }
+    void push_back(const entry& e) { entries_.push_back(e); }
+    void pop_back() noexcept { entries_.pop_back(); }
+    void resize(std::size_t n) { entries_.resize(n + padding); }
+    void shrink_to_fit() { entries_.shrink_to_fit(); }
+
+  private:
+    static constexpr std::size_t padding = 3;
+
+    template <class T>
+    struct line_allocator {
+      using value_type = T;
+      line_allocator() = default;
+      template <class U>
+      line_allocator(const line_allocator<U>&) noexcept {}
+      T* allocate(std::size_t n) {
+        return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64}));
+      }
+      void deallocate(T* p, std::size_t) noexcept { ::operator delete(p, std::align_val_t{64}); }
+      friend bool operator==(const line_allocator&, const line_allocator&) noexcept = default;
+    };
+
+    std::vector<entry, line_allocator<entry>> entries_ = std::vector<entry, line_allocator<entry>>(
+      padding);
+  };
+
   // Nodes lie in chunks, so that growing never moves them nor doubles the memory.
   static constexpr std::uint32_t no_slot = (1u << 30) - 1;
 
@@ -118,7 +156,7 @@ private:
   now_function now_;
   const void* source_;
   const unsigned chunk_bits_;
-  std::vector<entry> heap_;
+  heap_array heap_;
   std::vector<entry> due_; // what the current pass of run_due still has to make, first one last
   std::vector<std::unique_ptr<node[]>> chunks_;
   std::uint32_t free_ = no_slot; // first of the slots that are not in use
