@@ -142,7 +142,13 @@ void acceptor::admit(unique_fd fd, const sockaddr_storage& peer) {
                output = options_.output]() mutable {
     if (where.stopping())
       return built->enter([&] { built->quit(caf::exit_reason::user_shutdown); });
-    auto* const t = new stream_socket(where, std::move(fd), from, output);
+    stream_socket* t = nullptr;
+    try {
+      t = new stream_socket(where, std::move(fd), from, output);
+    } catch (const std::exception& e) { // the system has no room to watch one more socket
+      where.scheduler().logger().error("cannot serve a connection: {}", e.what());
+      return built->enter([&] { built->quit(make_error(errc::connection_aborted, e.what())); });
+    }
     if (no_delay)
       t->set_tcp_no_delay(true);
     if (keep_alive)
@@ -169,16 +175,15 @@ void acceptor::close() {
   factory_.get()->do_stop(); // may throw
 }
 
-deferred<void> acceptor::stop_listening() {
-  return maybe_deferred([this] { close(); });
+chained<void> acceptor::stop_listening() {
+  return chained<void>(maybe_deferred([this] { close(); }));
 }
 
 void acceptor::start_listening() {
   if (counted_)
     throw std::logic_error("start_listening: the port listens already");
-  auto options = options_;
-  fd_ = open_tcp_listener(host_->port(), options);
-  begin();
+  fd_ = open_tcp_listener(host_->port(), options_);
+  enter([this] { begin(); });
 }
 
 void acceptor::stop_requested() {

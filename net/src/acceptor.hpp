@@ -34,7 +34,7 @@ public:
   void on_exit() override;
   const char* name() const override { return "port"; }
 
-  deferred<void> stop_listening();
+  chained<void> stop_listening();
   void start_listening();
 
 protected:

@@ -81,9 +81,9 @@ void factory::set_max_connections(std::size_t count) {
       fn();
 }
 
-deferred<void> factory::drain() {
+chained<void> factory::drain() {
   if (connections_ == 0)
-    return succeed();
+    return chained<void>(succeed());
   auto& sched = loop().scheduler();
   for (std::size_t i = 0; i < sched.size(); ++i)
     sched.loop(i).post([&where = sched.loop(i), self = caf::strong_actor_ptr{ctrl()}] {
@@ -94,7 +94,7 @@ deferred<void> factory::drain() {
       });
     });
   draining_.emplace_back();
-  return draining_.back().get_deferred();
+  return chained<void>(draining_.back().get_deferred());
 }
 
 // It stays as long as its protocols, to count them.

@@ -24,12 +24,12 @@ cannot_listen_error::cannot_listen_error(std::string interface, std::uint16_t po
     text_("Couldn't listen on " + interface_ + ':' + std::to_string(port) + ": "
           + reason.message()) {}
 
-deferred<void> listening_port::stop_listening() {
+chained<void> listening_port::stop_listening() {
   auto& a = acceptor_of(actor_);
   if (a.loop().is_current())
     return a.stop_listening();
   promise<void> done;
-  auto result = done.get_deferred();
+  auto result = chained<void>(done.get_deferred());
   a.loop().post([actor = actor_, end = std::make_shared<promise<void>>(std::move(done))] {
     acceptor_of(actor)
       .stop_listening()
@@ -39,8 +39,7 @@ deferred<void> listening_port::stop_listening() {
 }
 
 void listening_port::start_listening() {
-  auto& a = acceptor_of(actor_);
-  a.enter([&a] { a.start_listening(); });
+  acceptor_of(actor_).start_listening();
 }
 
 listening_port listen_tcp(runtime& rt, std::uint16_t port, const factory_ref& f,

@@ -37,6 +37,7 @@ event_loop::event_loop(loop_scheduler& scheduler, std::size_t index,
     alone_(alone),
     io_(std::in_place, 1), // Asio's hint for a context with one thread
     work_(std::in_place, io_->get_executor()),
+    wake_timer_(std::make_unique<detail::wake_timer>(*io_)),
     timers_(&tell_time, nullptr),
     lane_(&scheduler.system(), *this),
     floating_(!alone),
@@ -137,8 +138,18 @@ void event_loop::turn(mode how) {
 void event_loop::take_io(bool may_wait) {
   if (may_wait && !has_jobs() && inbox_.empty() && ending_.empty() && (alone_ || !steal()))
     wait_for_io();
-  for (std::size_t n = 0; n < options_.events_per_turn && io_->poll_one() != 0; ++n)
+  for (std::size_t n = 0; n < options_.events_per_turn && run_operation(false); ++n)
     ++counters_.io_events;
+}
+
+// Runs the handler of one completed operation. What the handler of a user throws stays here.
+bool event_loop::run_operation(bool wait) noexcept {
+  try {
+    return (wait ? io_->run_one() : io_->poll_one()) != 0;
+  } catch (...) {
+    detail::log_uncaught(scheduler_.logger(), "the handler of an operation");
+    return true;
+  }
 }
 
 void event_loop::wait_for_io() {
@@ -148,8 +159,6 @@ void event_loop::wait_for_io() {
   if (const auto due = timers_.next_due()) {
     if (*due <= dry_since)
       return;
-    if (!wake_timer_)
-      wake_timer_ = std::make_unique<detail::wake_timer>(*io_);
     wake_timer_->arm(*due + options_.timer_slack);
   }
   asleep_.store(true, std::memory_order_seq_cst);
@@ -158,7 +167,7 @@ void event_loop::wait_for_io() {
                      || (!alone_ && scheduler_.victim(*this) != nullptr);
   if (!found) {
     ++counters_.sleeps;
-    counters_.io_events += io_->run_one();
+    counters_.io_events += run_operation(true) ? 1 : 0;
   }
   scheduler_.asleep_.fetch_sub(1, std::memory_order_relaxed);
   asleep_.store(false, std::memory_order_relaxed);
@@ -190,7 +199,7 @@ bool event_loop::poll_for_peers() {
       break;
     if (t - looked_at_io > between_looks_at_io) {
       looked_at_io = t;
-      if (io_->poll_one() != 0) {
+      if (run_operation(false)) {
         ++counters_.io_events;
         return true;
       }

@@ -110,8 +110,8 @@ public:
 
   /// Closes all connections once what was written to them is sent. Ports go on.
   ///
-  /// \returns a deferred that fires when none is left of those that were open
-  deferred<void> drain();
+  /// \returns a deferred that fires when no connection is open any more; it may be dropped
+  chained<void> drain();
 
   // -- for ports --------------------------------------------------------------------------------
 

@@ -76,8 +76,9 @@ public:
   /// Stops listening; connections stay. The port can be started again.
   ///
   /// \returns a deferred that fires when the port is closed, at once if it is; it fails with what
-  ///          the factory's `stop_factory` throws, and then the port is closed all the same
-  deferred<void> stop_listening();
+  ///          the factory's `stop_factory` throws, and then the port is closed all the same. It may
+  ///          be dropped.
+  chained<void> stop_listening();
 
   /// Listens again, at the same address, after `stop_listening`.
   ///

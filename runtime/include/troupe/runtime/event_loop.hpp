@@ -138,6 +138,7 @@ private:
   void turn(mode how);
   void take_io(bool may_wait);
   void wait_for_io();
+  bool run_operation(bool wait) noexcept;
   bool poll_for_peers();
   void take_inbox();
   void run_actors();

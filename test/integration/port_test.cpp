@@ -1,0 +1,250 @@
+// Ports and factories: listening, limits, and how both start and stop.
+
+#include <future>
+
+#include <sys/resource.h>
+
+#include "support/catch.hpp"
+#include "support/client.hpp"
+#include "support/running.hpp"
+
+using namespace troupe;
+using namespace troupe::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+class echo : public protocol {
+public:
+  using protocol::protocol;
+  void data_received(bytes_view data) override { transport().write(data); }
+};
+
+/// Tells what is asked of it; its answers are set from outside.
+class told : public factory {
+public:
+  told(caf::actor_config& cfg, events* log, std::function<protocol_ptr(told&)> build = {},
+       std::function<void()> stop = {})
+    : factory(cfg), log_(log), build_(std::move(build)), stop_(std::move(stop)) {}
+  using factory::make_protocol;
+  protocol_ptr build_protocol(const net_address&) override {
+    log_->add("build");
+    return build_ ? build_(*this) : make_protocol<echo>();
+  }
+  void start_factory() override { log_->add("start"); }
+  void stop_factory() override {
+    log_->add("stop");
+    if (stop_)
+      stop_();
+  }
+
+private:
+  events* log_;
+  std::function<protocol_ptr(told&)> build_;
+  std::function<void()> stop_;
+};
+
+void expect_echo(std::uint16_t port) {
+  client c{port};
+  c.send("hi");
+  CHECK(c.receive(2) == "hi");
+}
+
+/// Runs `fn` on loop 0 and waits for it.
+template <class F>
+void on_loop(running& server, F fn) {
+  std::promise<void> done;
+  server.rt.reactor().call_from_thread([&] {
+    fn();
+    done.set_value();
+  });
+  done.get_future().get();
+}
+
+} // namespace
+
+TEST_CASE("a taken port is refused with its name and the reason", "[T02]") {
+  runtime rt{{.loops = 1}};
+  const auto port = listen_tcp(rt, 0, factory::for_protocol<echo>());
+  const auto number = port.get_host().port();
+  try {
+    listen_tcp(rt, number, factory::for_protocol<echo>());
+    FAIL("it was not refused");
+  } catch (const cannot_listen_error& e) {
+    CHECK(e.interface() == "127.0.0.1");
+    CHECK(e.port() == number);
+    CHECK(e.code() == std::errc::address_in_use);
+    CHECK(std::string{e.what()}
+          == "Couldn't listen on 127.0.0.1:" + std::to_string(number)
+               + ": Address already in use");
+  }
+  CHECK_THROWS_AS(
+    listen_tcp(rt, 0, factory::for_protocol<echo>(), {.interface = "not an address"}),
+    cannot_listen_error);
+}
+
+TEST_CASE("a factory starts with its first port and stops with its last", "[T03]") {
+  events log;
+  running server{2};
+  const auto f = factory::of<told>(&log);
+  auto a = listen_tcp(server.rt, 0, f);
+  auto b = listen_tcp(server.rt, 0, f);
+  server.start();
+  expect_echo(a.get_host().port());
+  expect_echo(b.get_host().port());
+  on_loop(server, [&] { a.stop_listening().add_callback([&] { log.add("a closed"); }); });
+  CHECK_THROWS(client{a.get_host().port()});
+  expect_echo(b.get_host().port());
+  on_loop(server, [&] { b.stop_listening().add_callback([&] { log.add("b closed"); }); });
+  on_loop(server, [&] { b.stop_listening().add_callback([&] { log.add("again"); }); });
+  server.stop();
+  CHECK(log.all()
+        == std::vector<std::string>{"start", "build", "build", "a closed", "build", "stop",
+                                    "b closed", "again"});
+}
+
+TEST_CASE("a port can be started again at its address, and connections survive its stop", "[T01]") {
+  events log;
+  running server{1};
+  auto port = listen_tcp(server.rt, 0, factory::of<told>(&log));
+  server.start();
+  const auto number = port.get_host().port();
+  client c{number};
+  c.send("1");
+  CHECK(c.receive(1) == "1");
+  on_loop(server, [&] { port.stop_listening(); });
+  c.send("2");
+  CHECK(c.receive(1) == "2");
+  on_loop(server, [&] {
+    port.start_listening();
+    CHECK_THROWS_AS(port.start_listening(), std::logic_error);
+  });
+  expect_echo(number);
+  CHECK(log.count("start") == 2);
+}
+
+TEST_CASE("an exception in stop_factory fails the deferred, and the port is closed", "[T23]") {
+  events log;
+  running server{1};
+  auto port = listen_tcp(server.rt, 0,
+                         factory::of<told>(&log, std::function<protocol_ptr(told&)>{},
+                                           std::function<void()>{[] {
+                                             throw std::runtime_error("cannot stop");
+                                           }}));
+  server.start();
+  expect_echo(port.get_host().port());
+  on_loop(server, [&] {
+    port.stop_listening().add_errback([&](const failure& f) { log.add(f.message()); });
+  });
+  CHECK(log.count("cannot stop") == 1);
+  CHECK_THROWS(client{port.get_host().port()});
+  on_loop(server, [&] { port.start_listening(); });
+  expect_echo(port.get_host().port());
+}
+
+TEST_CASE("a factory that builds nothing, or throws, closes that connection at once", "[T10][T11]") {
+  const bool throws = GENERATE(false, true);
+  events log;
+  const auto before = open_descriptors();
+  {
+    running server{2};
+    int count = 0;
+    const auto port = listen_tcp(
+      server.rt, 0, factory::of<told>(&log, std::function<protocol_ptr(told&)>{[&](told& f) {
+                                        if (count++ % 2 == 1)
+                                          return f.make_protocol<echo>();
+                                        if (throws)
+                                          throw std::runtime_error("no protocol");
+                                        return protocol_ptr{};
+                                      }}));
+    server.start();
+    for (int i = 0; i < 5; ++i) {
+      CHECK(client{port.get_host().port()}.rest().empty());
+      expect_echo(port.get_host().port());
+    }
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a port stopped inside build_protocol still serves that connection", "[T22]") {
+  events log;
+  running server{1};
+  listening_port port;
+  port = listen_tcp(server.rt, 0,
+                    factory::of<told>(&log, std::function<protocol_ptr(told&)>{[&](told& f) {
+                                        port.stop_listening();
+                                        return f.make_protocol<echo>();
+                                      }}));
+  server.start();
+  const auto number = port.get_host().port();
+  expect_echo(number);
+  CHECK_THROWS(client{number});
+}
+
+TEST_CASE("connections above the maximum wait until there is room") {
+  const std::size_t loops = GENERATE(1, 3);
+  events log;
+  running server{loops};
+  const auto f = factory::of<told>(&log);
+  const auto port = listen_tcp(server.rt, 0, f);
+  f.get()->set_max_connections(2);
+  server.start();
+  client a{port.get_host().port()}, b{port.get_host().port()};
+  a.send("a");
+  b.send("b");
+  CHECK(a.receive(1) == "a");
+  CHECK(b.receive(1) == "b");
+  client c{port.get_host().port()}; // the system has it, we do not
+  c.send("c");
+  on_loop(server, [&] { CHECK(f.get()->connections() == 2); });
+  CHECK(log.count("build") == 2);
+  a.close();
+  CHECK(c.receive(1) == "c");
+  CHECK(log.count("build") == 3);
+}
+
+TEST_CASE("a drained factory closes its connections and takes new ones") {
+  events log;
+  running server{3};
+  const auto f = factory::of<told>(&log);
+  const auto port = listen_tcp(server.rt, 0, f);
+  server.start();
+  std::vector<client> all;
+  for (int i = 0; i < 10; ++i) {
+    all.emplace_back(port.get_host().port());
+    all.back().send("x");
+    CHECK(all.back().receive(1) == "x");
+  }
+  on_loop(server, [&] { f.get()->drain().add_callback([&] { log.add("drained"); }); });
+  for (auto& c : all)
+    CHECK(c.rest().empty());
+  while (log.count("drained") == 0)
+    REQUIRE(log.wait(12));
+  expect_echo(port.get_host().port());
+}
+
+TEST_CASE("without descriptors a port waits, and goes on when there are some", "[T21]") {
+  events log;
+  running server{1};
+  const auto port
+    = listen_tcp(server.rt, 0, factory::of<told>(&log), {.pause_without_descriptors = 5ms});
+  server.start();
+  expect_echo(port.get_host().port());
+  client waiting{port.get_host().port()}; // accepted, or not: see below
+  waiting.send("1");
+  CHECK(waiting.receive(1) == "1");
+  // The last descriptor below the limit goes to the client itself.
+  const int unused = ::dup(0);
+  ::close(unused);
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  auto low = before;
+  low.rlim_cur = static_cast<rlim_t>(unused) + 1;
+  ::setrlimit(RLIMIT_NOFILE, &low);
+  client late{port.get_host().port()};
+  late.send("2");
+  waiting.send("3"); // established ones are served all the same
+  CHECK(waiting.receive(1) == "3");
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(late.receive(1) == "2");
+}
