@@ -1,9 +1,9 @@
-// Troupe's side of the actor benchmarks: bench_actors ping-pong|pinned|spawn|request
-// Prints operations per second, and for `request` the bytes held afterwards.
+// Troupe's side of the actor benchmarks: bench_actors ping-pong|pinned|spawn|request [COUNT]
+// Prints operations for each second, and for each second of CPU; and the bytes held afterwards.
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <string>
 
@@ -14,24 +14,13 @@
 #include <troupe/runtime/floating_actor.hpp>
 #include <troupe/runtime/runtime.hpp>
 
+#include "process.hpp"
+
 namespace {
 
 using go_atom = caf::atom_constant<caf::atom("go")>;
 
-constexpr int messages = 2'000'000;
-constexpr int spawns = 500'000;
-constexpr int requests = 500'000;
-
-std::uint64_t resident() {
-  std::ifstream in{"/proc/self/status"};
-  for (std::string word; in >> word;)
-    if (word == "RssAnon:") {
-      std::uint64_t kb = 0;
-      in >> kb;
-      return kb * 1024;
-    }
-  return 0;
-}
+int count = 0; // of messages, actors or requests
 
 void stop(troupe::runtime& rt) {
   rt.reactor().call_from_thread([&rt] { rt.stop(); });
@@ -53,7 +42,7 @@ public:
         this->send(other_, x + 1);
       },
       [this](int x) {
-        if (x >= messages)
+        if (x >= count)
           return stop(rt_);
         this->send(other_, x + 1);
       },
@@ -65,10 +54,20 @@ private:
   caf::actor other_;
 };
 
+/// Ends at once; the last one to be gone from memory stops the runtime.
 class nothing : public troupe::floating_actor {
 public:
-  using floating_actor::floating_actor;
+  nothing(caf::actor_config& cfg, troupe::runtime& rt, int& left)
+    : floating_actor(cfg), rt_(rt), left_(left) {}
+  ~nothing() override {
+    if (--left_ == 0)
+      stop(rt_);
+  }
   caf::behavior make_behavior() override { return {}; }
+
+private:
+  troupe::runtime& rt_;
+  int& left_;
 };
 
 class spawner : public troupe::floating_actor {
@@ -77,23 +76,25 @@ public:
   caf::behavior make_behavior() override {
     return {[this](go_atom) {
       for (int i = 0; i < 100; ++i)
-        spawn<nothing>();
-      if ((left_ -= 100) == 0)
-        return stop(rt_);
-      send(caf::actor{this}, go_atom::value);
+        spawn<nothing>(std::ref(rt_), std::ref(left_));
+      if ((to_spawn_ -= 100) > 0)
+        send(caf::actor{this}, go_atom::value);
     }};
   }
 
 private:
   troupe::runtime& rt_;
-  int left_ = spawns;
+  int to_spawn_ = count;
+  int left_ = count; // spawned or not, not ended yet
 };
 
 class adder : public troupe::floating_actor {
 public:
   using floating_actor::floating_actor;
   caf::behavior make_behavior() override {
-    return {[](int x) { return x + 1; }};
+    return {[](int x) {
+      return x + 1;
+    }};
   }
 };
 
@@ -102,7 +103,9 @@ public:
   requester(caf::actor_config& cfg, troupe::runtime& rt, caf::actor to)
     : floating_actor(cfg), rt_(rt), to_(std::move(to)) {}
   caf::behavior make_behavior() override {
-    return {[this](go_atom) { next(); }};
+    return {[this](go_atom) {
+      next();
+    }};
   }
 
 private:
@@ -115,43 +118,36 @@ private:
   }
   troupe::runtime& rt_;
   caf::actor to_;
-  int left_ = requests;
+  int left_ = count;
 };
 
 } // namespace
 
 int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
-  const auto quiet
-    = std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>());
+  const auto quiet =
+    std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>());
   troupe::runtime rt{{.loops = what == "pinned" ? 2u : 1u, .logger = quiet}};
-  double count = 0;
+  count = bench::count_of(argc, argv, what == "spawn" || what == "request" ? 500'000 : 2'000'000);
   caf::actor first;
   if (what == "ping-pong") {
-    count = messages;
     first = rt.spawn<player<troupe::floating_actor>>(std::ref(rt));
     caf::anon_send(first, go_atom::value, rt.spawn<player<troupe::floating_actor>>(std::ref(rt)));
   } else if (what == "pinned") {
-    count = messages;
     first = rt.spawn_on<player<troupe::pinned_actor>>(0, std::ref(rt));
     caf::anon_send(first, go_atom::value,
                    rt.spawn_on<player<troupe::pinned_actor>>(1, std::ref(rt)));
   } else if (what == "spawn") {
-    count = spawns;
     first = rt.spawn<spawner>(std::ref(rt));
     caf::anon_send(first, go_atom::value);
   } else if (what == "request") {
-    count = requests;
     first = rt.spawn<requester>(std::ref(rt), rt.spawn<adder>());
     caf::anon_send(first, go_atom::value);
   } else {
-    std::fprintf(stderr, "bench_actors ping-pong|pinned|spawn|request\n");
+    std::fprintf(stderr, "bench_actors ping-pong|pinned|spawn|request [COUNT]\n");
     return 2;
   }
-  const auto held = resident();
-  const auto start = std::chrono::steady_clock::now();
+  const bench::stopwatch watch;
   rt.run();
-  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-  std::printf("%.0f %lld\n", count / time.count(),
-              static_cast<long long>(resident()) - static_cast<long long>(held));
+  watch.print(count);
 }

@@ -38,6 +38,8 @@ public:
       fail("cannot connect: " + std::string{std::strerror(errno)});
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const timeval patience{.tv_sec = patience_ms / 1000, .tv_usec = 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }
   connection(connection&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   ~connection() {
@@ -75,10 +77,21 @@ public:
     char c;
     while (!text.ends_with("\r\n")) {
       if (::recv(fd_, &c, 1, 0) != 1)
-        fail("the server closed the connection");
+        fail("the server closed the connection, or is silent");
       text += c;
     }
     return text;
+  }
+
+  /// Says that no more will be sent, and requires that the server closes without a further byte.
+  void finish() const {
+    ::shutdown(fd_, SHUT_WR);
+    char c;
+    const auto n = ::recv(fd_, &c, 1, 0);
+    if (n > 0)
+      fail("more came than was due");
+    if (n < 0)
+      fail("no clean end: " + std::string{std::strerror(errno)});
   }
 
 private:
@@ -210,6 +223,7 @@ figures run_echo(const server& s, const echo_load& load) {
       p.want_output(st.c.fd(), i, false);
   };
   std::uint64_t bytes_done = 0;
+  bool last_window = false;
   std::vector<char> buffer(256 * 1024);
   const auto take = [&](std::size_t i) {
     auto& st = all[i];
@@ -228,7 +242,8 @@ figures run_echo(const server& s, const echo_load& load) {
     // A burst is answered by a burst: a new window when the last one is back whole, or message by
     // message if several are in flight.
     const auto whole = st.received / load.bytes * load.bytes;
-    st.allowed = whole + window;
+    if (!last_window)
+      st.allowed = whole + window;
     push(i);
   };
   for (std::size_t i = 0; i < all.size(); ++i)
@@ -242,7 +257,13 @@ figures run_echo(const server& s, const echo_load& load) {
   meter m{s};
   m.begin(bytes_done / operation);
   until(load.time);
-  return m.end(bytes_done / operation);
+  const auto result = m.end(bytes_done / operation);
+  last_window = true;
+  while (std::any_of(all.begin(), all.end(), [](auto& st) { return st.received < st.allowed; }))
+    p.wait(take);
+  for (const auto& st : all)
+    st.c.finish();
+  return result;
 }
 
 figures run_chat(const server& s, const chat_load& load) {
@@ -322,11 +343,19 @@ figures run_chat(const server& s, const chat_load& load) {
   meter m{s};
   m.begin(delivered);
   until(load.time);
-  return m.end(delivered);
+  const auto result = m.end(delivered);
+  for (const auto& u : users) {
+    if (!u.input.empty())
+      fail("a line too many has begun");
+    u.c.finish();
+  }
+  return result;
 }
 
 idle_figures run_idle(const server& s, std::size_t count, bool chat, std::chrono::seconds time) {
-  const auto settle = [] { std::this_thread::sleep_for(std::chrono::milliseconds(300)); };
+  const auto settle = [] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  };
   settle();
   const auto before = s.resident();
   std::vector<connection> all;
@@ -347,8 +376,8 @@ idle_figures run_idle(const server& s, std::size_t count, bool chat, std::chrono
   }
   settle();
   idle_figures result;
-  result.bytes
-    = static_cast<double>(s.resident() - before) / static_cast<double>(count);
+  result.bytes =
+    (static_cast<double>(s.resident()) - static_cast<double>(before)) / static_cast<double>(count);
   const auto switches = s.context_switches();
   std::this_thread::sleep_for(time);
   result.switches = s.context_switches() - switches;

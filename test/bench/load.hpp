@@ -11,8 +11,8 @@ namespace bench {
 
 /// What a load measured of the server.
 struct figures {
-  double cpu_us = 0;      // CPU time of the server, for each operation
-  double per_second = 0;  // operations
+  double cpu_us = 0;     // CPU time of the server, for each operation
+  double per_second = 0; // operations
   std::uint64_t count = 0;
 };
 
@@ -26,9 +26,10 @@ struct echo_load {
 };
 
 /// Has every connection send messages, as many at once as `in_flight`, and compares every byte that
-/// comes back. Messages are lines of 64 bytes that differ by connection and position.
+/// comes back, also of what was still on its way when the time was over. Messages are lines of 64
+/// bytes that differ by connection and position.
 ///
-/// \throws std::runtime_error at the first byte that is wrong
+/// \throws std::runtime_error at the first byte that is wrong, missing or too many
 figures run_echo(const server& s, const echo_load& load);
 
 struct chat_load {
@@ -46,8 +47,8 @@ struct chat_load {
 figures run_chat(const server& s, const chat_load& load);
 
 struct idle_figures {
-  double bytes = 0;             // resident, for each connection
-  std::uint64_t switches = 0;   // context switches while nothing happened
+  double bytes = 0;           // resident, for each connection
+  std::uint64_t switches = 0; // context switches while nothing happened
 };
 
 /// Opens `count` connections, uses each once (an echo, or joining the chat), and watches the server

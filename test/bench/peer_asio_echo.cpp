@@ -1,5 +1,6 @@
 // The peer of the echo benchmarks: a single-threaded echo server as one writes it with Asio.
 
+#include <array>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -26,10 +27,11 @@ public:
 
 private:
   void write(std::size_t n) {
-    asio::async_write(socket_, asio::buffer(buffer_, n), [self = shared_from_this()](auto ec, auto) {
-      if (!ec)
-        self->read();
-    });
+    asio::async_write(socket_, asio::buffer(buffer_, n),
+                      [self = shared_from_this()](auto ec, auto) {
+                        if (!ec)
+                          self->read();
+                      });
   }
 
   tcp::socket socket_;

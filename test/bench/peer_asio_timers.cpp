@@ -1,7 +1,8 @@
-// The peer of the timer benchmark: Asio's steady_timer. Prints, for each timer: CPU ns of schedule +
-// cancel, CPU ns of schedule + fire, bytes.
+// The peer of the timer benchmark, Asio's steady_timer: peer_asio_timers [COUNT]
+// Prints, for each timer: CPU ns of schedule + cancel, CPU ns of schedule + fire, bytes.
 
 #include <cstdio>
+#include <cstdlib>
 #include <vector>
 
 #include <asio/io_context.hpp>
@@ -9,15 +10,16 @@
 
 #include "timers.hpp"
 
-int main() {
+int main(int argc, char** argv) {
+  const int count = argc > 1 ? std::atoi(argv[1]) : 1'000'000;
   asio::io_context io{1};
-  bench::delays delays;
+  bench::delays delays{count};
   long fired = 0;
 
   const auto memory = bench::resident();
   std::vector<asio::steady_timer> timers;
-  timers.reserve(bench::timers);
-  for (int i = 0; i < bench::timers; ++i)
+  timers.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i)
     timers.emplace_back(io);
   const auto schedule = [&](auto& timer) {
     timer.expires_after(std::chrono::nanoseconds{delays.next()});
@@ -29,18 +31,18 @@ int main() {
   auto start = bench::cpu_ns();
   for (auto& timer : timers)
     schedule(timer);
-  const auto bytes = (bench::resident() - memory) / bench::timers;
+  const auto bytes = (bench::resident() - memory) / count;
   for (auto& timer : timers)
     timer.cancel();
   io.run(); // the cancelled handlers
-  const auto cancelled = (bench::cpu_ns() - start) / bench::timers;
+  const auto cancelled = (bench::cpu_ns() - start) / count;
 
   io.restart();
   start = bench::cpu_ns();
   for (auto& timer : timers)
     schedule(timer);
   io.run();
-  const auto made = (bench::cpu_ns() - start) / bench::timers;
+  const auto made = (bench::cpu_ns() - start) / count;
   std::printf("%.1f %.1f %.1f\n", cancelled, made, bytes);
-  return fired == bench::timers ? 0 : 1;
+  return fired == count ? 0 : 1;
 }

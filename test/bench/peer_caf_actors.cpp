@@ -1,32 +1,21 @@
 // The peer of the actor benchmarks, on CAF's own work-stealing scheduler with one worker:
-// peer_caf_actors ping-pong|spawn|request
-// Prints operations per second, and the bytes held afterwards.
+// peer_caf_actors ping-pong|spawn|request [COUNT]
+// Prints operations for each second, and for each second of CPU; and the bytes held afterwards.
 
 #include <chrono>
 #include <cstdio>
-#include <fstream>
+#include <cstdlib>
 #include <string>
 
 #include <caf/all.hpp>
+
+#include "process.hpp"
 
 namespace {
 
 using go_atom = caf::atom_constant<caf::atom("go")>;
 
-constexpr int messages = 2'000'000;
-constexpr int spawns = 500'000;
-constexpr int requests = 500'000;
-
-std::uint64_t resident() {
-  std::ifstream in{"/proc/self/status"};
-  for (std::string word; in >> word;)
-    if (word == "RssAnon:") {
-      std::uint64_t kb = 0;
-      in >> kb;
-      return kb * 1024;
-    }
-  return 0;
-}
+int count = 0; // of messages, actors or requests
 
 class player : public caf::event_based_actor {
 public:
@@ -42,7 +31,7 @@ public:
         send(other_, x + 1);
       },
       [this](int x) {
-        if (x < messages)
+        if (x < count)
           return send(other_, x + 1);
         send_exit(other_, caf::exit_reason::user_shutdown);
         quit();
@@ -67,21 +56,23 @@ public:
     return {[this](go_atom) {
       for (int i = 0; i < 100; ++i)
         spawn<nothing>();
-      if ((left_ -= 100) == 0)
+      if ((left_ -= 100) <= 0)
         return quit();
       send(caf::actor{this}, go_atom::value);
     }};
   }
 
 private:
-  int left_ = spawns;
+  int left_ = count;
 };
 
 class adder : public caf::event_based_actor {
 public:
   using event_based_actor::event_based_actor;
   caf::behavior make_behavior() override {
-    return {[](int x) { return x + 1; }};
+    return {[](int x) {
+      return x + 1;
+    }};
   }
 };
 
@@ -89,7 +80,9 @@ class requester : public caf::event_based_actor {
 public:
   requester(caf::actor_config& cfg, caf::actor to) : event_based_actor(cfg), to_(std::move(to)) {}
   caf::behavior make_behavior() override {
-    return {[this](go_atom) { next(); }};
+    return {[this](go_atom) {
+      next();
+    }};
   }
 
 private:
@@ -102,7 +95,7 @@ private:
     });
   }
   caf::actor to_;
-  int left_ = requests;
+  int left_ = count;
 };
 
 } // namespace
@@ -112,26 +105,20 @@ int main(int argc, char** argv) {
   caf::actor_system_config cfg;
   cfg.set("scheduler.max-threads", std::size_t{1});
   caf::actor_system sys{cfg};
-  double count = 0;
-  const auto held = resident();
-  const auto start = std::chrono::steady_clock::now();
+  count = bench::count_of(argc, argv, what == "ping-pong" ? 2'000'000 : 500'000);
+  const bench::stopwatch watch;
   if (what == "ping-pong") {
-    count = messages;
     caf::anon_send(sys.spawn<player>(), go_atom::value, sys.spawn<player>());
   } else if (what == "spawn") {
-    count = spawns;
     caf::anon_send(sys.spawn<spawner>(), go_atom::value);
   } else if (what == "request") {
-    count = requests;
     caf::anon_send(sys.spawn<requester>(sys.spawn<adder>()), go_atom::value);
   } else {
-    std::fprintf(stderr, "peer_caf_actors ping-pong|spawn|request\n");
+    std::fprintf(stderr, "peer_caf_actors ping-pong|spawn|request [COUNT]\n");
     return 2;
   }
   sys.await_all_actors_done();
-  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-  std::printf("%.0f %lld\n", count / time.count(),
-              static_cast<long long>(resident()) - static_cast<long long>(held));
+  watch.print(count);
   std::fflush(stdout);
   std::_Exit(0); // the timeouts that CAF keeps would delay the end by 30 s
 }

@@ -1,20 +1,27 @@
 #include "server.hpp"
 
+#include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <thread>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace bench {
 
 namespace {
+
+bool errors_shown = false;
 
 // Starts `command` with its output in a pipe, whose end is returned.
 int start(const std::vector<std::string>& command, int core, pid_t& pid) {
@@ -30,14 +37,24 @@ int start(const std::vector<std::string>& command, int core, pid_t& pid) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL); // it must not outlive the benchmark
     pin_to(core);
     ::dup2(ends[1], STDOUT_FILENO);
+    if (!errors_shown)
+      ::dup2(::open("/dev/null", O_WRONLY), STDERR_FILENO);
     ::close(ends[0]);
     ::close(ends[1]);
     ::execvp(args[0], args.data());
-    std::perror(args[0]);
     ::_exit(127);
   }
   ::close(ends[1]);
   return ends[0];
+}
+
+// Reads up to `size` bytes; 0 at the end, or if nothing comes for `patience`.
+std::size_t read_some(int fd, char* into, std::size_t size, std::chrono::milliseconds patience) {
+  pollfd p{.fd = fd, .events = POLLIN, .revents = 0};
+  if (::poll(&p, 1, static_cast<int>(patience.count())) <= 0)
+    return 0;
+  const auto n = ::read(fd, into, size);
+  return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
 
 std::uint64_t status_field(const std::filesystem::path& file, const std::string& name) {
@@ -68,19 +85,38 @@ server::server(std::vector<std::string> command, int core) {
   const int out = start(command, core, pid_);
   std::string text;
   char c;
-  while (::read(out, &c, 1) == 1 && (c != '\n' || text.find("127.0.0.1:") == std::string::npos))
+  while (read_some(out, &c, 1, std::chrono::seconds(20)) == 1
+         && (c != '\n' || text.find("127.0.0.1:") == std::string::npos))
     text += c;
   ::close(out);
   const auto at = text.find("127.0.0.1:");
   if (at != std::string::npos)
     port_ = static_cast<std::uint16_t>(std::atoi(text.c_str() + at + 10));
-  if (port_ == 0)
-    throw std::runtime_error(command[0] + " did not tell its port");
+  if (port_ == 0) {
+    end();
+    throw std::runtime_error(command[0] + " did not tell its port; --verbose shows why");
+  }
 }
 
 server::~server() {
+  end();
+}
+
+void server::end() noexcept {
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
+}
+
+void show_errors() {
+  errors_shown = true;
+}
+
+std::size_t raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
 }
 
 std::uint64_t server::cpu_ns() const {
@@ -88,10 +124,11 @@ std::uint64_t server::cpu_ns() const {
   const auto tasks = "/proc/" + std::to_string(pid_) + "/task";
   for (const auto& task : std::filesystem::directory_iterator(tasks)) {
     std::ifstream in{task.path() / "schedstat"};
-    std::uint64_t ns = 0;
-    in >> ns;
-    sum += ns;
+    if (std::uint64_t ns = 0; in >> ns)
+      sum += ns;
   }
+  if (sum == 0)
+    throw std::runtime_error("the system does not tell the CPU time of threads (schedstat)");
   return sum;
 }
 
@@ -113,13 +150,15 @@ std::string run(const std::vector<std::string>& command, int core) {
   const int out = start(command, core, pid);
   std::string text;
   char buffer[4096];
-  for (ssize_t n; (n = ::read(out, buffer, sizeof buffer)) > 0;)
-    text.append(buffer, static_cast<std::size_t>(n));
+  while (const auto n = read_some(out, buffer, sizeof buffer, std::chrono::minutes(2)))
+    text.append(buffer, n);
   ::close(out);
   int status = 0;
+  if (text.empty()) // it hangs, or has failed already
+    ::kill(pid, SIGKILL);
   ::waitpid(pid, &status, 0);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    throw std::runtime_error(command[0] + " failed");
+    throw std::runtime_error(command[0] + " failed; --verbose shows why");
   return text;
 }
 

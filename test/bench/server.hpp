@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ public:
   /// Starts `command`, and reads its output until it tells `127.0.0.1:PORT`.
   ///
   /// \param core  the core that it is tied to; -1 for any
+  /// \throws std::runtime_error if it does not tell within 20 s
   explicit server(std::vector<std::string> command, int core = 0);
   ~server();
   server(const server&) = delete;
@@ -31,11 +33,23 @@ public:
   [[nodiscard]] std::uint64_t context_switches() const;
 
 private:
+  void end() noexcept;
+
   pid_t pid_ = -1;
   std::uint16_t port_ = 0;
 };
 
-/// Runs `command` to its end and returns what it printed. \throws std::runtime_error if it fails
+/// Shows what servers and programs print on their standard error, which is dropped otherwise.
+void show_errors();
+
+/// Lets this process and its children have as many descriptors as the system allows.
+///
+/// \returns how many
+std::size_t raise_descriptor_limit();
+
+/// Runs `command` to its end and returns what it printed.
+///
+/// \throws std::runtime_error if it fails, or takes longer than two minutes
 std::string run(const std::vector<std::string>& command, int core = 0);
 
 /// Ties the calling thread to a core, if there are several; -1 lets it run on all of them.

@@ -2,10 +2,15 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <fstream>
 #include <functional>
+#include <map>
+#include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -24,23 +29,30 @@ const std::string sources = TROUPE_BENCH_SOURCE "/";
 struct settings {
   int repeat = 5;
   bool smoke = false;
+  int repetition = 0; // the one under way
 };
+
+/// Which way a target bounds a figure.
+enum class bound { at_most, at_least };
 
 /// One line of the table: a figure of ours, and of a peer in the same run.
 struct row {
   std::string name;
   std::string what;
   std::string unit;
-  std::string peer;                        // empty: ours stands alone
+  std::string peer; // empty: ours stands alone
   std::function<double(const settings&)> ours;
   std::function<double(const settings&)> theirs;
-  double target; // of ours / theirs, or of ours alone
-  bool at_least; // the target is a lower bound
+  bound direction = bound::at_most;
+  std::optional<double> target; // of ours / theirs, or of ours alone; none: the row informs only
 };
+
+constexpr std::size_t idle_connections = 10'000;
 
 double median(std::vector<double> v) {
   std::sort(v.begin(), v.end());
-  return v[v.size() / 2];
+  const auto middle = v.size() / 2;
+  return v.size() % 2 != 0 ? v[middle] : (v[middle - 1] + v[middle]) / 2;
 }
 
 bench::echo_load sized(const settings& s, bench::echo_load load) {
@@ -52,9 +64,9 @@ bench::echo_load sized(const settings& s, bench::echo_load load) {
   return load;
 }
 
-auto echo(std::string program, bench::echo_load load) {
+auto echo(std::vector<std::string> command, bench::echo_load load) {
   return [=](const settings& s) {
-    server under_test{{programs + program}};
+    server under_test{command};
     return bench::run_echo(under_test, sized(s, load)).cpu_us;
   };
 }
@@ -75,85 +87,219 @@ auto chat(std::vector<std::string> command, bench::chat_load load) {
 auto idle(std::vector<std::string> command, bool is_chat, bool switches) {
   return [=](const settings& s) {
     server under_test{command};
-    const auto got = bench::run_idle(under_test, s.smoke ? 200 : 10'000, is_chat,
-                                     std::chrono::seconds(!switches ? 0 : s.smoke ? 1 : 10));
+    const auto got = bench::run_idle(under_test, s.smoke ? 500 : idle_connections, is_chat,
+                                     std::chrono::seconds(!switches ? 0
+                                                          : s.smoke ? 1
+                                                                    : 10));
     return switches ? static_cast<double>(got.switches) : got.bytes;
   };
 }
 
-/// Runs a program that prints numbers, and takes the one at `index`.
-auto printed(std::string program, std::string argument, std::size_t index, double scale,
+/// Runs a program that prints numbers, and takes the one at `index`. Rows that take different
+/// numbers of the same program share its run.
+///
+/// \param count  how much it does in a smoke run, as its last argument
+auto printed(std::vector<std::string> command, std::string count, std::size_t index, double scale,
              int core = 0) {
-  return [=](const settings&) {
-    std::vector<std::string> command{programs + program};
-    if (!argument.empty())
-      command.push_back(argument);
-    std::istringstream in{bench::run(command, core)};
-    double value = 0;
-    for (std::size_t i = 0; i <= index; ++i)
-      in >> value;
-    return value * scale;
+  return [=](const settings& s) {
+    static std::map<std::pair<std::vector<std::string>, int>, std::vector<double>> runs;
+    auto& numbers = runs[{command, s.repetition}];
+    if (numbers.empty()) {
+      auto words = command;
+      if (s.smoke)
+        words.push_back(count);
+      std::istringstream in{bench::run(words, core)};
+      for (double value; in >> value;)
+        numbers.push_back(value);
+    }
+    return numbers.at(index) * scale;
   };
 }
 
 std::vector<row> table() {
+  using words = std::vector<std::string>;
+  const auto program = [](const std::string& name) {
+    return words{programs + name};
+  };
+  const auto example = [](const std::string& name) {
+    return words{examples + name, "--port", "0", "--interface", "127.0.0.1", "--loops", "1"};
+  };
+  const auto twisted = [](const std::string& name) {
+    return words{"/usr/bin/python3", sources + name};
+  };
+  const auto actors = [](const std::string& side, const std::string& what, std::size_t index,
+                         double scale, int core = 0) {
+    return printed({programs + side, what}, "20000", index, scale, core);
+  };
+  const auto timers = [](const std::string& side, std::size_t index) {
+    return printed({programs + side}, "50000", index, 1);
+  };
+
   const bench::echo_load one{};
   const bench::echo_load sixteen{.in_flight = 16};
   const bench::echo_load thousand{.connections = 1000};
   const bench::echo_load bulk{.connections = 4, .bytes = 65536};
   const bench::echo_load burst{.bytes = 6400, .operation = 64};
-  const std::vector<std::string> local{"--port", "0", "--interface", "127.0.0.1", "--loops", "1"};
-  const auto example = [&](const std::string& name) {
-    std::vector<std::string> command{examples + name};
-    command.insert(command.end(), local.begin(), local.end());
-    return command;
-  };
-  const auto chat_server = example("chat_server");
-  const auto echo_server = example("echo_server");
-  const std::vector<std::string> twisted{"/usr/bin/python3", sources + "twisted_chat.py"};
+  const auto ours = program("bench_echo");
+  const auto asio = program("peer_asio_echo");
+  const auto caf = program("peer_caf_echo");
   const std::string us = "us CPU";
+  const std::string rate = "M/CPU s"; // not of the clock: others may use the core too
+  using enum bound;
   return {
-    {"echo", "echo 64 B, 50 connections", us, "asio", echo("bench_echo", one),
-     echo("peer_asio_echo", one), 1.05, false},
-    {"echo-caf", "echo 64 B, 50 connections", us, "caf::io", echo("bench_echo", one),
-     echo("peer_caf_echo", one), 0.70, false},
-    {"echo-16", "echo 64 B, 50 connections, 16 in flight", us, "asio", echo("bench_echo", sixteen),
-     echo("peer_asio_echo", sixteen), 1.05, false},
-    {"echo-1000", "echo 64 B, 1000 connections", us, "asio", echo("bench_echo", thousand),
-     echo("peer_asio_echo", thousand), 1.05, false},
-    {"echo-1000-caf", "echo 64 B, 1000 connections", us, "caf::io", echo("bench_echo", thousand),
-     echo("peer_caf_echo", thousand), 0.60, false},
-    {"bulk", "echo 64 KiB, 4 connections", us, "asio", echo("bench_echo", bulk),
-     echo("peer_asio_echo", bulk), 1.05, false},
-    {"lines", "lines of 64 B in bursts of 100, 50 connections", us, "asio, unparsed",
-     echo("bench_line_echo", burst), echo("peer_asio_echo", burst), 1.5, false},
-    {"chat", "chat, 100 users, 10 senders, bursts of 20", us, "Twisted", chat(chat_server, {}),
-     chat(twisted, {}), 0.5, false},
-    {"memory-echo", "idle connection, echo, 10,000", "bytes", "", idle(echo_server, false, false),
-     {}, 2048, false},
-    {"memory-chat", "idle connection, chat, 10,000", "bytes", "", idle(chat_server, true, false),
-     {}, 2048, false},
-    {"ping-pong", "ping-pong, one loop", "M/s", "CAF", printed("bench_actors", "ping-pong", 0, 1e-6),
-     printed("peer_caf_actors", "ping-pong", 0, 1e-6), 1.7, true},
-    {"pinned", "ping-pong, pinned to two loops", "M/s", "",
-     printed("bench_actors", "pinned", 0, 1e-6, -1), {}, 1.0, true},
-    {"spawn", "spawn + end of an actor", "M/s", "CAF", printed("bench_actors", "spawn", 0, 1e-6),
-     printed("peer_caf_actors", "spawn", 0, 1e-6), 3.0, true},
-    {"request", "request().then(), 30 s time-out, 500,000", "M/s", "CAF",
-     printed("bench_actors", "request", 0, 1e-6), printed("peer_caf_actors", "request", 0, 1e-6),
-     2.0, true},
+    {"echo", "echo 64 B, 50 connections", us, "Asio", echo(ours, one), echo(asio, one), at_most,
+     1.05},
+    {"echo-caf", "echo 64 B, 50 connections", us, "caf::io", echo(ours, one), echo(caf, one),
+     at_most, 0.70},
+    {"echo-twisted",
+     "echo 64 B, 50 connections",
+     us,
+     "Twisted",
+     echo(ours, one),
+     echo(twisted("twisted_echo.py"), one),
+     at_most,
+     {}},
+    {"echo-16", "echo 64 B, 50 connections, 16 in flight", us, "Asio", echo(ours, sixteen),
+     echo(asio, sixteen), at_most, 1.05},
+    {"echo-1000", "echo 64 B, 1000 connections", us, "Asio", echo(ours, thousand),
+     echo(asio, thousand), at_most, 1.05},
+    {"echo-1000-caf", "echo 64 B, 1000 connections", us, "caf::io", echo(ours, thousand),
+     echo(caf, thousand), at_most, 0.60},
+    {"bulk", "echo 64 KiB, 4 connections", us, "Asio", echo(ours, bulk), echo(asio, bulk), at_most,
+     1.05},
+    {"lines", "lines of 64 B, bursts of 100, 50 connections", us, "Asio, unparsed",
+     echo(program("bench_line_echo"), burst), echo(asio, burst), at_most, 1.5},
+    {"chat", "chat, 100 users, 10 senders, bursts of 20", us, "Twisted",
+     chat(example("chat_server"), {}), chat(twisted("twisted_chat.py"), {}), at_most, 0.5},
+    {"chat-asio",
+     "chat, 100 users, 10 senders, bursts of 20",
+     us,
+     "Asio",
+     chat(example("chat_server"), {}),
+     chat(program("peer_asio_chat"), {}),
+     at_most,
+     {}},
+    {"memory-echo",
+     "idle connection, echo, 10,000",
+     "bytes",
+     "",
+     idle(example("echo_server"), false, false),
+     {},
+     at_most,
+     2048},
+    {"memory-chat",
+     "idle connection, chat, 10,000",
+     "bytes",
+     "",
+     idle(example("chat_server"), true, false),
+     {},
+     at_most,
+     2048},
+    {"ping-pong", "ping-pong, one loop", rate, "CAF", actors("bench_actors", "ping-pong", 1, 1e-6),
+     actors("peer_caf_actors", "ping-pong", 1, 1e-6), at_least, 1.7},
+    {"pinned",
+     "ping-pong, pinned to two loops",
+     "M/s",
+     "",
+     actors("bench_actors", "pinned", 0, 1e-6, -1),
+     {},
+     at_least,
+     1.0},
+    {"spawn", "spawn + end of an actor", rate, "CAF", actors("bench_actors", "spawn", 1, 1e-6),
+     actors("peer_caf_actors", "spawn", 1, 1e-6), at_least, 3.0},
+    {"request", "request().then(), 30 s time-out, 500,000", rate, "CAF",
+     actors("bench_actors", "request", 1, 1e-6), actors("peer_caf_actors", "request", 1, 1e-6),
+     at_least, 2.0},
     {"request-held", "held after these requests", "KiB", "CAF",
-     printed("bench_actors", "request", 1, 1.0 / 1024),
-     printed("peer_caf_actors", "request", 1, 1.0 / 1024), 0.1, false},
-    {"timer-cancel", "timer, schedule + cancel, 1,000,000", "ns CPU", "asio",
-     printed("bench_timers", "", 0, 1), printed("peer_asio_timers", "", 0, 1), 0.33, false},
-    {"timer-fire", "timer, schedule + fire, 1,000,000", "ns CPU", "asio",
-     printed("bench_timers", "", 1, 1), printed("peer_asio_timers", "", 1, 1), 0.33, false},
-    {"timer-bytes", "timer, pending", "bytes", "", printed("bench_timers", "", 2, 1), {}, 100,
-     false},
-    {"idle", "context switches of an idle server in 10 s, 10,000 connections", "switches", "",
-     idle(echo_server, false, true), {}, 0, false},
+     actors("bench_actors", "request", 2, 1.0 / 1024),
+     actors("peer_caf_actors", "request", 2, 1.0 / 1024), at_most, 0.1},
+    {"timer-cancel", "timer, schedule + cancel, 1,000,000", "ns CPU", "Asio",
+     timers("bench_timers", 0), timers("peer_asio_timers", 0), at_most, 0.33},
+    {"timer-fire", "timer, schedule + fire, 1,000,000", "ns CPU", "Asio", timers("bench_timers", 1),
+     timers("peer_asio_timers", 1), at_most, 0.33},
+    {"timer-bytes", "timer, pending", "bytes", "", timers("bench_timers", 2), {}, at_most, 100},
+    {"idle",
+     "idle server, 10,000 connections, 10 s",
+     "switches",
+     "",
+     idle(example("echo_server"), false, true),
+     {},
+     at_most,
+     0},
+    {"idle-chat",
+     "idle chat server, 10,000 connections, 10 s",
+     "switches",
+     "",
+     idle(example("chat_server"), true, true),
+     {},
+     at_most,
+     0},
   };
+}
+
+/// What came of a row.
+struct outcome {
+  double theirs = 0;
+  double ours = 0;
+  double figure = 0; // what the target bounds: the ratio, or ours
+  double least = 0;
+  double most = 0;
+  std::string met;
+};
+
+outcome measure(const row& r, settings s) {
+  std::vector<double> ours, theirs, figures;
+  for (s.repetition = 0; s.repetition < s.repeat; ++s.repetition) {
+    // Who goes first changes each time, so that what slowly changes about the machine cancels out.
+    const bool first = s.repetition % 2 == 0;
+    if (first)
+      ours.push_back(r.ours(s));
+    if (r.theirs)
+      theirs.push_back(r.theirs(s));
+    if (!first)
+      ours.push_back(r.ours(s));
+    figures.push_back(r.theirs ? ours.back() / theirs.back() : ours.back());
+  }
+  outcome o;
+  o.ours = median(ours);
+  if (r.theirs)
+    o.theirs = median(theirs);
+  o.figure = median(figures);
+  const auto [least, most] = std::minmax_element(figures.begin(), figures.end());
+  o.least = *least;
+  o.most = *most;
+  if (r.target && !s.smoke)
+    o.met = (r.direction == bound::at_least ? o.figure >= *r.target : o.figure <= *r.target)
+              ? "met"
+              : "MISSED";
+  return o;
+}
+
+void print(const row& r, const outcome& o) {
+  std::printf("%-46s %-9s %-14s ", r.what.c_str(), r.unit.c_str(), r.peer.c_str());
+  if (r.theirs)
+    std::printf("%10.3f %10.3f %7.2f", o.theirs, o.ours, o.figure);
+  else
+    std::printf("%10s %10.3f %7s", "", o.ours, "");
+  std::printf(" %9.2f ..%8.2f", o.least, o.most);
+  if (r.target)
+    std::printf(" %s %7.2f %s", r.direction == bound::at_least ? ">=" : "<=", *r.target,
+                o.met.c_str());
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+void write_csv(std::ostream& out, const row& r, const outcome& o) {
+  out << r.name << ",\"" << r.what << "\"," << r.unit << ",\"" << r.peer << "\",";
+  if (r.theirs)
+    out << o.theirs;
+  out << ',' << o.ours << ',';
+  if (r.theirs)
+    out << o.figure;
+  out << ',' << o.least << ',' << o.most << ',';
+  if (r.target)
+    out << (r.direction == bound::at_least ? ">=" : "<=") << *r.target;
+  out << ',' << o.met << std::endl;
 }
 
 } // namespace
@@ -162,46 +308,59 @@ int main(int argc, char** argv) {
   settings s;
   std::string csv;
   std::vector<std::string> only;
+  bool list = false;
+  bool verbose = false;
+  const auto rows = table();
+  std::vector<std::string> names;
+  for (const auto& r : rows)
+    names.push_back(r.name);
   CLI::App app{"Runs Troupe and its peers in turn, and prints what they cost."};
-  app.add_option("--repeat", s.repeat, "how often each figure is taken (the median counts)")
+  app.add_option("--repeat", s.repeat, "how often each figure is taken; the median counts (5)")
     ->check(CLI::Range(1, 100));
   app.add_flag("--smoke", s.smoke, "small and once: shows that everything runs and verifies");
   app.add_option("--csv", csv, "write the table to this file too");
-  app.add_option("--only", only, "rows to run, by name");
+  app.add_option("--only", only, "rows to run, by name")->check(CLI::IsMember(names));
+  app.add_flag("--list", list, "print the names of the rows");
+  app.add_flag("--verbose", verbose, "show what the servers log");
   CLI11_PARSE(app, argc, argv);
+  if (list) {
+    for (const auto& r : rows)
+      std::printf("%-14s %s%s%s\n", r.name.c_str(), r.what.c_str(), r.peer.empty() ? "" : " / ",
+                  r.peer.c_str());
+    return 0;
+  }
   if (s.smoke)
     s.repeat = 1;
+  if (verbose)
+    bench::show_errors();
+  if (const auto limit = bench::raise_descriptor_limit(); !s.smoke && limit < idle_connections + 64)
+    std::fprintf(stderr, "only %zu descriptors: the rows of idle connections will fail\n", limit);
   bench::pin_to(1); // the servers have core 0
   std::ofstream out;
   if (!csv.empty()) {
     out.open(csv);
+    if (!out) {
+      std::fprintf(stderr, "cannot write %s\n", csv.c_str());
+      return 2;
+    }
     out << "name,what,unit,peer,theirs,ours,ratio,least,most,target,met\n";
   }
-  std::printf("%-62s %-9s %-14s %10s %10s %7s %15s %8s\n", "what", "unit", "peer", "theirs", "ours",
-              "ratio", "spread", "target");
-  for (const auto& r : table()) {
+  std::printf("%-46s %-9s %-14s %10s %10s %7s %19s    %7s\n", "what", "unit", "peer", "theirs",
+              "ours", "ratio", "spread", "target");
+  int failed = 0;
+  for (const auto& r : rows) {
     if (!only.empty() && std::find(only.begin(), only.end(), r.name) == only.end())
       continue;
-    std::vector<double> ours, theirs, ratios;
-    for (int i = 0; i < s.repeat; ++i) {
-      ours.push_back(r.ours(s));
-      theirs.push_back(r.theirs ? r.theirs(s) : 1);
-      ratios.push_back(ours.back() / theirs.back());
+    try {
+      const auto o = measure(r, s);
+      print(r, o);
+      if (out)
+        write_csv(out, r, o);
+    } catch (const std::exception& e) {
+      ++failed;
+      std::printf("%-46s FAILED: %s\n", r.what.c_str(), e.what());
+      std::fflush(stdout);
     }
-    const auto ratio = median(ours) / median(theirs);
-    const auto [least, most] = std::minmax_element(ratios.begin(), ratios.end());
-    const bool met = r.at_least ? ratio >= r.target : ratio <= r.target;
-    std::printf("%-62s %-9s %-14s ", r.what.c_str(), r.unit.c_str(), r.peer.c_str());
-    if (r.theirs)
-      std::printf("%10.3f %10.3f %7.2f", median(theirs), median(ours), ratio);
-    else
-      std::printf("%10s %10.3f %7s", "", median(ours), "");
-    std::printf(" %6.2f ..%6.2f %s %5.2f %s\n", *least, *most, r.at_least ? ">=" : "<=", r.target,
-                met ? "" : "MISSED");
-    std::fflush(stdout);
-    if (out)
-      out << r.name << ",\"" << r.what << "\"," << r.unit << ",\"" << r.peer << "\","
-          << (r.theirs ? median(theirs) : 0) << ',' << median(ours) << ',' << ratio << ',' << *least
-          << ',' << *most << ',' << r.target << ',' << met << '\n';
   }
+  return failed == 0 ? 0 : 1;
 }
