@@ -1,0 +1,475 @@
+#include <troupe/runtime/reactor.hpp>
+
+#include <csignal>
+#include <thread>
+
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include <troupe/runtime/floating_actor.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
+#include <troupe/runtime/runtime.hpp>
+#include <troupe/runtime/threads.hpp>
+
+#include "support/catch.hpp"
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+runtime_options quiet() {
+  return {.loops = 1, .grace = 1s, .install_signal_handlers = false};
+}
+
+using order = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("stop is refused when nothing runs", "[R01]") {
+  runtime rt{quiet()};
+  CHECK_THROWS_AS(rt.stop(), reactor_not_running);
+  int stops = 0;
+  rt.reactor().call_when_running([&] {
+    CHECK(rt.reactor().running());
+    rt.stop();
+    CHECK(rt.reactor().running());
+    try {
+      rt.stop();
+    } catch (const reactor_not_running&) {
+      ++stops;
+    }
+  });
+  rt.run();
+  CHECK(stops == 1);
+  CHECK_FALSE(rt.reactor().running());
+  CHECK_THROWS_AS(rt.stop(), reactor_not_running);
+}
+
+TEST_CASE("run is refused while it runs and after a stop, and allowed after a crash", "[R02]") {
+  runtime rt{quiet()};
+  bool again = false;
+  rt.reactor().call_when_running([&] {
+    CHECK_THROWS_AS(rt.run(), reactor_already_running);
+    CHECK_THROWS_AS(rt.reactor().iterate(), reactor_already_running);
+    rt.reactor().crash();
+  });
+  rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown,
+                                        [&] { CHECK(again); });
+  rt.run();
+  CHECK_FALSE(rt.reactor().running());
+  rt.reactor().call_when_running([&] {
+    again = true;
+    CHECK(rt.reactor().running());
+    rt.stop();
+  });
+  rt.run();
+  CHECK(again);
+  CHECK_THROWS_AS(rt.run(), reactor_not_restartable);
+}
+
+TEST_CASE("call_when_running runs after startup in order, and at once while running", "[R03]") {
+  runtime rt{quiet()};
+  order got;
+  for (const auto* name : {"1", "2", "3"})
+    CHECK(rt.reactor().call_when_running([&got, name] { got.emplace_back(name); }));
+  rt.reactor().call_when_running([&] {
+    CHECK_FALSE(rt.reactor().call_when_running([&] { got.emplace_back("now"); }));
+    got.emplace_back("after");
+    CHECK_THROWS_AS(rt.reactor().call_when_running([] { throw std::runtime_error("mine"); }),
+                    std::runtime_error);
+    rt.stop();
+  });
+  rt.run();
+  CHECK(got == order{"1", "2", "3", "now", "after"});
+  CHECK_THROWS_AS(rt.reactor().call_when_running(task{}), std::logic_error);
+}
+
+TEST_CASE("the phases of startup and shutdown come in order, whatever fails", "[R05][R07]") {
+  runtime rt{quiet()};
+  order got;
+  const auto add = [&](trigger_phase phase, system_event event, const std::string& name) {
+    rt.reactor().add_system_event_trigger(phase, event, [&got, &rt, name] {
+      got.push_back(name + (rt.reactor().running() ? " running" : ""));
+      throw std::runtime_error("logged, and nothing else");
+    });
+  };
+  add(trigger_phase::after, system_event::shutdown, "after shutdown");
+  add(trigger_phase::during, system_event::shutdown, "during shutdown");
+  add(trigger_phase::before, system_event::shutdown, "before shutdown");
+  add(trigger_phase::after, system_event::startup, "after startup");
+  add(trigger_phase::during, system_event::startup, "during startup");
+  add(trigger_phase::before, system_event::startup, "before startup");
+  rt.reactor().call_when_running([&] {
+    rt.stop();
+    got.emplace_back("stopped");
+  });
+  rt.run();
+  CHECK(got
+        == order{"before startup", "during startup", "after startup running", "stopped",
+                 "before shutdown running", "during shutdown", "after shutdown"});
+}
+
+TEST_CASE("a deferred of a before trigger is waited for while timers run", "[R06]") {
+  runtime rt{quiet()};
+  order got;
+  rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown, [&] {
+    auto p = std::make_shared<promise<void>>();
+    rt.reactor().call_later(2ms, [&got, p] {
+      got.emplace_back("timer");
+      p->errback(failure{errc::cancelled}); // waited for all the same
+    });
+    return p->get_deferred();
+  });
+  rt.reactor().add_system_event_trigger(trigger_phase::during, system_event::shutdown,
+                                        [&] { got.emplace_back("during"); });
+  rt.reactor().call_when_running([&] { rt.stop(); });
+  rt.run();
+  CHECK(got == order{"timer", "during"});
+}
+
+TEST_CASE("a before startup trigger may wait for a timer, and stop", "[R10]") {
+  runtime rt{quiet()};
+  order got;
+  rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::startup, [&] {
+    got.emplace_back("trigger");
+    auto p = std::make_shared<promise<void>>();
+    rt.reactor().call_later(0s, [p] { p->callback(); });
+    return p->get_deferred().add_callback([&] {
+      got.emplace_back("callback");
+      rt.stop();
+    });
+  });
+  rt.run();
+  CHECK(got == order{"trigger", "callback"});
+}
+
+TEST_CASE("triggers can be removed until they run", "[R09]") {
+  runtime rt{quiet()};
+  order got;
+  auto& r = rt.reactor();
+  const auto never = r.add_system_event_trigger(trigger_phase::before, system_event::shutdown,
+                                                [&] { got.emplace_back("never"); });
+  trigger_id later;
+  r.add_system_event_trigger(trigger_phase::before, system_event::shutdown, [&] {
+    got.emplace_back("before");
+    r.remove_system_event_trigger(later);
+  });
+  later = r.add_system_event_trigger(trigger_phase::during, system_event::shutdown,
+                                     [&] { got.emplace_back("removed"); });
+  r.remove_system_event_trigger(never);
+  CHECK_THROWS_AS(r.remove_system_event_trigger(never), std::invalid_argument);
+  CHECK_THROWS_AS(r.remove_system_event_trigger(trigger_id{}), std::invalid_argument);
+  r.call_when_running([&] { rt.stop(); });
+  rt.run();
+  CHECK(got == order{"before"});
+}
+
+TEST_CASE("iterate makes one turn", "[R11]") {
+  runtime rt{quiet()};
+  int made = 0;
+  rt.reactor().call_later(0s, [&] {
+    ++made;
+    rt.reactor().call_later(0s, [&] { ++made; });
+  });
+  rt.reactor().iterate();
+  CHECK(made == 1);
+  rt.reactor().iterate();
+  CHECK(made == 2);
+  rt.reactor().call_later(5ms, [&] { ++made; });
+  rt.reactor().iterate(10s); // waits until there is something to do
+  while (made < 3)
+    rt.reactor().iterate(10s);
+}
+
+TEST_CASE("calls made by a turn's calls wait for the next turn", "[R13][H14]") {
+  runtime rt{quiet()};
+  order got;
+  auto& r = rt.reactor();
+  r.call_later(0s, [&] {
+    got.emplace_back("t0");
+    r.call_later(0s, [&] { got.emplace_back("n0"); });
+  });
+  r.call_later(0s, [&] { got.emplace_back("t1"); });
+  r.call_from_thread([&] {
+    got.emplace_back("f");
+    r.call_from_thread([&] { got.emplace_back("nf"); });
+  });
+  r.iterate();
+  CHECK(got == order{"t0", "t1", "f"});
+  r.iterate();
+  CHECK(got == order{"t0", "t1", "f", "n0", "nf"});
+}
+
+TEST_CASE("call_later refuses nonsense", "[K10]") {
+  runtime rt{quiet()};
+  CHECK_THROWS_AS(rt.reactor().call_later(-1s, [] {}), std::logic_error);
+  CHECK_THROWS_AS(rt.reactor().call_later(1s, task{}), std::logic_error);
+  CHECK_THROWS_AS(rt.reactor().call_from_thread(task{}), std::logic_error);
+}
+
+TEST_CASE("timers of the reactor come in the order of their times and never early", "[K11]") {
+  runtime rt{quiet()};
+  std::vector<int> got;
+  const auto start = rt.reactor().now();
+  delayed_call cancelled;
+  for (const int tens : {35, 20, 30, 29, 25, 26}) {
+    auto call = rt.reactor().call_later(tens * 100us, [&, tens] {
+      CHECK(rt.reactor().now() >= start + tens * 100us);
+      got.push_back(tens);
+      if (tens == 35)
+        rt.stop();
+    });
+    if (tens == 29)
+      cancelled = call;
+  }
+  cancelled.cancel();
+  CHECK(rt.reactor().get_delayed_calls().size() == 5);
+  rt.run();
+  CHECK(got == std::vector{20, 25, 26, 30, 35});
+}
+
+TEST_CASE("exceptions stay where they happen", "[K13]") {
+  runtime rt{quiet()};
+  order got;
+  rt.reactor().call_later(0s, [] { throw std::runtime_error("timer"); });
+  rt.reactor().call_from_thread([] { throw 42; });
+  rt.reactor().call_later(0s, [&] { got.emplace_back("timer"); });
+  rt.reactor().call_from_thread([&] {
+    got.emplace_back("call");
+    rt.stop();
+  });
+  rt.run();
+  CHECK(got == order{"timer", "call"});
+}
+
+TEST_CASE("calls from threads keep their order, before and while it runs", "[H01][R15]") {
+  runtime rt{quiet()};
+  constexpr int count = 100'000;
+  std::vector<int> got;
+  rt.reactor().call_from_thread([&] { got.push_back(-1); });
+  std::thread caller([&] {
+    for (int i = 0; i < count; ++i)
+      rt.reactor().call_from_thread([&got, i] { got.push_back(i); });
+    rt.reactor().call_from_thread([&] { rt.stop(); });
+  });
+  rt.run();
+  caller.join();
+  REQUIRE(got.size() == count + 1);
+  for (int i = 0; i < count; ++i)
+    REQUIRE(got[static_cast<std::size_t>(i) + 1] == i);
+}
+
+TEST_CASE("calls that are never reached are destroyed with the runtime") {
+  const auto held = std::make_shared<int>();
+  {
+    runtime rt{quiet()};
+    rt.reactor().call_from_thread([held] {});
+    rt.reactor().call_later(1h, [held] {});
+    rt.reactor().call_when_running([held] {});
+  }
+  CHECK(held.use_count() == 1);
+}
+
+TEST_CASE("SIGTERM stops the runtime", "[R14]") {
+  runtime rt{{.loops = 2}};
+  rt.reactor().call_when_running([] { ::raise(SIGTERM); });
+  rt.run();
+  CHECK_FALSE(rt.reactor().running());
+  struct sigaction now {};
+  ::sigaction(SIGTERM, nullptr, &now);
+  CHECK(now.sa_handler == SIG_DFL); // given back
+}
+
+// -- time for actors ----------------------------------------------------------------------------
+
+namespace {
+
+template <class Base>
+class timed : public Base {
+public:
+  timed(caf::actor_config& cfg, std::function<void(timed&)> code)
+    : Base(cfg), code_(std::move(code)) {}
+  caf::behavior make_behavior() override {
+    code_(*this);
+    return {[](int) {}};
+  }
+
+private:
+  std::function<void(timed&)> code_;
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("an actor's calls run as that actor, and never after its end", "[timers]",
+                   floating_actor, pinned_actor) {
+  runtime rt{quiet()};
+  order got;
+  const auto held = std::make_shared<int>();
+  const auto actor = rt.spawn<timed<TestType>>([&](timed<TestType>& self) {
+    CHECK_THROWS_AS(self.call_later(-1s, [] {}), std::logic_error);
+    auto cancelled = self.call_later(1ms, [&] { got.emplace_back("cancelled"); });
+    cancelled.cancel();
+    self.call_later(3ms, [&] { got.emplace_back("second"); });
+    self.call_later(2ms, [&] { got.emplace_back("first"); });
+    auto moved = self.call_later(1h, [&] {
+      got.emplace_back("third");
+      self.quit();
+    });
+    moved.reset(4ms);
+    self.call_later(5ms, [&got, held] { got.emplace_back("too late"); });
+  });
+  rt.reactor().call_later(30ms, [&] { rt.stop(); });
+  rt.run();
+  CHECK(got == order{"first", "second", "third"});
+  CHECK(held.use_count() == 1);
+}
+
+TEMPLATE_TEST_CASE("an exception in an actor's call ends it, and nothing else", "[timers]",
+                   floating_actor, pinned_actor) {
+  runtime rt{quiet()};
+  failure reason;
+  const auto actor = rt.spawn<timed<TestType>>([&](timed<TestType>& self) {
+    self.call_later(0s, [] { throw std::runtime_error("in a call"); });
+    self.call_later(0s, [] { FAIL("the actor has ended"); });
+  });
+  const auto watch = rt.spawn<timed<floating_actor>>([&](timed<floating_actor>& self) {
+    self.monitor(actor);
+    self.set_down_handler([&](caf::down_msg& down) {
+      reason = failure{down.reason};
+      rt.stop();
+    });
+  });
+  rt.run();
+  CHECK(reason.message() == "in a call");
+}
+
+TEST_CASE("the reactor's actor schedules, moves and cancels by message", "[reactor_actor]") {
+  runtime rt{quiet()};
+  std::vector<int> got;
+  std::vector<std::string> answers;
+  class receiver : public floating_actor {
+  public:
+    receiver(caf::actor_config& cfg, runtime& r, std::vector<int>& g, std::vector<std::string>& a)
+      : floating_actor(cfg), rt(r), got(g), answers(a) {}
+    caf::behavior make_behavior() override {
+      const auto reactor = caf::actor_cast<caf::actor>(rt.reactor().actor());
+      const auto later = [=, this](caf::timespan delay, int value, auto then) {
+        request(reactor, caf::infinite, call_later_atom::value, delay, caf::actor{this},
+                caf::make_message(value))
+          .then(then, [this](caf::error& e) { answers.push_back(to_string(failure{e})); });
+      };
+      later(2ms, 2, [](std::uint64_t) {});
+      later(1ms, 1, [](std::uint64_t) {});
+      later(1h, 3, [=, this](std::uint64_t id) {
+        request(reactor, caf::infinite, reset_atom::value, id, caf::timespan{4ms}).then([] {});
+      });
+      later(3ms, 99, [=, this](std::uint64_t id) {
+        request(reactor, caf::infinite, cancel_atom::value, id).then([=, this] {
+          request(reactor, caf::infinite, active_atom::value, id).then([this](bool active) {
+            answers.emplace_back(active ? "active" : "cancelled");
+          });
+          request(reactor, caf::infinite, cancel_atom::value, id)
+            .then([] {}, [this](caf::error& e) {
+              answers.emplace_back(failure{e}.check(errc::already_called) ? "again" : "wrong");
+            });
+        });
+      });
+      later(-1ms, 98, [](std::uint64_t) {});
+      return {[this](int x) {
+        got.push_back(x);
+        if (x == 3)
+          rt.stop();
+      }};
+    }
+    runtime& rt;
+    std::vector<int>& got;
+    std::vector<std::string>& answers;
+  };
+  const auto r = rt.spawn<receiver>(std::ref(rt), std::ref(got), std::ref(answers));
+  rt.run();
+  CHECK(got == std::vector{1, 2, 3});
+  CHECK(answers.size() == 3);
+}
+
+// -- threads ------------------------------------------------------------------------------------
+
+TEST_CASE("a result of a thread arrives on the loop, and so does its exception", "[H03]") {
+  runtime rt{quiet()};
+  const auto loop_thread = std::this_thread::get_id();
+  std::thread::id worker;
+  int got = 0;
+  failure why;
+  rt.reactor().call_when_running([&] {
+    defer_to_thread(rt.reactor(), [&] {
+      worker = std::this_thread::get_id();
+      return 41 + 1;
+    }).add_callback([&](int x) {
+      got = x;
+      CHECK(std::this_thread::get_id() == loop_thread);
+    });
+    defer_to_thread(rt.reactor(), []() -> int { throw std::runtime_error("thread"); })
+      .add_both([&](outcome<int> x) {
+        why = x.error();
+        rt.stop();
+      });
+  });
+  rt.run();
+  CHECK(why.message() == "thread");
+  CHECK((got == 42 || got == 0)); // the two race; the first may be unfinished at the stop
+  CHECK(worker != loop_thread);
+}
+
+TEST_CASE("a blocking call from a thread returns what the loop made of it", "[threads]") {
+  runtime rt{quiet()};
+  int direct = 0, deferred_one = 0;
+  std::string thrown;
+  bool refused = false;
+  rt.reactor().call_in_thread([&] {
+    direct = blocking_call_from_thread(rt.reactor(), [] { return 1; });
+    deferred_one = blocking_call_from_thread(rt.reactor(), [&] {
+      auto p = std::make_shared<promise<int>>();
+      rt.reactor().call_later(1ms, [p] { p->callback(2); });
+      return p->get_deferred();
+    });
+    try {
+      blocking_call_from_thread(rt.reactor(), [] { throw std::runtime_error("from the loop"); });
+    } catch (const std::runtime_error& e) {
+      thrown = e.what();
+    }
+    rt.reactor().call_from_thread([&] { rt.stop(); });
+  });
+  rt.reactor().call_when_running([&] {
+    try {
+      blocking_call_from_thread(rt.reactor(), [] {});
+    } catch (const std::logic_error&) {
+      refused = true;
+    }
+  });
+  rt.run();
+  CHECK(direct == 1);
+  CHECK(deferred_one == 2);
+  CHECK(thrown == "from the loop");
+  CHECK(refused);
+}
+
+TEST_CASE("calls in one thread keep their order, and the pool's size can be told", "[H05][H10]") {
+  runtime rt{quiet()};
+  std::vector<int> got;
+  rt.reactor().suggest_thread_pool_size(34);
+  CHECK(rt.reactor().get_thread_pool().max() == 34);
+  rt.reactor().suggest_thread_pool_size(4);
+  CHECK(rt.reactor().get_thread_pool().max() == 4);
+  CHECK_THROWS_AS(rt.reactor().suggest_thread_pool_size(0), std::logic_error);
+  std::vector<task> calls;
+  for (int i = 0; i < 100; ++i)
+    calls.emplace_back([&got, i] { got.push_back(i); });
+  calls.emplace_back([&] { rt.reactor().call_from_thread([&] { rt.stop(); }); });
+  call_multiple_in_thread(rt.reactor(), std::move(calls));
+  CHECK(got.empty()); // the pool begins with the reactor
+  rt.run();
+  REQUIRE(got.size() == 100);
+  CHECK(std::is_sorted(got.begin(), got.end()));
+  rt.reactor().call_in_thread([&] { got.clear(); }); // dropped
+  CHECK(got.size() == 100);
+}
