@@ -95,7 +95,7 @@ void stream_socket::shut_write() noexcept {
 // -- input --------------------------------------------------------------------------------------
 
 void stream_socket::start_reading() {
-  if (reading_)
+  if (reading_ || resting_)
     return;
   reading_ = true;
   if (held_ > 0) {
@@ -150,6 +150,16 @@ void stream_socket::deliver(std::size_t count) {
     drop_bulk();
   }
   received(data);
+  // The next read is begun behind the flush. Asio tries it at once, and the peer may have answered
+  // by then; before the flush, it surely would be a system call for nothing.
+  resting_ = true;
+  loop().after_flush(*this);
+}
+
+void stream_socket::turn_flushed() noexcept {
+  resting_ = false;
+  if (!connected())
+    return release();
   if (wants_input())
     start_reading();
 }

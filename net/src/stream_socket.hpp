@@ -74,7 +74,8 @@ private:
   void start_reading() override;
   void shut_write() noexcept override;
   void close(bool reset) noexcept override;
-  [[nodiscard]] bool busy() const noexcept override { return reading_ || waiting_; }
+  [[nodiscard]] bool busy() const noexcept override { return reading_ || waiting_ || resting_; }
+  void turn_flushed() noexcept override;
   void on_read(const asio::error_code& ec, std::size_t count);
   void deliver(std::size_t count);
   void drop_bulk() noexcept;
@@ -88,6 +89,7 @@ private:
   std::uint32_t held_ = 0; // bytes that were read just when reading was paused
   bool reading_ = false;   // a read is outstanding
   bool waiting_ = false; // a wait for writing is
+  bool resting_ = false; // reads again when the turn has been flushed
   alignas(8) std::array<std::byte, operation_bytes> operation_;
   std::array<std::byte, small_bytes> small_;
 };

@@ -136,7 +136,7 @@ void event_loop::turn(mode how) {
 }
 
 void event_loop::take_io(bool may_wait) {
-  if (may_wait && !has_jobs() && inbox_.empty() && ending_.empty() && (alone_ || !steal()))
+  if (may_wait && !has_jobs() && inbox_.empty() && ending_.empty() && flushed_.empty() && (alone_ || !steal()))
     wait_for_io();
   for (std::size_t n = 0; n < options_.events_per_turn && run_operation(false); ++n)
     ++counters_.io_events;
@@ -159,7 +159,7 @@ void event_loop::wait_for_io() {
   if (const auto due = timers_.next_due()) {
     if (*due <= dry_since)
       return;
-    wake_timer_->arm(*due + options_.timer_slack);
+    wake_timer_->arm(saturating_add(*due, options_.timer_slack));
   }
   asleep_.store(true, std::memory_order_seq_cst);
   scheduler_.asleep_.fetch_add(1, std::memory_order_seq_cst);
@@ -282,6 +282,9 @@ void event_loop::flush() {
     if (ending_[i] != nullptr)
       std::exchange(ending_[i], nullptr)->turn_ended();
   ending_.erase(ending_.begin(), ending_.begin() + static_cast<std::ptrdiff_t>(count));
+  for (std::size_t i = 0; i < flushed_.size(); ++i)
+    flushed_[i]->turn_flushed();
+  flushed_.clear();
 }
 
 void event_loop::forget(end_of_turn& what) noexcept {
@@ -317,7 +320,7 @@ void event_loop::end_pinned() {
   stopping_ = true;
   while (first_pinned_ != nullptr) // an ending actor may start others
     each_pinned([](pinned_actor& a) { a.end_now(); });
-  while (!ending_.empty())
+  while (!ending_.empty() || !flushed_.empty())
     flush();
 }
 
@@ -358,7 +361,7 @@ void event_loop::shut_io() {
   wake_timer_.reset();
   work_.reset();
   io_->restart();
-  while (io_->poll() != 0 || !ending_.empty())
+  while (io_->poll() != 0 || !ending_.empty() || !flushed_.empty())
     flush();
   io_.reset();
   current_ = before;

@@ -22,7 +22,7 @@ delayed_call floating_actor::call_later(duration delay, task fn) {
     throw std::logic_error("call_later: the delay is negative");
   if (!calls_)
     calls_ = std::make_unique<timer_queue>(&tell_time, nullptr, 2);
-  const auto call = calls_->add(event_loop::now() + delay, std::move(fn));
+  const auto call = calls_->add(saturating_add(event_loop::now(), delay), std::move(fn));
   arm();
   return call;
 }

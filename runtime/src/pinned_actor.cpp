@@ -37,7 +37,7 @@ delayed_call pinned_actor::call_later(duration delay, task fn) {
     prune_calls();
   // `this` is good while the call is pending: on_exit cancels it.
   const auto call = loop_.timers().add(
-    event_loop::now() + delay, [this, f = std::move(fn)]() mutable { enter(f); });
+    saturating_add(event_loop::now(), delay), [this, f = std::move(fn)]() mutable { enter(f); });
   calls_->push_back(call);
   return call;
 }

@@ -78,7 +78,8 @@ void reactor::crash() {
 }
 
 void reactor::iterate(duration wait) {
-  if (state_.load() == state::started || state_.load() == state::stopping)
+  if (state_.load() == state::started || state_.load() == state::stopping
+      || event_loop::current() == &loop_)
     throw reactor_already_running("iterate: the reactor runs already");
   auto* const before = std::exchange(event_loop::current_, &loop_);
   std::optional<delayed_call> limit;
@@ -92,9 +93,10 @@ void reactor::iterate(duration wait) {
 
 void reactor::start_up() {
   fire(system_event::startup, [this] {
+    if (shutting_down_)
+      return; // the wait for a `before` trigger outlasted the run
     run_phase(trigger_phase::during, system_event::startup);
-    if (state_.load() == state::started || state_.load() == state::stopping)
-      running_.store(true, std::memory_order_release);
+    running_.store(true, std::memory_order_release);
     watch_signals();
     scheduler_.pool().start();
     run_phase(trigger_phase::after, system_event::startup);
@@ -103,6 +105,7 @@ void reactor::start_up() {
 
 void reactor::shut_down() {
   fire(system_event::shutdown, [this] {
+    shutting_down_ = true;
     running_.store(false, std::memory_order_release);
     begin_drain();
     run_phase(trigger_phase::during, system_event::shutdown);
@@ -246,7 +249,7 @@ time_point reactor::now() const {
 delayed_call reactor::call_later(duration delay, task fn) {
   if (delay < duration::zero())
     throw std::logic_error("call_later: the delay is negative");
-  return loop_.timers().add(now() + delay, std::move(fn));
+  return loop_.timers().add(saturating_add(now(), delay), std::move(fn));
 }
 
 std::vector<delayed_call> reactor::get_delayed_calls() const {

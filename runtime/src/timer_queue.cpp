@@ -55,18 +55,20 @@ std::optional<time_point> timer_queue::next_due() {
 }
 
 std::size_t timer_queue::run_due(time_point now, void (*caught)() noexcept) {
+  const auto outer = due_.size();
   // All due entries leave the heap before the first call is made: what is added or moved by these
   // calls lies in the heap, out of reach of this pass.
   for (drop_stale_front(); !heap_.empty() && heap_.front().due <= ticks(now); drop_stale_front()) {
     due_.push_back(heap_.front());
     pop();
   }
-  std::reverse(due_.begin(), due_.end());
+  // A pass inside a call of another pass has the end of `due_` for itself.
+  std::reverse(due_.begin() + static_cast<std::ptrdiff_t>(outer), due_.end());
   std::size_t made = 0;
-  while (!due_.empty()) {
+  while (due_.size() > outer) {
     const auto next = due_.back();
     due_.pop_back();
-    if (due_.size() >= ahead) // nodes lie anywhere; fetch one while others are made
+    if (due_.size() >= outer + ahead) // nodes lie anywhere; fetch one while others are made
       __builtin_prefetch(&at(due_[due_.size() - ahead].slot), 1);
     if (!live(next)) // cancelled or moved by an earlier call
       continue;
@@ -212,7 +214,7 @@ void timer_queue::drop_stale_front() {
 
 void timer_queue::sweep_if_stale() {
   constexpr std::size_t few = 64; // not worth a sweep
-  if (heap_.size() - live_ <= live_ + few)
+  if (heap_.size() <= 2 * live_ + few) // `live_` counts what the present pass holds, too
     return;
   heap_.resize(static_cast<std::size_t>(
     std::remove_if(heap_.begin(), heap_.end(), [this](const entry& e) { return !live(e); })
@@ -245,7 +247,7 @@ void delayed_call::cancel() {
 void delayed_call::delay(duration by) {
   if (queue_ == nullptr)
     no_call();
-  queue_->move_to(*this, queue_->require(*this).due + by);
+  queue_->move_to(*this, saturating_add(queue_->require(*this).due, by));
 }
 
 void delayed_call::reset(duration from_now) {
@@ -254,7 +256,7 @@ void delayed_call::reset(duration from_now) {
   if (from_now < duration::zero())
     throw std::logic_error("delayed_call::reset: the delay is negative");
   queue_->require(*this);
-  queue_->move_to(*this, queue_->now_(queue_->source_) + from_now);
+  queue_->move_to(*this, saturating_add(queue_->now_(queue_->source_), from_now));
 }
 
 bool delayed_call::active() const noexcept {

@@ -231,6 +231,50 @@ TEST_CASE("a function is destroyed once, when its call is made or cancelled") {
   CHECK(made.use_count() == 1);
 }
 
+TEST_CASE("a span that leads beyond the end of time never comes") {
+  manual_clock clock;
+  clock.advance(1s);
+  auto call = clock.call_later(duration::max(), [] { FAIL("it came"); });
+  call.delay(duration::max());
+  clock.advance(24h);
+  CHECK(call.active());
+}
+
+TEST_CASE("cancelling within a pass does not search the whole heap") {
+  auto now = at(0s);
+  timer_queue queue{&tell, &now};
+  // What a sweep of the heap would drop is still there afterwards: stale entries are few beside
+  // the live ones.
+  for (int i = 0; i < 1000; ++i)
+    queue.add(at(1h), [] {});
+  std::vector<delayed_call> victims;
+  for (int i = 0; i < 10; ++i)
+    victims.push_back(queue.add(at(2h), [] {}));
+  for (int i = 0; i < 300; ++i)
+    queue.add(at(1s), [&, i] {
+      if (i < 10)
+        victims[static_cast<std::size_t>(i)].cancel();
+    });
+  CHECK(queue.run_due(at(1s), &count_uncaught) == 300);
+  CHECK(queue.size() == 1000);
+  CHECK(queue.next_due() == at(1h));
+}
+
+TEST_CASE("a pass inside a call of another pass keeps the order") {
+  auto now = at(0s);
+  timer_queue queue{&tell, &now};
+  std::string order;
+  queue.add(at(1s), [&] {
+    order += 'a';
+    queue.add(at(1s), [&] { order += 'n'; });
+    queue.run_due(at(1s), &count_uncaught);
+  });
+  for (const char c : {'b', 'c', 'd'})
+    queue.add(at(1s), [&order, c] { order += c; });
+  queue.run_due(at(1s), &count_uncaught);
+  CHECK(order == "anbcd");
+}
+
 TEST_CASE("misuse is told") {
   manual_clock clock;
   CHECK_THROWS_AS(clock.call_later(1s, task{}), std::logic_error);

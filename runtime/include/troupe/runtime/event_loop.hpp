@@ -43,6 +43,9 @@ public:
   /// Runs once for each `event_loop::at_end_of_turn`. It must not throw.
   virtual void turn_ended() noexcept = 0;
 
+  /// Runs once for each `event_loop::after_flush`. It must not throw.
+  virtual void turn_flushed() noexcept {}
+
 protected:
   ~end_of_turn() = default;
 };
@@ -101,6 +104,10 @@ public:
   /// Calls `what.turn_ended()` once, at the end of the present turn, or of the next one if called
   /// between turns. `what` must live until then or be taken back with `forget`.
   void at_end_of_turn(end_of_turn& what) { ending_.push_back(&what); }
+
+  /// Calls `what.turn_flushed()` once, when all `turn_ended()` of the present turn have been called.
+  /// `what` must live until then.
+  void after_flush(end_of_turn& what) { flushed_.push_back(&what); }
   void forget(end_of_turn& what) noexcept;
 
   /// Leaves behind a mailbox element with no sender, for an actor that is entered without a
@@ -171,6 +178,7 @@ private:
   detail::job_ring pinned_;
   detail::stealable_queue floating_;
   std::vector<end_of_turn*> ending_;
+  std::vector<end_of_turn*> flushed_;
   caf::mailbox_element_ptr no_message_;
   pinned_actor* running_ = nullptr;
   pinned_actor* first_pinned_ = nullptr; // list of the initialised ones, each holds a reference

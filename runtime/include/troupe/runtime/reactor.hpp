@@ -92,7 +92,7 @@ public:
 
   /// Makes one turn of loop 0 if nothing runs, waiting up to `wait` for something to do.
   ///
-  /// \throws reactor_already_running if called while `run()` runs
+  /// \throws reactor_already_running if called while `run()` runs, or within itself
   void iterate(duration wait = duration::zero());
 
   /// Tells whether startup has happened and shutdown has not. True when `stop()` is called, and in
@@ -185,6 +185,7 @@ private:
   reactor_actor actor_;
   std::atomic<state> state_{state::fresh};
   std::atomic<bool> running_{false};
+  bool shutting_down_ = false; // the `during` phase of the shutdown has begun
 };
 
 } // namespace troupe

@@ -86,10 +86,19 @@ private:
   static constexpr bool fits = sizeof(T) <= InlineBytes && alignof(T) <= alignof(void*)
                                && std::is_nothrow_move_constructible_v<T>;
 
+  // A function of no result drops what its target returns.
+  template <class T>
+  static R call(T& target, Args&&... args) {
+    if constexpr (std::is_void_v<R>)
+      static_cast<void>(std::invoke(target, std::forward<Args>(args)...));
+    else
+      return std::invoke(target, std::forward<Args>(args)...);
+  }
+
   template <class T>
   static constexpr table inline_table{
     [](void* p, Args&&... args) -> R {
-      return std::invoke(*static_cast<T*>(p), std::forward<Args>(args)...);
+      return call(*static_cast<T*>(p), std::forward<Args>(args)...);
     },
     [](void* from, void* to) noexcept {
       ::new (to) T(std::move(*static_cast<T*>(from)));
@@ -101,7 +110,7 @@ private:
   template <class T>
   static constexpr table heap_table{
     [](void* p, Args&&... args) -> R {
-      return std::invoke(**static_cast<T**>(p), std::forward<Args>(args)...);
+      return call(**static_cast<T**>(p), std::forward<Args>(args)...);
     },
     [](void* from, void* to) noexcept { ::new (to) T*(*static_cast<T**>(from)); },
     [](void* p) noexcept { delete *static_cast<T**>(p); },

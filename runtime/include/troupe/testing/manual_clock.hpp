@@ -29,7 +29,7 @@ public:
   /// As `clock::call_later`, but a negative `delay` is taken too: the call is made by the next
   /// `advance`.
   delayed_call call_later(duration delay, task fn) override {
-    return queue_.add(now_ + delay, std::move(fn));
+    return queue_.add(saturating_add(now_, delay), std::move(fn));
   }
 
   [[nodiscard]] std::vector<delayed_call> get_delayed_calls() const override {

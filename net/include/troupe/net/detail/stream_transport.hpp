@@ -25,7 +25,7 @@ namespace troupe::detail {
 /// and no operation of the system refers to it any more.
 ///
 /// Thread: that of its loop.
-class stream_transport : public transport, private end_of_turn {
+class stream_transport : public transport, protected end_of_turn {
 public:
   stream_transport(event_loop& loop, chunk_pool& pool, const output_limits& limits);
 
