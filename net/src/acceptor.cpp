@@ -42,16 +42,14 @@ listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, std
 
 acceptor::acceptor(caf::actor_config& cfg, unique_fd fd, factory_ref f, listen_options options,
                    std::shared_ptr<const net_address> host)
-  : pinned_actor(cfg),
-    fd_(std::move(fd)),
-    factory_(std::move(f)),
-    options_(std::move(options)),
+  : pinned_actor(cfg), fd_(std::move(fd)), factory_(std::move(f)), options_(std::move(options)),
     host_(std::move(host)) {}
 
 caf::behavior acceptor::make_behavior() {
   if (fd_ && !loop().stopping())
     begin();
-  return {[](caf::unit_t) {}};
+  return {[](caf::unit_t) {
+  }};
 }
 
 void acceptor::begin() {
@@ -73,12 +71,12 @@ void acceptor::begin() {
 }
 
 void acceptor::wait() {
-  listener_->async_wait(asio::posix::descriptor_base::wait_read,
-                        [this, self = caf::strong_actor_ptr{ctrl()},
-                         epoch = epoch_](const asio::error_code& ec) {
-                          if (!ec && listener_ && epoch == epoch_)
-                            enter([this] { accept_some(); });
-                        });
+  listener_->async_wait(
+    asio::posix::descriptor_base::wait_read,
+    [this, self = caf::strong_actor_ptr{ctrl()}, epoch = epoch_](const asio::error_code& ec) {
+      if (!ec && listener_ && epoch == epoch_)
+        enter([this] { accept_some(); });
+    });
 }
 
 void acceptor::accept_some() {
@@ -121,9 +119,9 @@ void acceptor::accept_some() {
 
 // Nothing would come of accepting now; and a socket that stays readable would keep the loop awake.
 void acceptor::retry_later(int error) {
-  loop().scheduler().logger().error(
-    "{}: cannot accept a connection, trying again in {} ms: {}", host_->to_string(),
-    options_.pause_without_descriptors.count(), std::system_category().message(error));
+  loop().scheduler().logger().error("{}: cannot accept a connection, trying again in {} ms: {}",
+                                    host_->to_string(), options_.pause_without_descriptors.count(),
+                                    std::system_category().message(error));
   call_later(options_.pause_without_descriptors, [this, epoch = epoch_] {
     if (listener_ && epoch == epoch_)
       accept_some();

@@ -16,7 +16,8 @@ std::string factory::log_prefix() const {
 }
 
 caf::behavior factory::make_behavior() {
-  return {[](caf::unit_t) {}};
+  return {[](caf::unit_t) {
+  }};
 }
 
 void factory::do_start() {

@@ -18,9 +18,7 @@ detail::acceptor& acceptor_of(const caf::strong_actor_ptr& actor) {
 
 cannot_listen_error::cannot_listen_error(std::string interface, std::uint16_t port,
                                          std::error_code reason)
-  : std::system_error(reason),
-    interface_(std::move(interface)),
-    port_(port),
+  : std::system_error(reason), interface_(std::move(interface)), port_(port),
     text_("Couldn't listen on " + interface_ + ':' + std::to_string(port) + ": "
           + reason.message()) {}
 
@@ -31,9 +29,8 @@ chained<void> listening_port::stop_listening() {
   promise<void> done;
   auto result = chained<void>(done.get_deferred());
   a.loop().post([actor = actor_, end = std::make_shared<promise<void>>(std::move(done))] {
-    acceptor_of(actor)
-      .stop_listening()
-      .add_callbacks([end] { end->callback(); }, [end](const failure& f) { end->errback(f); });
+    acceptor_of(actor).stop_listening().add_callbacks([end] { end->callback(); },
+                                                      [end](const failure& f) { end->errback(f); });
   });
   return result;
 }

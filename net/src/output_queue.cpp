@@ -88,8 +88,7 @@ void output_queue::clear() noexcept {
 std::size_t output_queue::gather(std::span<iovec> out) const noexcept {
   std::size_t used = 0;
   for (auto* chunk = first_; chunk != nullptr && used < out.size(); chunk = chunk->next)
-    out[used++] = {const_cast<std::byte*>(chunk->data()) + chunk->begin,
-                   chunk->end - chunk->begin};
+    out[used++] = {const_cast<std::byte*>(chunk->data()) + chunk->begin, chunk->end - chunk->begin};
   return used;
 }
 

@@ -17,7 +17,8 @@ namespace {
 // A protocol that takes no messages still needs a behavior, or CAF would take it for ended. One
 // for all: each of its own would cost a connection 130 bytes.
 const caf::behavior& no_messages() {
-  static const caf::behavior nothing{[](caf::unit_t) {}};
+  static const caf::behavior nothing{[](caf::unit_t) {
+  }};
   return nothing;
 }
 
@@ -100,7 +101,7 @@ void protocol::fail_with_current_exception() {
 void protocol::on_exit() {
   if (transport_ != nullptr) {
     transport_->protocol_ended(); // does nothing where it was the transport that ended
-    if (!reason_) { // the actor quit, or was told to
+    if (!reason_) {               // the actor quit, or was told to
       const auto& why = fail_state_;
       reason_ = !why || why == caf::exit_reason::normal ? failure{errc::connection_done}
                 : why == caf::exit_reason::user_shutdown && loop().stopping()

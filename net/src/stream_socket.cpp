@@ -41,9 +41,7 @@ bool get_flag(int fd, int level, int option) {
 stream_socket::stream_socket(event_loop& loop, unique_fd fd, const socket_address& peer,
                              const output_limits& limits)
   : stream_transport(loop, asio::use_service<loop_memory>(loop.io()).chunks, limits),
-    socket_(loop.io()),
-    memory_(asio::use_service<loop_memory>(loop.io())),
-    peer_(peer) {
+    socket_(loop.io()), memory_(asio::use_service<loop_memory>(loop.io())), peer_(peer) {
   const auto local = local_address(fd.get());
   host_ = socket_address{local};
   socket_.assign(protocol_of(local), fd.get());
@@ -109,8 +107,8 @@ void stream_socket::start_reading() {
     });
     return;
   }
-  const auto into = bulk_ != nullptr ? asio::buffer(bulk_, loop_memory::read_bytes)
-                                     : asio::buffer(small_);
+  const auto into =
+    bulk_ != nullptr ? asio::buffer(bulk_, loop_memory::read_bytes) : asio::buffer(small_);
   socket_.async_read_some(into, read_handler{this});
 }
 

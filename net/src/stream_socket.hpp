@@ -34,7 +34,7 @@ public:
   [[nodiscard]] bool get_tcp_keep_alive() const override;
 
 private:
-  static constexpr std::size_t small_bytes = 160; // a line or two
+  static constexpr std::size_t small_bytes = 160;     // a line or two
   static constexpr std::size_t operation_bytes = 112; // of Asio's read operation; checked
 
   // Asio keeps the outstanding read in this object instead of in a block of its own.
@@ -61,9 +61,7 @@ private:
 
   struct read_handler {
     using allocator_type = read_allocator<std::byte>;
-    [[nodiscard]] allocator_type get_allocator() const noexcept {
-      return allocator_type{*socket};
-    }
+    [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type{*socket}; }
     void operator()(const asio::error_code& ec, std::size_t count) { socket->on_read(ec, count); }
     stream_socket* socket;
   };
@@ -88,8 +86,8 @@ private:
   socket_address host_;
   std::uint32_t held_ = 0; // bytes that were read just when reading was paused
   bool reading_ = false;   // a read is outstanding
-  bool waiting_ = false; // a wait for writing is
-  bool resting_ = false; // reads again when the turn has been flushed
+  bool waiting_ = false;   // a wait for writing is
+  bool resting_ = false;   // reads again when the turn has been flushed
   alignas(8) std::array<std::byte, operation_bytes> operation_;
   std::array<std::byte, small_bytes> small_;
 };

@@ -107,8 +107,8 @@ void stream_transport::turn_ended() noexcept {
   if (!open_)
     return release();
   if (aborting_)
-    return end(overflowed_ ? failure{errc::output_limit_reached} : failure{errc::connection_aborted},
-               true);
+    return end(
+      overflowed_ ? failure{errc::output_limit_reached} : failure{errc::connection_aborted}, true);
   flush();
 }
 
@@ -142,8 +142,8 @@ void stream_transport::flush() {
 // Called whenever output has been sent: does what waited for that.
 void stream_transport::drained() {
   if (producer_ != nullptr) {
-    const bool wanted = streaming_ ? producer_paused_ && output_.size() <= limits_.low
-                                   : output_.empty();
+    const bool wanted =
+      streaming_ ? producer_paused_ && output_.size() <= limits_.low : output_.empty();
     if (wanted) {
       producer_paused_ = false; // before the call, which may fill the output again
       protocol_->enter([this] { producer_->resume_producing(); });

@@ -91,9 +91,9 @@ void basic_actor::send_request(const caf::strong_actor_ptr& receiver, duration t
   keep_alive(true);
   if (timeout != duration::max())
     clock().set_request_timeout(clock().now() + timeout, this, id.response_id());
-  receiver->enqueue(caf::make_mailbox_element(caf::strong_actor_ptr{ctrl()}, id, {},
-                                              std::move(content)),
-                    context());
+  receiver->enqueue(
+    caf::make_mailbox_element(caf::strong_actor_ptr{ctrl()}, id, {}, std::move(content)),
+    context());
 }
 
 // CAF takes an actor without behavior for ended unless it waits for a response; of ours it does
@@ -102,7 +102,8 @@ void basic_actor::keep_alive(bool on) {
   auto& id = awaited_->keep_alive;
   if (on && !has_behavior() && !id.is_response()) {
     id = new_request_id(caf::message_priority::normal).response_id();
-    add_multiplexed_response_handler(id, caf::behavior{[](caf::unit_t) {}});
+    add_multiplexed_response_handler(id, caf::behavior{[](caf::unit_t) {
+                                     }});
   } else if (!on && id.is_response()) {
     multiplexed_responses_.erase(id);
     id = {};

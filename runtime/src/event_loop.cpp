@@ -28,19 +28,14 @@ time_point tell_time(const void*) noexcept {
 
 thread_local event_loop* event_loop::current_ = nullptr;
 
-event_loop::event_loop(loop_scheduler& scheduler, std::size_t index,
-                       const runtime_options& options, bool alone)
-  : caf::execution_unit(&scheduler.system()),
-    scheduler_(scheduler),
-    index_(index),
-    options_(options),
-    alone_(alone),
+event_loop::event_loop(loop_scheduler& scheduler, std::size_t index, const runtime_options& options,
+                       bool alone)
+  : caf::execution_unit(&scheduler.system()), scheduler_(scheduler), index_(index),
+    options_(options), alone_(alone),
     io_(std::in_place, 1), // Asio's hint for a context with one thread
     work_(std::in_place, io_->get_executor()),
-    wake_timer_(std::make_unique<detail::wake_timer>(*io_)),
-    timers_(&tell_time, nullptr),
-    lane_(&scheduler.system(), *this),
-    floating_(!alone),
+    wake_timer_(std::make_unique<detail::wake_timer>(*io_)), timers_(&tell_time, nullptr),
+    lane_(&scheduler.system(), *this), floating_(!alone),
     no_message_(caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, caf::message{})),
     mean_gap_(options.poll_before_sleep.count() * 2) {}
 
@@ -136,7 +131,8 @@ void event_loop::turn(mode how) {
 }
 
 void event_loop::take_io(bool may_wait) {
-  if (may_wait && !has_jobs() && inbox_.empty() && ending_.empty() && flushed_.empty() && (alone_ || !steal()))
+  if (may_wait && !has_jobs() && inbox_.empty() && ending_.empty() && flushed_.empty()
+      && (alone_ || !steal()))
     wait_for_io();
   for (std::size_t n = 0; n < options_.events_per_turn && run_operation(false); ++n)
     ++counters_.io_events;
@@ -174,8 +170,8 @@ void event_loop::wait_for_io() {
   scheduler_.searching_.store(0, std::memory_order_relaxed); // this loop looks for itself now
   if (const auto woken = woken_at_.exchange(0, std::memory_order_relaxed); woken != 0) {
     constexpr std::int64_t long_gap = 1'000'000; // 1 ms: beyond it, all gaps are alike
-    const auto gap = std::clamp<std::int64_t>(woken - dry_since.time_since_epoch().count(), 0,
-                                              long_gap);
+    const auto gap =
+      std::clamp<std::int64_t>(woken - dry_since.time_since_epoch().count(), 0, long_gap);
     mean_gap_ = (mean_gap_ + gap) / 2;
   }
 }

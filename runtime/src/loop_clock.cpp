@@ -65,14 +65,13 @@ void loop_clock::set(time_point t, caf::abstract_actor* self, key k, Fire fire) 
   });
 }
 
-void loop_clock::set_ordinary_timeout(time_point t, caf::abstract_actor* self,
-                                      caf::atom_value type, std::uint64_t id) {
+void loop_clock::set_ordinary_timeout(time_point t, caf::abstract_actor* self, caf::atom_value type,
+                                      std::uint64_t id) {
   caf::strong_actor_ptr strong{self->ctrl()};
   set(t, self, key_of(type), [this, strong, type, id](std::uint64_t serial) mutable {
     return task{[this, strong = std::move(strong), type, id, serial] {
       if (take(strong->get(), key_of(type), serial))
-        strong->get()->eq_impl(caf::make_message_id(), strong, nullptr,
-                               caf::timeout_msg{type, id});
+        strong->get()->eq_impl(caf::make_message_id(), strong, nullptr, caf::timeout_msg{type, id});
     }};
   });
 }
@@ -173,9 +172,8 @@ void loop_clock::at(time_point t, task fn) {
     loop.timers().add(t, std::move(fn));
     return;
   }
-  loop.post([t, fn = std::move(fn)]() mutable {
-    event_loop::current()->timers().add(t, std::move(fn));
-  });
+  loop.post(
+    [t, fn = std::move(fn)]() mutable { event_loop::current()->timers().add(t, std::move(fn)); });
 }
 
 void loop_clock::schedule_message(time_point t, caf::strong_actor_ptr receiver,

@@ -36,9 +36,7 @@ struct reactor::signals {
 };
 
 reactor::reactor(loop_scheduler& scheduler)
-  : scheduler_(scheduler),
-    loop_(scheduler.loop(0)),
-    triggers_(std::make_unique<triggers>()),
+  : scheduler_(scheduler), loop_(scheduler.loop(0)), triggers_(std::make_unique<triggers>()),
     actor_(detail::spawn_reactor_actor(scheduler)) {}
 
 reactor::~reactor() = default;
@@ -115,7 +113,9 @@ void reactor::shut_down() {
 // Asks all pinned actors to end, and ends them after the grace time; finish() follows when none is
 // left.
 void reactor::begin_drain() {
-  scheduler_.drained_ = [this] { finish(); };
+  scheduler_.drained_ = [this] {
+    finish();
+  };
   scheduler_.pinned_.fetch_add(1); // this pass itself, so that it is over before the drain is
   scheduler_.draining_.store(true, std::memory_order_release);
   for (auto& loop : scheduler_.loops_) {

@@ -127,9 +127,8 @@ void thread_pool::work() {
   std::unique_lock lock{mutex_};
   for (;;) {
     ++idle_;
-    more_.wait(lock, [this] {
-      return !queue_.empty() || state_ == state::stopped || workers_ > max_;
-    });
+    more_.wait(lock,
+               [this] { return !queue_.empty() || state_ == state::stopped || workers_ > max_; });
     --idle_;
     if (workers_ > max_ || queue_.empty())
       break;

@@ -213,7 +213,7 @@ void timer_queue::drop_stale_front() {
 }
 
 void timer_queue::sweep_if_stale() {
-  constexpr std::size_t few = 64; // not worth a sweep
+  constexpr std::size_t few = 64;      // not worth a sweep
   if (heap_.size() <= 2 * live_ + few) // `live_` counts what the present pass holds, too
     return;
   heap_.resize(static_cast<std::size_t>(

@@ -30,9 +30,9 @@ void wake_timer::arm(time_point due) {
   armed_ = due;
   const auto since_epoch = due.time_since_epoch();
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch);
-  const itimerspec when{.it_interval = {},
-                        .it_value = {.tv_sec = seconds.count(),
-                                     .tv_nsec = (since_epoch - seconds).count()}};
+  const itimerspec when{
+    .it_interval = {},
+    .it_value = {.tv_sec = seconds.count(), .tv_nsec = (since_epoch - seconds).count()}};
   ::timerfd_settime(descriptor_.native_handle(), TFD_TIMER_ABSTIME, &when, nullptr);
 }
 

@@ -64,7 +64,9 @@ public:
 
   caf::behavior make_behavior() override {
     caf::anon_send(caf::actor{this}, 0);
-    return {[this](int) { code_(*this); }};
+    return {[this](int) {
+      code_(*this);
+    }};
   }
 
 private:

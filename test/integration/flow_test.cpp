@@ -14,17 +14,19 @@ namespace {
 class scripted : public protocol, public producer {
 public:
   struct script {
-    std::function<void(scripted&)> made = [](scripted&) {};
-    std::function<void(scripted&, std::string)> data = [](scripted&, std::string) {};
-    std::function<void(scripted&)> resume = [](scripted&) {};
-    std::function<void(scripted&)> pause = [](scripted&) {};
+    std::function<void(scripted&)> made = [](scripted&) {
+    };
+    std::function<void(scripted&, std::string)> data = [](scripted&, std::string) {
+    };
+    std::function<void(scripted&)> resume = [](scripted&) {
+    };
+    std::function<void(scripted&)> pause = [](scripted&) {
+    };
   };
 
   scripted(caf::actor_config& cfg, events* l, script* s) : protocol(cfg), log(l), script_(s) {}
   void connection_made() override { script_->made(*this); }
-  void data_received(bytes_view data) override {
-    script_->data(*this, std::string{as_text(data)});
-  }
+  void data_received(bytes_view data) override { script_->data(*this, std::string{as_text(data)}); }
   void connection_lost(const failure& why) override { log->add("lost: " + why.message()); }
   void resume_producing() override {
     log->add("resume");
@@ -53,8 +55,7 @@ public:
 template <class P = scripted>
 struct served {
   explicit served(scripted::script s)
-    : script(std::move(s)),
-      server(1),
+    : script(std::move(s)), server(1),
       port(listen_tcp(server.rt, 0, factory::for_protocol<P>(&log, &script))) {
     server.start();
   }
@@ -98,7 +99,8 @@ TEST_CASE("a pull producer is asked at once and after each piece, never paused",
               .resume =
                 [](scripted& p) {
                   if (++p.count <= 3)
-                    return p.transport().write(std::string(100'000, static_cast<char>('0' + p.count)));
+                    return p.transport().write(
+                      std::string(100'000, static_cast<char>('0' + p.count)));
                   p.transport().unregister_producer();
                   p.transport().lose_connection();
                 }}};
@@ -110,18 +112,17 @@ TEST_CASE("a pull producer is asked at once and after each piece, never paused",
 }
 
 TEST_CASE("a second producer is refused, and one on a closing connection is stopped", "[W03]") {
-  served<> s{{.made =
-                [](scripted& p) {
-                  p.transport().register_producer(p, false);
-                  try {
-                    p.transport().register_producer(p, false);
-                  } catch (const std::logic_error&) {
-                    p.log->add("refused");
-                  }
-                  p.transport().unregister_producer();
-                  p.transport().abort_connection();
-                  p.transport().register_producer(p, true);
-                }}};
+  served<> s{{.made = [](scripted& p) {
+    p.transport().register_producer(p, false);
+    try {
+      p.transport().register_producer(p, false);
+    } catch (const std::logic_error&) {
+      p.log->add("refused");
+    }
+    p.transport().unregister_producer();
+    p.transport().abort_connection();
+    p.transport().register_producer(p, true);
+  }}};
   s.connect().rest();
   REQUIRE(s.log.wait(4));
   CHECK(s.log.all()
@@ -130,22 +131,23 @@ TEST_CASE("a second producer is refused, and one on a closing connection is stop
 }
 
 TEST_CASE("lose_connection waits for a registered producer, and takes its output", "[W05]") {
-  served<> s{{.made =
-                [](scripted& p) {
-                  p.transport().register_producer(p, true);
-                  p.transport().write("one ");
-                  p.transport().lose_connection();
-                  p.call_later(5ms, [&p] {
-                    p.transport().write("two");
-                    p.transport().unregister_producer();
-                    p.transport().write("refused");
-                  });
-                }}};
+  served<> s{{.made = [](scripted& p) {
+    p.transport().register_producer(p, true);
+    p.transport().write("one ");
+    p.transport().lose_connection();
+    p.call_later(5ms, [&p] {
+      p.transport().write("two");
+      p.transport().unregister_producer();
+      p.transport().write("refused");
+    });
+  }}};
   CHECK(s.connect().rest() == "one two");
 }
 
 TEST_CASE("a producer is stopped when its connection is lost", "[F-P9]") {
-  served<> s{{.made = [](scripted& p) { p.transport().register_producer(p, true); }}};
+  served<> s{{.made = [](scripted& p) {
+    p.transport().register_producer(p, true);
+  }}};
   s.connect().reset();
   REQUIRE(s.log.wait(2));
   CHECK(s.log.all().front() == "stop");
@@ -258,7 +260,9 @@ TEST_CASE("reading stops with lose_connection", "[T18]") {
 }
 
 TEST_CASE("a half-closeable protocol goes on when its peer has sent all", "[W09]") {
-  served<half> s{{.data = [](scripted& p, std::string text) { p.transport().write(text); }}};
+  served<half> s{{.data = [](scripted& p, std::string text) {
+    p.transport().write(text);
+  }}};
   auto c = s.connect();
   c.send("hello");
   c.receive(5);
@@ -274,7 +278,10 @@ TEST_CASE("a half-closed write side sends what was written, and reading goes on"
                       p.transport().lose_write_connection();
                       p.transport().write("refused");
                     },
-                  .data = [](scripted& p, std::string text) { p.log->add(text); }}};
+                  .data =
+                    [](scripted& p, std::string text) {
+                      p.log->add(text);
+                    }}};
   auto c = s.connect();
   CHECK(c.rest() == "all there is");
   c.send("still read");

@@ -75,12 +75,10 @@ TEST_CASE("a taken port is refused with its name and the reason", "[T02]") {
     CHECK(e.port() == number);
     CHECK(e.code() == std::errc::address_in_use);
     CHECK(std::string{e.what()}
-          == "Couldn't listen on 127.0.0.1:" + std::to_string(number)
-               + ": Address already in use");
+          == "Couldn't listen on 127.0.0.1:" + std::to_string(number) + ": Address already in use");
   }
-  CHECK_THROWS_AS(
-    listen_tcp(rt, 0, factory::for_protocol<echo>(), {.interface = "not an address"}),
-    cannot_listen_error);
+  CHECK_THROWS_AS(listen_tcp(rt, 0, factory::for_protocol<echo>(), {.interface = "not an address"}),
+                  cannot_listen_error);
 }
 
 TEST_CASE("a factory starts with its first port and stops with its last", "[T03]") {
@@ -126,11 +124,11 @@ TEST_CASE("a port can be started again at its address, and connections survive i
 TEST_CASE("an exception in stop_factory fails the deferred, and the port is closed", "[T23]") {
   events log;
   running server{1};
-  auto port = listen_tcp(server.rt, 0,
-                         factory::of<told>(&log, std::function<protocol_ptr(told&)>{},
-                                           std::function<void()>{[] {
-                                             throw std::runtime_error("cannot stop");
-                                           }}));
+  auto port = listen_tcp(
+    server.rt, 0,
+    factory::of<told>(&log, std::function<protocol_ptr(told&)>{}, std::function<void()>{[] {
+      throw std::runtime_error("cannot stop");
+    }}));
   server.start();
   expect_echo(port.get_host().port());
   on_loop(server, [&] {
@@ -142,7 +140,8 @@ TEST_CASE("an exception in stop_factory fails the deferred, and the port is clos
   expect_echo(port.get_host().port());
 }
 
-TEST_CASE("a factory that builds nothing, or throws, closes that connection at once", "[T10][T11]") {
+TEST_CASE("a factory that builds nothing, or throws, closes that connection at once",
+          "[T10][T11]") {
   const bool throws = GENERATE(false, true);
   events log;
   const auto before = open_descriptors();
@@ -151,12 +150,12 @@ TEST_CASE("a factory that builds nothing, or throws, closes that connection at o
     int count = 0;
     const auto port = listen_tcp(
       server.rt, 0, factory::of<told>(&log, std::function<protocol_ptr(told&)>{[&](told& f) {
-                                        if (count++ % 2 == 1)
-                                          return f.make_protocol<echo>();
-                                        if (throws)
-                                          throw std::runtime_error("no protocol");
-                                        return protocol_ptr{};
-                                      }}));
+        if (count++ % 2 == 1)
+          return f.make_protocol<echo>();
+        if (throws)
+          throw std::runtime_error("no protocol");
+        return protocol_ptr{};
+      }}));
     server.start();
     for (int i = 0; i < 5; ++i) {
       CHECK(client{port.get_host().port()}.rest().empty());
@@ -172,9 +171,9 @@ TEST_CASE("a port stopped inside build_protocol still serves that connection", "
   listening_port port;
   port = listen_tcp(server.rt, 0,
                     factory::of<told>(&log, std::function<protocol_ptr(told&)>{[&](told& f) {
-                                        port.stop_listening();
-                                        return f.make_protocol<echo>();
-                                      }}));
+                      port.stop_listening();
+                      return f.make_protocol<echo>();
+                    }}));
   server.start();
   const auto number = port.get_host().port();
   expect_echo(number);
@@ -226,8 +225,8 @@ TEST_CASE("a drained factory closes its connections and takes new ones") {
 TEST_CASE("without descriptors a port waits, and goes on when there are some", "[T21]") {
   events log;
   running server{1};
-  const auto port
-    = listen_tcp(server.rt, 0, factory::of<told>(&log), {.pause_without_descriptors = 5ms});
+  const auto port =
+    listen_tcp(server.rt, 0, factory::of<told>(&log), {.pause_without_descriptors = 5ms});
   server.start();
   expect_echo(port.get_host().port());
   client waiting{port.get_host().port()}; // accepted, or not: see below

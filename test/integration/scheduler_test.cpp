@@ -25,7 +25,9 @@ namespace {
 using work_atom = caf::atom_constant<caf::atom("work")>;
 
 caf::behavior adder(caf::event_based_actor*) {
-  return {[](int x) { return x + 1; }};
+  return {[](int x) {
+    return x + 1;
+  }};
 }
 
 /// Asks `to` from a plain thread, and returns the answer.
@@ -33,8 +35,8 @@ int ask_from_thread(runtime& rt, const caf::actor& to, int x) {
   int result = 0;
   {
     caf::scoped_actor self{rt.system()};
-    self->request(to, 10s, x).receive([&](int y) { result = y; },
-                                      [&](caf::error& e) { FAIL(rt.system().render(e)); });
+    self->request(to, 10s, x)
+      .receive([&](int y) { result = y; }, [&](caf::error& e) { FAIL(rt.system().render(e)); });
   }
   CAF_SET_LOGGER_SYS(nullptr); // CAF leaves it in the thread, and the system's end waits for it
   return result;
@@ -91,7 +93,8 @@ TEST_CASE("links and monitors reach across loops") {
       });
       monitor(other_);
       link_to(other_);
-      return {[](int) {}};
+      return {[](int) {
+      }};
     }
 
   private:
@@ -120,14 +123,15 @@ TEST_CASE("receive timeouts, delayed sends and request timeouts fire without a c
         return *held;
       }};
     });
-    self->request(silent, 2ms, 1).then([](int) {}, [&log](caf::error& e) {
-      log.add(e == caf::sec::request_timeout ? "timed out" : "wrong");
-    });
-    return {[&log](const std::string& text) { log.add(text); },
-            caf::after(300ms) >> [&log, self] {
-              log.add("after");
-              self->quit();
-            }};
+    self->request(silent, 2ms, 1)
+      .then(
+        [](int) {},
+        [&log](caf::error& e) { log.add(e == caf::sec::request_timeout ? "timed out" : "wrong"); });
+    return {[&log](const std::string& text) { log.add(text); }, caf::after(300ms) >>
+                                                                  [&log, self] {
+                                                                    log.add("after");
+                                                                    self->quit();
+                                                                  }};
   });
   r.start();
   REQUIRE(log.wait(3));
@@ -207,7 +211,9 @@ TEST_CASE("an actor that floods itself starves neither timers nor others") {
   running r{1};
   r.rt.spawn([](caf::event_based_actor* self) -> caf::behavior {
     self->send(self, 1);
-    return {[self](int x) { self->send(self, x); }};
+    return {[self](int x) {
+      self->send(self, x);
+    }};
   });
   const auto other = r.rt.spawn(adder);
   std::promise<void> timer;
@@ -242,7 +248,8 @@ TEST_CASE("requests that are answered leave no timers behind") {
           if (++answers_ == 1000)
             done_();
         });
-      return {[](work_atom) {}};
+      return {[](work_atom) {
+      }};
     }
 
   private:
@@ -265,7 +272,9 @@ TEST_CASE("chaos from foreign threads does not run a pinned actor elsewhere") {
       : pinned_actor(cfg), made(m), ended(e), elsewhere(o) {}
     caf::behavior make_behavior() override {
       ++*made;
-      return {[](int x) { return x; }};
+      return {[](int x) {
+        return x;
+      }};
     }
     void on_exit() override {
       if (getf(is_initialized_flag) && event_loop::current() != &loop())
@@ -289,8 +298,8 @@ TEST_CASE("chaos from foreign threads does not run a pinned actor elsewhere") {
       threads.emplace_back([&, t] {
         std::vector<caf::actor> mine;
         for (int i = 0; i < 50; ++i) {
-          mine.push_back(r.rt.spawn_on<target>(static_cast<std::size_t>(i) % 2, &made, &ended,
-                                                 &elsewhere));
+          mine.push_back(
+            r.rt.spawn_on<target>(static_cast<std::size_t>(i) % 2, &made, &ended, &elsewhere));
           const auto& a = mine[static_cast<std::size_t>(i * (t + 3)) % mine.size()];
           switch (i % 5) {
           case 0:
@@ -325,7 +334,9 @@ TEST_CASE("chaos from foreign threads does not run a pinned actor elsewhere") {
 }
 
 TEST_CASE("CAF's middleman works on the loops") {
-  const auto load = [](caf::actor_system_config& cfg) { cfg.load<caf::io::middleman>(); };
+  const auto load = [](caf::actor_system_config& cfg) {
+    cfg.load<caf::io::middleman>();
+  };
   runtime server{{.loops = 2, .install_signal_handlers = false, .configure = load}};
   const auto published = server.spawn(adder);
   std::thread server_thread([&] { server.run(); });

@@ -55,7 +55,9 @@ public:
   }
   void connection_lost(const failure& why) override { log_->add(why.message()); }
   caf::behavior make_behavior() override {
-    return {[this](const shared_bytes& line) { transport().write(line); }};
+    return {[this](const shared_bytes& line) {
+      transport().write(line);
+    }};
   }
 
 private:
@@ -101,7 +103,8 @@ TEST_CASE("ten thousand connections opened and dropped leave nothing behind") {
   const auto before = open_descriptors();
   {
     running server{loops};
-    const auto port = listen_tcp(server.rt, 0, factory::for_protocol<echo>(&open), {.backlog = 500});
+    const auto port =
+      listen_tcp(server.rt, 0, factory::for_protocol<echo>(&open), {.backlog = 500});
     server.start();
     for (std::size_t round = 0; round < 20; ++round) {
       std::vector<client> crowd;
@@ -251,8 +254,7 @@ TEST_CASE("protocols killed from other threads end once each, and the server goe
   std::mutex mutex;
   std::vector<caf::actor> actors;
   running server{4};
-  const auto port = listen_tcp(server.rt, 0,
-                               factory::for_protocol<target>(&log, &mutex, &actors),
+  const auto port = listen_tcp(server.rt, 0, factory::for_protocol<target>(&log, &mutex, &actors),
                                {.backlog = 1000});
   server.start();
   std::vector<client> all;
@@ -291,8 +293,8 @@ TEST_CASE("stopping under full load ends every connection once") {
   const auto before = open_descriptors();
   {
     running server{loops, 200ms};
-    const auto port
-      = listen_tcp(server.rt, 0, factory::for_protocol<echo>(&open), {.backlog = 500});
+    const auto port =
+      listen_tcp(server.rt, 0, factory::for_protocol<echo>(&open), {.backlog = 500});
     server.start();
     std::vector<std::thread> crowd;
     std::atomic<long> echoes{0};
@@ -353,8 +355,8 @@ TEST_CASE("a protocol may stop the runtime, and what it wrote is sent") {
   const bool at_once = GENERATE(true, false);
   events log;
   running server{loops};
-  const auto port
-    = listen_tcp(server.rt, 0, factory::for_protocol<stopper>(&server.rt, &log, at_once));
+  const auto port =
+    listen_tcp(server.rt, 0, factory::for_protocol<stopper>(&server.rt, &log, at_once));
   server.start();
   client c{port.get_host().port()};
   if (!at_once)

@@ -74,7 +74,9 @@ public:
   }
 
   caf::behavior make_behavior() override {
-    return {[](int) { throw std::runtime_error("in a message handler"); }};
+    return {[](int) {
+      throw std::runtime_error("in a message handler");
+    }};
   }
 
 private:
@@ -83,8 +85,7 @@ private:
 
 struct served {
   explicit served(std::size_t loops, listen_options options = {})
-    : server(loops),
-      port(listen_tcp(server.rt, 0, factory::for_protocol<puppet>(&log), options)) {
+    : server(loops), port(listen_tcp(server.rt, 0, factory::for_protocol<puppet>(&log), options)) {
     server.start();
   }
   [[nodiscard]] std::uint16_t number() const { return port.get_host().port(); }
@@ -130,7 +131,9 @@ TEST_CASE("what was written before lose_connection is sent, what comes after is 
   c.send("lose");
   CHECK(c.rest() == "bye");
   REQUIRE(s.log.wait(3));
-  CHECK(s.log.all() == std::vector<std::string>{"made", "refused 1", "lost: " + text_of(errc::connection_done)});
+  CHECK(
+    s.log.all()
+    == std::vector<std::string>{"made", "refused 1", "lost: " + text_of(errc::connection_done)});
 }
 
 TEST_CASE("sixty megabytes arrive before the connection closes", "[T17]") {
@@ -261,12 +264,11 @@ private:
 } // namespace
 
 TEST_CASE("an exception at the start or the end of a connection harms nothing else", "[S5]") {
-  const auto where
-    = GENERATE(as<std::string>{}, "make_connection", "connection_made", "connection_lost");
+  const auto where =
+    GENERATE(as<std::string>{}, "make_connection", "connection_made", "connection_lost");
   events log;
   running server{2};
-  const auto port
-    = listen_tcp(server.rt, 0, factory::for_protocol<thrower>(&log, where));
+  const auto port = listen_tcp(server.rt, 0, factory::for_protocol<thrower>(&log, where));
   server.start();
   for (int i = 0; i < 3; ++i) {
     client c{port.get_host().port()};
@@ -285,8 +287,8 @@ TEST_CASE("an exception at the start or the end of a connection harms nothing el
 TEST_CASE("an exception in make_behavior closes the connection", "[S5]") {
   events log;
   running server{1};
-  const auto port = listen_tcp(
-    server.rt, 0, factory::for_protocol<thrower>(&log, std::string{"make_behavior"}));
+  const auto port =
+    listen_tcp(server.rt, 0, factory::for_protocol<thrower>(&log, std::string{"make_behavior"}));
   server.start();
   CHECK(client{port.get_host().port()}.rest().empty());
   server.stop();

@@ -292,7 +292,8 @@ public:
     : Base(cfg), code_(std::move(code)) {}
   caf::behavior make_behavior() override {
     code_(*this);
-    return {[](int) {}};
+    return {[](int) {
+    }};
   }
 
 private:
@@ -370,9 +371,11 @@ TEST_CASE("the reactor's actor schedules, moves and cancels by message", "[react
             answers.emplace_back(active ? "active" : "cancelled");
           });
           request(reactor, caf::infinite, cancel_atom::value, id)
-            .then([] {}, [this](caf::error& e) {
-              answers.emplace_back(failure{e}.check(errc::already_called) ? "again" : "wrong");
-            });
+            .then([] {},
+                  [this](caf::error& e) {
+                    answers.emplace_back(failure{e}.check(errc::already_called) ? "again"
+                                                                                : "wrong");
+                  });
         });
       });
       later(-1ms, 98, [](std::uint64_t) {});
@@ -407,11 +410,12 @@ TEST_CASE("a result of a thread arrives on the loop, and so does its exception",
     }).add_callback([&](int x) {
       got = x;
       CHECK(std::this_thread::get_id() == loop_thread);
-      defer_to_thread(rt.reactor(), []() -> int { throw std::runtime_error("thread"); })
-        .add_both([&](outcome<int> y) {
-          why = y.error();
-          rt.stop();
-        });
+      defer_to_thread(rt.reactor(), []() -> int {
+        throw std::runtime_error("thread");
+      }).add_both([&](outcome<int> y) {
+        why = y.error();
+        rt.stop();
+      });
     });
   });
   rt.run();

@@ -211,7 +211,9 @@ TEST_CASE("a queue can be cleared by a call, and by what its calls hold") {
   queue.add(at(1s), [] { FAIL("it was cleared"); });
   struct adder {
     timer_queue* q;
-    ~adder() { q->add(at(9s), [] {}); }
+    ~adder() {
+      q->add(at(9s), [] {});
+    }
   };
   queue.add(at(2s), [held = std::make_shared<adder>(&queue)] {});
   CHECK(queue.run_due(at(1s), &count_uncaught) == 1);
@@ -303,7 +305,8 @@ TEST_CASE("a hundred thousand random operations agree with a plain map") {
     case 0:
     case 1:
     case 2:
-      model[{now + delay, sequence++}] = {clock.call_later(delay, [&made, n] { made.push_back(n); }), n};
+      model[{now + delay, sequence++}] = {
+        clock.call_later(delay, [&made, n] { made.push_back(n); }), n};
       break;
     case 3: {
       const auto i = pick();

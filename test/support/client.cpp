@@ -46,8 +46,7 @@ client::client(std::uint16_t port, const std::string& host) {
   }
 }
 
-client::client(client&& other) noexcept
-  : fd_(std::exchange(other.fd_, -1)), reset_(other.reset_) {}
+client::client(client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), reset_(other.reset_) {}
 
 client::~client() {
   close();

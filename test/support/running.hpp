@@ -78,8 +78,7 @@ public:
   /// Waits until `count` events have been told; false after ten seconds without.
   bool wait(std::size_t count) {
     std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, std::chrono::seconds(10),
-                             [&] { return all_.size() >= count; });
+    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return all_.size() >= count; });
   }
 
   std::vector<std::string> all() {

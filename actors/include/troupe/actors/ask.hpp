@@ -73,8 +73,7 @@ public:
     } else if (content.match_elements<T>()) {
       return p.callback(std::move(content.get_mutable_as<T>(0)));
     }
-    p.errback(failure{caf::make_error(caf::sec::unexpected_response,
-                                      caf::message::copy(content))});
+    p.errback(failure{caf::make_error(caf::sec::unexpected_response, caf::message::copy(content))});
   }
   deferred<T> start() { return promise_.get_deferred(); }
 

@@ -138,8 +138,8 @@ protected:
   [[nodiscard]] protocol_ptr make_protocol(Args&&... args) {
     caf::actor_config cfg{where_};
     return protocol_ptr{caf::actor_cast<caf::strong_actor_ptr>(
-      system().template spawn_impl<P, caf::hidden + caf::lazy_init>(
-        cfg, std::forward<Args>(args)...))};
+      system().template spawn_impl<P, caf::hidden + caf::lazy_init>(cfg,
+                                                                    std::forward<Args>(args)...))};
   }
 
   void stop_requested() override;
@@ -219,17 +219,15 @@ private:
 
 template <class F, class... Args>
 factory_ref factory::of(Args&&... args) {
-  return factory_ref{
-    [args = std::make_tuple(std::forward<Args>(args)...)](caf::actor_system& sys,
-                                                          event_loop& loop) {
-      caf::actor_config cfg{&loop};
-      return std::apply(
-        [&](const auto&... a) {
-          return caf::actor_cast<caf::strong_actor_ptr>(
-            sys.spawn_impl<F, caf::hidden>(cfg, a...));
-        },
-        args);
-    }};
+  return factory_ref{[args = std::make_tuple(std::forward<Args>(args)...)](caf::actor_system& sys,
+                                                                           event_loop& loop) {
+    caf::actor_config cfg{&loop};
+    return std::apply(
+      [&](const auto&... a) {
+        return caf::actor_cast<caf::strong_actor_ptr>(sys.spawn_impl<F, caf::hidden>(cfg, a...));
+      },
+      args);
+  }};
 }
 
 template <class P, class... Args>

@@ -6,8 +6,8 @@
 #include <span>
 #include <string_view>
 
-#include <troupe/net/net_address.hpp>
 #include <troupe/net/bytes.hpp>
+#include <troupe/net/net_address.hpp>
 
 namespace troupe {
 

@@ -29,12 +29,12 @@ class wake_timer;
 /// What a loop did since it was made; all counts only grow.
 struct loop_counters {
   std::uint64_t turns = 0;
-  std::uint64_t io_events = 0;     // completed Asio operations
-  std::uint64_t resumed = 0;       // actors resumed
-  std::uint64_t stolen = 0;        // floating actors taken from other loops
-  std::uint64_t from_outside = 0;  // jobs and functions that other threads queued
-  std::uint64_t timers = 0;        // delayed calls made
-  std::uint64_t sleeps = 0;        // times the loop waited for events without a limit of zero
+  std::uint64_t io_events = 0;    // completed Asio operations
+  std::uint64_t resumed = 0;      // actors resumed
+  std::uint64_t stolen = 0;       // floating actors taken from other loops
+  std::uint64_t from_outside = 0; // jobs and functions that other threads queued
+  std::uint64_t timers = 0;       // delayed calls made
+  std::uint64_t sleeps = 0;       // times the loop waited for events without a limit of zero
 };
 
 /// Something with work to finish when the turn of its loop ends: a transport that was written to.
@@ -140,8 +140,8 @@ private:
 
   enum class mode : std::uint8_t { block, poll };
 
-  void run();                 // turns until leave() is called
-  void leave();               // any thread
+  void run();   // turns until leave() is called
+  void leave(); // any thread
   void turn(mode how);
   void take_io(bool may_wait);
   void wait_for_io();
@@ -155,12 +155,12 @@ private:
   bool has_jobs() const noexcept { return pinned_.size() != 0 || floating_.size() != 0; }
   void enqueue_pinned(caf::resumable* job);
   void push_from_outside(detail::inbox_node* node);
-  void wake();                // any thread
-  bool wake_if_asleep();      // any thread
-  void begin_stop();          // asks every pinned actor of this loop to end
-  void end_pinned();          // ends them now
-  void drop_jobs();           // ends what is queued, resuming nothing
-  void shut_io();             // runs cancelled operations to their end, then drops the context
+  void wake();           // any thread
+  bool wake_if_asleep(); // any thread
+  void begin_stop();     // asks every pinned actor of this loop to end
+  void end_pinned();     // ends them now
+  void drop_jobs();      // ends what is queued, resuming nothing
+  void shut_io();        // runs cancelled operations to their end, then drops the context
   static void drop(caf::resumable* job, caf::execution_unit& unit);
 
   static thread_local event_loop* current_;

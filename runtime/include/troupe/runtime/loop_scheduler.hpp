@@ -70,8 +70,8 @@ private:
   void start_threads(std::size_t first); // for the loops from `first` on
   void stop_threads();                   // makes them leave, and joins
   void run_thread(event_loop& loop);
-  void turn_loop(event_loop& loop);      // until the loop is told to leave
-  void wind_down();                      // every loop gets a thread until stop()
+  void turn_loop(event_loop& loop); // until the loop is told to leave
+  void wind_down();                 // every loop gets a thread until stop()
 
   // Runs `fn(loop)` on every loop's thread and waits for all; threads must be running.
   template <class F>

@@ -112,8 +112,8 @@ public:
   ///
   /// Order: within a phase, that of these calls.
   template <class F>
-    requires std::invocable<F&>
-  trigger_id add_system_event_trigger(trigger_phase phase, system_event event, F fn) {
+  requires std::invocable<F&> trigger_id add_system_event_trigger(trigger_phase phase,
+                                                                  system_event event, F fn) {
     if constexpr (std::is_void_v<std::invoke_result_t<F&>>)
       return add_trigger(phase, event, [f = std::move(fn)]() mutable {
         f();

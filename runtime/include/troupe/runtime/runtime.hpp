@@ -71,8 +71,8 @@ public:
 
   /// Starts an actor from a function, as CAF does.
   template <caf::spawn_options Os = caf::no_spawn_options, class F, class... Ts>
-    requires(!std::is_pointer_v<F> || std::is_function_v<std::remove_pointer_t<F>>)
-  auto spawn(F fn, Ts&&... args) {
+  requires(!std::is_pointer_v<F> || std::is_function_v<std::remove_pointer_t<F>>) auto spawn(
+    F fn, Ts&&... args) {
     return track(system_->template spawn<Os>(std::move(fn), std::forward<Ts>(args)...));
   }
 
@@ -80,7 +80,7 @@ public:
   ///
   /// \throws std::out_of_range if there is no such loop
   template <class A, class... Ts>
-    requires std::derived_from<A, pinned_actor>
+  requires std::derived_from<A, pinned_actor>
   auto spawn_on(std::size_t loop, Ts&&... args) {
     caf::actor_config cfg{&scheduler_->loop(loop)};
     auto handle = system_->template spawn_impl<A, caf::hidden>(cfg, std::forward<Ts>(args)...);

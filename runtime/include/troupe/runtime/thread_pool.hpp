@@ -30,8 +30,7 @@ namespace troupe {
 class thread_pool {
 public:
   /// \throws std::logic_error if `min` is greater than `max`, or `max` is zero
-  explicit thread_pool(std::size_t min = 5, std::size_t max = 20,
-                       spdlog::logger* logger = nullptr);
+  explicit thread_pool(std::size_t min = 5, std::size_t max = 20, spdlog::logger* logger = nullptr);
 
   /// Finishes what is queued, and joins the threads.
   ~thread_pool();

@@ -51,14 +51,13 @@ auto defer_to_thread(basic_actor& self, F fn) -> deferred<std::invoke_result_t<F
   using result = std::invoke_result_t<F&>;
   promise<result> made;
   auto waits = made.get_deferred();
-  self.pool().call_in_thread(
-    [actor = caf::strong_actor_ptr{self.ctrl()}, made = std::move(made),
-     fn = std::move(fn)]() mutable {
-      auto got = thread_pool::run<result>(fn);
-      basic_actor::run_as(actor, [made = std::move(made), got = std::move(got)]() mutable {
-        made.fire(std::move(got));
-      });
+  self.pool().call_in_thread([actor = caf::strong_actor_ptr{self.ctrl()}, made = std::move(made),
+                              fn = std::move(fn)]() mutable {
+    auto got = thread_pool::run<result>(fn);
+    basic_actor::run_as(actor, [made = std::move(made), got = std::move(got)]() mutable {
+      made.fire(std::move(got));
     });
+  });
   return waits;
 }
 

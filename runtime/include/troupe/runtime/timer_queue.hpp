@@ -123,14 +123,14 @@ private:
       template <class U>
       line_allocator(const line_allocator<U>&) noexcept {}
       T* allocate(std::size_t n) {
-        return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64}));
+        return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64}));
       }
-      void deallocate(T* p, std::size_t) noexcept { ::operator delete(p, std::align_val_t{64}); }
+      void deallocate(T* p, std::size_t) noexcept { ::operator delete (p, std::align_val_t{64}); }
       friend bool operator==(const line_allocator&, const line_allocator&) noexcept = default;
     };
 
-    std::vector<entry, line_allocator<entry>> entries_ = std::vector<entry, line_allocator<entry>>(
-      padding);
+    std::vector<entry, line_allocator<entry>> entries_ =
+      std::vector<entry, line_allocator<entry>>(padding);
   };
 
   // Nodes lie in chunks, so that growing never moves them nor doubles the memory.

@@ -27,14 +27,17 @@ public:
   unique_function(std::nullptr_t) noexcept {}
 
   template <class F>
-    requires(!std::same_as<std::remove_cvref_t<F>, unique_function>
-             && std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
-  unique_function(F&& f) { // implicit, as for std::function
+  requires(!std::same_as<std::remove_cvref_t<F>,
+                         unique_function> && std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
+    unique_function(F&& f) { // implicit, as for std::function
     using target = std::decay_t<F>;
     if constexpr (std::is_pointer_v<target> || std::is_member_pointer_v<target>) {
       if (f == nullptr)
         return;
-    } else if constexpr (requires(const target& t) { static_cast<bool>(t); t == nullptr; }) {
+    } else if constexpr (requires(const target& t) {
+                           static_cast<bool>(t);
+                           t == nullptr;
+                         }) {
       if (f == nullptr) // an empty std::function or unique_function
         return;
     }

@@ -84,7 +84,7 @@ protected:
   void read_ended();                         ///< the peer sends no more
   void broken(const std::error_code& error); ///< the connection failed
   void writable();
-  void release();                            ///< an operation has ended: deletes a closed object
+  void release(); ///< an operation has ended: deletes a closed object
 
   [[nodiscard]] bool wants_input() const noexcept {
     return open_ && !paused_ && !disconnecting_ && !read_shut_;
@@ -127,12 +127,12 @@ private:
   bool overflowed_ : 1 = false;
   bool paused_ : 1 = false;
   bool read_shut_ : 1 = false;
-  bool write_shut_ : 1 = false;      // asked for
+  bool write_shut_ : 1 = false; // asked for
   bool write_shut_done_ : 1 = false;
-  bool streaming_ : 1 = false;       // the producer pushes
+  bool streaming_ : 1 = false; // the producer pushes
   bool producer_paused_ : 1 = false;
-  bool dirty_ : 1 = false;           // will hear of the end of the turn
-  bool blocked_ : 1 = false;         // waits until the system takes more
+  bool dirty_ : 1 = false;   // will hear of the end of the turn
+  bool blocked_ : 1 = false; // waits until the system takes more
 };
 
 } // namespace troupe::detail
