@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -45,16 +46,19 @@ int start(const std::vector<std::string>& command, int core, pid_t& pid) {
     ::_exit(127);
   }
   ::close(ends[1]);
+  if (pid < 0) { // and must never reach kill(), to which -1 means everybody
+    ::close(ends[0]);
+    throw std::runtime_error("fork failed");
+  }
   return ends[0];
 }
 
-// Reads up to `size` bytes; 0 at the end, or if nothing comes for `patience`.
-std::size_t read_some(int fd, char* into, std::size_t size, std::chrono::milliseconds patience) {
+// Reads up to `size` bytes; returns 0 at the end, -1 if nothing comes for `patience`.
+ssize_t read_some(int fd, char* into, std::size_t size, std::chrono::milliseconds patience) {
   pollfd p{.fd = fd, .events = POLLIN, .revents = 0};
   if (::poll(&p, 1, static_cast<int>(patience.count())) <= 0)
-    return 0;
-  const auto n = ::read(fd, into, size);
-  return n > 0 ? static_cast<std::size_t>(n) : 0;
+    return -1;
+  return ::read(fd, into, size);
 }
 
 std::uint64_t status_field(const std::filesystem::path& file, const std::string& name) {
@@ -145,16 +149,27 @@ std::uint64_t server::context_switches() const {
   return sum;
 }
 
+void take_turn() {
+  const auto path = std::filesystem::temp_directory_path() / "troupe_bench.lock";
+  // The lock ends with the process that holds it; the descriptor is left open for that.
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (fd < 0 || ::flock(fd, LOCK_EX | LOCK_NB) == 0)
+    return; // without the file nobody waits
+  std::fprintf(stderr, "another benchmark is running; waiting for its end\n");
+  ::flock(fd, LOCK_EX);
+}
+
 std::string run(const std::vector<std::string>& command, int core) {
   pid_t pid = -1;
   const int out = start(command, core, pid);
   std::string text;
   char buffer[4096];
-  while (const auto n = read_some(out, buffer, sizeof buffer, std::chrono::minutes(2)))
-    text.append(buffer, n);
+  ssize_t n;
+  while ((n = read_some(out, buffer, sizeof buffer, std::chrono::minutes(2))) > 0)
+    text.append(buffer, static_cast<std::size_t>(n));
   ::close(out);
   int status = 0;
-  if (text.empty()) // it hangs, or has failed already
+  if (n < 0) // it hangs
     ::kill(pid, SIGKILL);
   ::waitpid(pid, &status, 0);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

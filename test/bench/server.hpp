@@ -47,6 +47,10 @@ void show_errors();
 /// \returns how many
 std::size_t raise_descriptor_limit();
 
+/// Waits until no other process on this machine measures, and keeps others waiting until this one
+/// ends: two at once use the same cores, and spoil each other's figures.
+void take_turn();
+
 /// Runs `command` to its end and returns what it printed.
 ///
 /// \throws std::runtime_error if it fails, or takes longer than two minutes

@@ -335,6 +335,8 @@ int main(int argc, char** argv) {
     bench::show_errors();
   if (const auto limit = bench::raise_descriptor_limit(); !s.smoke && limit < idle_connections + 64)
     std::fprintf(stderr, "only %zu descriptors: the rows of idle connections will fail\n", limit);
+  if (!s.smoke)
+    bench::take_turn();
   bench::pin_to(1); // the servers have core 0
   std::ofstream out;
   if (!csv.empty()) {
