@@ -127,11 +127,15 @@ TEST_CASE("receive timeouts, delayed sends and request timeouts fire without a c
       .then(
         [](int) {},
         [&log](caf::error& e) { log.add(e == caf::sec::request_timeout ? "timed out" : "wrong"); });
-    return {[&log](const std::string& text) { log.add(text); }, caf::after(300ms) >>
-                                                                  [&log, self] {
-                                                                    log.add("after");
-                                                                    self->quit();
-                                                                  }};
+    const auto timed_out = [&log, self, silent] {
+      log.add("after");
+      self->send_exit(silent, caf::exit_reason::kill); // what it holds keeps it alive
+      self->quit();
+    };
+    return {
+      [&log](const std::string& text) { log.add(text); },
+      caf::after(300ms) >> timed_out,
+    };
   });
   r.start();
   REQUIRE(log.wait(3));
