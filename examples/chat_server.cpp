@@ -113,9 +113,23 @@ public:
 
   void connection_made() override { send_line("What's your name?"); }
 
+  // What is said in one read is passed on as one block: a burst of lines is one message for each
+  // who gets it.
+  void data_received(troupe::bytes_view data) override {
+    std::string said;
+    const auto before = std::exchange(said_, &said);
+    line_receiver::data_received(data);
+    said_ = before;
+    publish(said);
+  }
+
   void line_received(std::string_view line) override {
-    if (named_)
-      return send(room_, publish_atom::value, said(line));
+    if (named_) {
+      std::string alone; // a line that waited while reading was paused
+      auto& said = said_ != nullptr ? *said_ : alone;
+      said.append("<").append(name_).append("> ").append(line).append("\r\n");
+      return publish(alone);
+    }
     name_ = line;
     claimed_ = true;
     send(room_, claim_atom::value, name_);
@@ -150,16 +164,15 @@ private:
     call_later(troupe::duration::zero(), [this] { send(room_, present_atom::value, name_); });
   }
 
-  troupe::shared_bytes said(std::string_view line) const {
-    std::string text;
-    text.reserve(name_.size() + line.size() + 5);
-    text.append("<").append(name_).append("> ").append(line).append("\r\n");
-    return troupe::shared_bytes{std::string_view{text}};
+  void publish(std::string_view text) {
+    if (!text.empty())
+      send(room_, publish_atom::value, troupe::shared_bytes{text});
   }
 
   caf::actor room_;
   std::string name_;
-  bool claimed_ = false; // the room has to be told when it is not needed any more
+  std::string* said_ = nullptr; // collects what is said, within data_received
+  bool claimed_ = false;        // the room has to be told when it is not needed any more
   bool named_ = false;
 };
 

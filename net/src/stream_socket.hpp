@@ -34,7 +34,7 @@ public:
   [[nodiscard]] bool get_tcp_keep_alive() const override;
 
 private:
-  static constexpr std::size_t small_bytes = 160;     // a line or two
+  static constexpr std::size_t small_bytes = 144;     // a line or two
   static constexpr std::size_t operation_bytes = 112; // of Asio's read operation; checked
 
   // Asio keeps the outstanding read in this object instead of in a block of its own.

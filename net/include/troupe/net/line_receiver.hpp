@@ -89,7 +89,8 @@ public:
   void set_max_length(std::uint32_t bytes) noexcept { max_length_ = bytes; }
   [[nodiscard]] std::size_t max_length() const noexcept { return max_length_; }
 
-  void data_received(bytes_view data) final;
+  /// An override that calls this one sees where a read begins and ends.
+  void data_received(bytes_view data) override;
 
 private:
   struct kept_input;
