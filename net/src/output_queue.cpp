@@ -12,39 +12,44 @@ namespace {
 // Below it, copying costs less than one more entry in the system call and an atomic count.
 constexpr std::size_t worth_sharing = 1024;
 
+void drop(output_chunk* chunk) noexcept {
+  chunk->~output_chunk();
+  ::operator delete(chunk);
+}
+
 } // namespace
 
 chunk_pool::~chunk_pool() {
-  while (free_ != nullptr) {
-    auto* chunk = std::exchange(free_, free_->next);
-    chunk->~output_chunk();
-    ::operator delete(chunk);
-  }
+  for (auto* shelf : {&small_, &large_})
+    while (shelf->free != nullptr)
+      drop(std::exchange(shelf->free, shelf->free->next));
 }
 
-output_chunk* chunk_pool::take(std::size_t room) {
-  if (room <= usual_room && free_ != nullptr) {
-    --kept_;
-    auto* chunk = std::exchange(free_, free_->next);
+output_chunk* chunk_pool::take(std::size_t room, bool first) {
+  auto& shelf = first && room <= small_.room ? small_ : large_;
+  if (room <= shelf.room && shelf.free != nullptr) {
+    --shelf.kept;
+    auto* chunk = std::exchange(shelf.free, shelf.free->next);
     chunk->next = nullptr;
     return chunk;
   }
-  room = std::max(room, usual_room);
+  room = std::max(room, shelf.room);
   auto* chunk = ::new (::operator new(sizeof(output_chunk) + room)) output_chunk;
   chunk->capacity = room;
   return chunk;
 }
 
 void chunk_pool::give_back(output_chunk* chunk) noexcept {
-  if (chunk->capacity == usual_room && kept_ < kept_at_most) {
+  for (auto* shelf : {&small_, &large_}) {
+    if (chunk->capacity != shelf->room || shelf->kept == shelf->kept_at_most)
+      continue;
     chunk->begin = chunk->end = 0;
     chunk->shared = {};
-    chunk->next = std::exchange(free_, chunk);
-    ++kept_;
+    chunk->next = std::exchange(shelf->free, chunk);
+    ++shelf->kept;
     return;
   }
-  chunk->~output_chunk();
-  ::operator delete(chunk);
+  drop(chunk);
 }
 
 void output_queue::push(output_chunk* chunk) noexcept {
@@ -62,7 +67,7 @@ void output_queue::append(bytes_view data) {
   }
   if (data.empty())
     return;
-  auto* chunk = pool_.take(data.size());
+  auto* chunk = pool_.take(data.size(), first_ == nullptr);
   std::memcpy(chunk->own(), data.data(), data.size());
   chunk->end = data.size();
   push(chunk);

@@ -11,6 +11,13 @@ string_transport::string_transport()
 
 string_transport::~string_transport() = default;
 
+void string_transport::write_sequence(std::span<const bytes_view> pieces) {
+  std::string whole;
+  for (const auto piece : pieces)
+    whole += as_text(piece);
+  write(as_bytes(whole));
+}
+
 void string_transport::write(bytes_view data) {
   if (data.empty())
     return;

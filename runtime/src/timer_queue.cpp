@@ -35,15 +35,16 @@ delayed_call timer_queue::add(time_point due, task fn) {
       chunks_.push_back(std::make_unique<node[]>(std::size_t{1} << chunk_bits_));
     }
     slot = slots_++;
+    sequences_.push_back(0);
   }
   auto& n = at(slot);
   n.fn = std::move(fn);
   n.due = due;
   n.id = next_id_++;
-  n.sequence = next_sequence_++;
   n.state = static_cast<std::uint32_t>(end::pending);
   ++live_;
-  push({ticks(due), n.sequence, slot});
+  sequences_[slot] = next_sequence_;
+  push({ticks(due), next_sequence_++, slot});
   return {this, slot, n.id};
 }
 
@@ -145,8 +146,8 @@ timer_queue::node& timer_queue::require(const delayed_call& call) {
 void timer_queue::move_to(const delayed_call& call, time_point due) {
   auto& n = require(call);
   n.due = due;
-  n.sequence = next_sequence_++; // makes the old entry stale
-  push({ticks(due), n.sequence, call.slot_});
+  sequences_[call.slot_] = next_sequence_; // makes the old entry stale
+  push({ticks(due), next_sequence_++, call.slot_});
   sweep_if_stale();
 }
 
@@ -156,6 +157,7 @@ task timer_queue::take(std::uint32_t slot, end how) {
   n.state = static_cast<std::uint32_t>(how);
   n.next_free = free_ & no_slot;
   free_ = slot;
+  sequences_[slot] = next_sequence_++; // no entry has it
   --live_;
   return fn;
 }
@@ -176,12 +178,8 @@ void timer_queue::push(entry e) {
 void timer_queue::pop() {
   const auto last = heap_.back();
   heap_.pop_back();
-  if (heap_.empty())
-    return;
-  sift_down(0, last);
-  // The next front is among these; whether it is live, its node tells, which lies anywhere.
-  for (std::size_t i = 0, end = std::min<std::size_t>(heap_.size(), 1 + arity); i < end; ++i)
-    __builtin_prefetch(&at(heap_[i].slot), 1);
+  if (!heap_.empty())
+    sift_down(0, last);
 }
 
 void timer_queue::sift_down(std::size_t i, entry e) {

@@ -60,6 +60,8 @@ public:
   using transport::write;
   void write(bytes_view data) override;
   void write(const shared_bytes& data) override { write(data.view()); }
+  using transport::write_sequence;
+  void write_sequence(std::span<const bytes_view> pieces) override; ///< counts as one write
   void lose_connection() override;
   void abort_connection() override;
   void lose_write_connection() override { write_closed_ = true; }

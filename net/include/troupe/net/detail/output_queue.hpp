@@ -23,24 +23,33 @@ struct output_chunk {
 };
 
 /// Gives chunks, and keeps some of those that come back: one for each loop.
+///
+/// They come in two sizes: most connections have a few lines to send, and a thousand of these at
+/// once should fit the cache; what is more goes to pages.
 class chunk_pool {
 public:
-  static constexpr std::size_t chunk_bytes = 4096; // a chunk with its head fills one page
+  static constexpr std::size_t small_bytes = 512; // with the head
+  static constexpr std::size_t large_bytes = 4096;
 
   chunk_pool() = default;
   ~chunk_pool();
   chunk_pool(const chunk_pool&) = delete;
   chunk_pool& operator=(const chunk_pool&) = delete;
 
-  /// Returns an empty chunk with room for `room` bytes or more.
-  output_chunk* take(std::size_t room);
+  /// Returns an empty chunk with room for `room` bytes or more; a large one unless `first`.
+  output_chunk* take(std::size_t room, bool first);
   void give_back(output_chunk* chunk) noexcept;
 
 private:
-  static constexpr std::size_t kept_at_most = 64; // 256 KiB
-  static constexpr std::size_t usual_room = chunk_bytes - sizeof(output_chunk);
-  output_chunk* free_ = nullptr;
-  std::size_t kept_ = 0;
+  struct shelf {
+    std::size_t room;         // of a chunk
+    std::size_t kept_at_most; // 256 KiB of small ones, 64 KiB of large ones
+    std::size_t kept = 0;
+    output_chunk* free = nullptr;
+  };
+
+  shelf small_{small_bytes - sizeof(output_chunk), 512};
+  shelf large_{large_bytes - sizeof(output_chunk), 16};
 };
 
 /// What a transport has to send. Empty it owns nothing, so an idle connection stays small.
