@@ -43,7 +43,13 @@ void line_receiver::line_length_exceeded(bytes_view) {
 }
 
 void line_receiver::send_line(std::string_view line) {
-  transport().write_sequence({line, delimiter()}); // whole, or not at all
+  const auto end = delimiter();
+  std::array<char, 512> whole; // a copy into this costs less than a second piece of output
+  if (line.size() + end.size() > whole.size())
+    return transport().write_sequence({line, end});
+  std::memcpy(whole.data(), line.data(), line.size());
+  std::memcpy(whole.data() + line.size(), end.data(), end.size());
+  transport().write(std::string_view{whole.data(), line.size() + end.size()});
 }
 
 void line_receiver::set_delimiter(std::string_view delimiter) {
