@@ -99,22 +99,27 @@ void protocol::fail_with_current_exception() {
 }
 
 void protocol::on_exit() {
+  // Nothing may leave here: the actor ends in a destructor (pinned_actor::enter).
+  const auto guarded = [this](const char* where, auto&& fn) {
+    try {
+      fn();
+    } catch (...) {
+      const auto f = failure::current();
+      loop().scheduler().logger().error("[{}] unhandled exception in {}: {}: {}", log_prefix(),
+                                        where, f.type_name(), f.message());
+    }
+  };
   if (transport_ != nullptr) {
-    transport_->protocol_ended(); // does nothing where it was the transport that ended
-    if (!reason_) {               // the actor quit, or was told to
+    // Does nothing where it was the transport that ended.
+    guarded("stop_producing", [this] { transport_->protocol_ended(); });
+    if (!reason_) { // the actor quit, or was told to
       const auto& why = fail_state_;
       reason_ = !why || why == caf::exit_reason::normal ? failure{errc::connection_done}
                 : why == caf::exit_reason::user_shutdown && loop().stopping()
                   ? failure{errc::runtime_stopped}
                   : failure{why};
     }
-    try {
-      connection_lost(reason_);
-    } catch (...) {
-      const auto f = failure::current();
-      loop().scheduler().logger().error("[{}] unhandled exception in connection_lost: {}: {}",
-                                        log_prefix(), f.type_name(), f.message());
-    }
+    guarded("connection_lost", [this] { connection_lost(reason_); });
     transport_ = nullptr;
   }
   if (factory_)

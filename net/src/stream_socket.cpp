@@ -133,14 +133,17 @@ void stream_socket::on_read(const asio::error_code& ec, std::size_t count) {
 
 void stream_socket::deliver(std::size_t count) {
   bytes_view data{bulk_ != nullptr ? bulk_ : small_.data(), count};
+  std::error_code error; // the system tells it once: the next read would find a clean end
   if (bulk_ == nullptr && count == small_bytes) {
     auto* const scratch = memory_.scratch();
     const auto more = ::recv(socket_.native_handle(), scratch + count,
                              loop_memory::read_bytes - count, MSG_DONTWAIT);
-    if (more > 0) { // an end or an error is met again by the next read
+    if (more > 0) { // an end is met again by the next read
       std::memcpy(scratch, small_.data(), count);
       data = {scratch, count + static_cast<std::size_t>(more)};
       bulk_ = memory_.take_bulk();
+    } else if (more < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+      error.assign(errno, std::system_category());
     }
   } else if (bulk_ != nullptr && count <= small_bytes) {
     std::memcpy(small_.data(), bulk_, count);
@@ -148,6 +151,8 @@ void stream_socket::deliver(std::size_t count) {
     drop_bulk();
   }
   received(data);
+  if (error && connected())
+    return broken(error);
   // The next read is begun behind the flush. Asio tries it at once, and the peer may have answered
   // by then; before the flush, it surely would be a system call for nothing.
   resting_ = true;

@@ -180,7 +180,11 @@ void stream_transport::read_ended() {
     return;
   }
   // The peer may still read: it gets what was written, and then the connection ends.
-  stop_producer();
+  if (producer_ != nullptr) {
+    protocol_->enter([this] { stop_producer(); });
+    if (!open_ || aborting_) // it threw, quit or aborted, which closes the connection with that
+      return;
+  }
   disconnecting_ = true;
   if (output_.empty())
     return end(failure{errc::connection_done}, false);
@@ -260,6 +264,7 @@ void stream_transport::end(const failure& reason, bool reset) {
   output_.clear();
   close(reset);
   if (auto* const p = std::exchange(protocol_, nullptr)) {
+    const caf::strong_actor_ptr alive{p->ctrl()}; // stop_producing may end it
     if (producer_ != nullptr)
       p->enter([this] { stop_producer(); });
     p->end_connection(reason);
@@ -281,12 +286,12 @@ void stream_transport::protocol_ended() {
   disconnecting_ = true;
   output_.clear();
   close(aborting_);
-  stop_producer();
   // The protocol still refers to this object while it hears of the end.
   if (!dirty_) {
     dirty_ = true;
     loop_.at_end_of_turn(*this);
   }
+  stop_producer(); // last, because it may throw
 }
 
 void stream_transport::release() {

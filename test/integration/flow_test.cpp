@@ -22,6 +22,8 @@ public:
     };
     std::function<void(scripted&)> pause = [](scripted&) {
     };
+    std::function<void(scripted&)> stop = [](scripted&) {
+    };
   };
 
   scripted(caf::actor_config& cfg, events* l, script* s) : protocol(cfg), log(l), script_(s) {}
@@ -36,7 +38,10 @@ public:
     log->add("pause");
     script_->pause(*this);
   }
-  void stop_producing() override { log->add("stop"); }
+  void stop_producing() override {
+    log->add("stop");
+    script_->stop(*this);
+  }
 
   events* log;
   int count = 0;
@@ -48,8 +53,16 @@ private:
 class half : public scripted, public half_closeable {
 public:
   using scripted::scripted;
-  void read_connection_lost() override { log->add("read lost"); }
-  void write_connection_lost() override { log->add("write lost"); }
+  void read_connection_lost() override {
+    log->add("read lost");
+    if (count < 0)
+      throw std::runtime_error("read side");
+  }
+  void write_connection_lost() override {
+    log->add("write lost");
+    if (count < 0)
+      throw std::runtime_error("write side");
+  }
 };
 
 template <class P = scripted>
@@ -164,6 +177,67 @@ TEST_CASE("a producer that throws closes the connection with that", "[T13]") {
   s.connect().rest();
   REQUIRE(s.log.wait(4));
   CHECK(s.log.count("lost: nothing to give") == 1);
+}
+
+TEST_CASE("a producer that throws when stopped ends its connection once, whatever stopped it") {
+  const std::string_view how = GENERATE("end", "reset", "throw", "quit");
+  served<> s{{.made = [](scripted& p) { p.transport().register_producer(p, true); },
+              .data =
+                [](scripted& p, std::string text) {
+                  if (text.starts_with('q'))
+                    return p.quit();
+                  throw std::runtime_error("in data_received");
+                },
+              .stop =
+                [](scripted&) {
+                  throw std::runtime_error("in stop_producing");
+                }}};
+  auto c = s.connect();
+  if (how == "end")
+    c.shut_write();
+  else if (how == "reset")
+    c.reset();
+  else
+    c.send(how);
+  REQUIRE(s.log.wait(2));
+  s.server.stop();
+  const auto all = s.log.all();
+  CHECK(all.size() == 2);
+  CHECK(all.front() == "stop");
+  std::string expected = "lost: in stop_producing";
+  if (how == "quit")
+    expected = done;
+  else if (how == "throw")
+    expected = "lost: in data_received";
+  CHECK(all.back() == expected);
+}
+
+TEST_CASE("an exception when one side is closed ends the connection with it") {
+  const bool read = GENERATE(true, false);
+  served<half> s{{.made = [](scripted& p) { p.count = -1; },
+                  .data =
+                    [](scripted& p, std::string) {
+                      p.transport().lose_write_connection();
+                    }}};
+  auto c = s.connect();
+  if (read)
+    c.shut_write();
+  else
+    c.send("x");
+  REQUIRE(s.log.wait(2));
+  CHECK(s.log.all().back() == (read ? "lost: read side" : "lost: write side"));
+}
+
+TEST_CASE("a reset right behind a full small buffer is not taken for a clean end") {
+  served<> s{{.data = [](scripted&, std::string) {
+  }}};
+  for (int i = 1; i <= 50; ++i) {
+    auto c = s.connect();
+    c.send(std::string(144, 'x'));
+    c.reset();
+    REQUIRE(s.log.wait(static_cast<std::size_t>(i)));
+  }
+  CHECK(s.log.count(done) == 0);
 }
 
 TEST_CASE("a producer that writes when resumed is paused and resumed again and again", "[W17]") {
