@@ -7,8 +7,6 @@
 
 #include <troupe/runtime/loop_scheduler.hpp>
 
-#include "stream_socket.hpp"
-
 namespace troupe::detail {
 
 unique_fd open_tcp_listener(std::uint16_t port, const listen_options& options) {
@@ -36,14 +34,18 @@ listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, std
   auto host = std::make_shared<const net_address>(socket_address{local}.to_address());
   f.start(sys, loop);
   caf::actor_config cfg{&loop};
-  const auto handle = sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(fd), f, options, host);
+  auto kind =
+    std::make_shared<const tcp_kind>(options.no_delay, options.keep_alive, options.output);
+  const auto handle =
+    sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(fd), f, std::move(kind), options, host);
   return {caf::actor_cast<caf::strong_actor_ptr>(handle), std::move(host)};
 }
 
-acceptor::acceptor(caf::actor_config& cfg, unique_fd fd, factory_ref f, listen_options options,
+acceptor::acceptor(caf::actor_config& cfg, unique_fd fd, factory_ref f,
+                   std::shared_ptr<const transport_kind> kind, listen_options options,
                    std::shared_ptr<const net_address> host)
-  : pinned_actor(cfg), fd_(std::move(fd)), factory_(std::move(f)), options_(std::move(options)),
-    host_(std::move(host)) {}
+  : pinned_actor(cfg), fd_(std::move(fd)), factory_(std::move(f)), kind_(std::move(kind)),
+    options_(std::move(options)), host_(std::move(host)) {}
 
 caf::behavior acceptor::make_behavior() {
   if (fd_ && !loop().stopping())
@@ -135,23 +137,13 @@ void acceptor::admit(unique_fd fd, const sockaddr_storage& peer) {
   factory_.get()->enter([&] { built = factory_.get()->build(from.to_address(), where); });
   if (!built)
     return; // closes it
-  auto join = [fd = std::move(fd), built = std::move(built), from, &where,
-               no_delay = options_.no_delay, keep_alive = options_.keep_alive,
-               output = options_.output]() mutable {
+  auto join = [fd = std::move(fd), built = std::move(built), from, &where, kind = kind_]() mutable {
     if (where.stopping())
       return built->enter([&] { built->quit(caf::exit_reason::user_shutdown); });
-    stream_socket* t = nullptr;
-    try {
-      t = new stream_socket(where, std::move(fd), from, output);
-    } catch (const std::exception& e) { // the system has no room to watch one more socket
-      where.scheduler().logger().error("cannot serve a connection: {}", e.what());
-      return built->enter([&] { built->quit(make_error(errc::connection_aborted, e.what())); });
-    }
-    if (no_delay)
-      t->set_tcp_no_delay(true);
-    if (keep_alive)
-      t->set_tcp_keep_alive(true);
-    t->open(*built);
+    kind->open(where, std::move(fd), from, built, [&where](const failure* failed) {
+      if (failed != nullptr)
+        where.scheduler().logger().error("cannot serve a connection: {}", failed->message());
+    });
   };
   if (where.is_current())
     join();

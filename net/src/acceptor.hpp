@@ -11,6 +11,7 @@
 #include <troupe/net/listening_port.hpp>
 
 #include "socket_address.hpp"
+#include "transport_kind.hpp"
 #include "unique_fd.hpp"
 
 namespace troupe::detail {
@@ -24,7 +25,8 @@ unique_fd open_tcp_listener(std::uint16_t port, const listen_options& options);
 /// It accepts only while the factory has room, so what is too much waits in the system's queue.
 class acceptor final : public pinned_actor {
 public:
-  acceptor(caf::actor_config& cfg, unique_fd fd, factory_ref f, listen_options options,
+  acceptor(caf::actor_config& cfg, unique_fd fd, factory_ref f,
+           std::shared_ptr<const transport_kind> kind, listen_options options,
            std::shared_ptr<const net_address> host);
 
   static listening_port make_port(caf::actor_system& sys, event_loop& loop, std::uint16_t port,
@@ -50,6 +52,7 @@ private:
 
   unique_fd fd_; // until the loop turns
   const factory_ref factory_;
+  const std::shared_ptr<const transport_kind> kind_;
   const listen_options options_;
   const std::shared_ptr<const net_address> host_;
   std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> listener_;

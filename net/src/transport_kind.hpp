@@ -1,0 +1,48 @@
+#pragma once
+
+#include <troupe/net/factory.hpp>
+#include <troupe/net/transport.hpp>
+#include <troupe/runtime/unique_function.hpp>
+
+#include "socket_address.hpp"
+#include "unique_fd.hpp"
+
+namespace troupe::detail {
+
+/// What becomes of a socket once it is connected: which transport carries a protocol over it. A port
+/// has one for the connections it accepts, a connector for those it makes.
+///
+/// Thread: any; it does not change.
+class transport_kind {
+public:
+  /// Told once how opening went: nothing, or why it failed.
+  using opened = unique_function<void(const failure*)>;
+
+  virtual ~transport_kind() = default;
+
+  /// Makes the transport of `fd` and connects `p` to it: at once, or, where the two ends must agree
+  /// first (TLS), later. If nothing comes of that, `p` has no `connection_made`, and is ended with
+  /// the reason. `told` is called in the thread of `where`, possibly within this call, and after
+  /// `connection_made`.
+  ///
+  /// Thread: that of `where`, which is the loop of `p`.
+  virtual void open(event_loop& where, unique_fd fd, const socket_address& peer,
+                    const protocol_ptr& p, opened told) const = 0;
+};
+
+/// Plain TCP.
+class tcp_kind final : public transport_kind {
+public:
+  tcp_kind(bool no_delay, bool keep_alive, const output_limits& output)
+    : no_delay_(no_delay), keep_alive_(keep_alive), output_(output) {}
+
+  void open(event_loop& where, unique_fd fd, const socket_address& peer, const protocol_ptr& p,
+            opened told) const override;
+
+private:
+  const bool no_delay_;
+  const bool keep_alive_;
+  const output_limits output_;
+};
+
+} // namespace troupe::detail
