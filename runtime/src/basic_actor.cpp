@@ -7,6 +7,7 @@
 #include <caf/actor_clock.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 
+#include <troupe/runtime/coroutine.hpp>
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
@@ -43,7 +44,8 @@ caf::error log_and_convert(caf::scheduled_actor* self, std::exception_ptr& e) {
 /// The responses that an actor waits for, by request.
 struct detail::awaited {
   std::unordered_map<std::uint64_t, std::shared_ptr<response_taker>> takers;
-  caf::message_id keep_alive; // of the entry that keeps an actor without behavior alive
+  caf::message_id keep_alive;           // of the entry that keeps an actor without behavior alive
+  coroutine_base* coroutines = nullptr; // of this actor, which wait for a deferred
 };
 
 basic_actor::~basic_actor() = default;
@@ -82,18 +84,37 @@ caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
 void basic_actor::send_request(const caf::strong_actor_ptr& receiver, duration timeout,
                                caf::message content,
                                std::shared_ptr<detail::response_taker> taker) {
-  if (getf(is_shutting_down_flag | is_cleaned_up_flag))
+  if (has_ended())
     return; // the taker dies with the actor
-  if (!awaited_)
-    awaited_ = std::make_unique<detail::awaited>();
-  const auto id = new_request_id(caf::message_priority::normal);
-  awaited_->takers.emplace(id.request_id().integer_value(), std::move(taker));
-  keep_alive(true);
+  const auto id = expect_response(std::move(taker));
   if (timeout != duration::max())
     clock().set_request_timeout(clock().now() + timeout, this, id.response_id());
   receiver->enqueue(
     caf::make_mailbox_element(caf::strong_actor_ptr{ctrl()}, id, {}, std::move(content)),
     context());
+}
+
+caf::message_id basic_actor::expect_response(std::shared_ptr<detail::response_taker> taker) {
+  const auto id = new_request_id(caf::message_priority::normal);
+  if (!has_ended()) {
+    if (!awaited_)
+      awaited_ = std::make_unique<detail::awaited>();
+    awaited_->takers.emplace(id.request_id().integer_value(), std::move(taker));
+    keep_alive(true);
+  }
+  return id;
+}
+
+detail::coroutine_base** basic_actor::waiting_coroutines() {
+  if (has_ended())
+    return nullptr;
+  if (!awaited_)
+    awaited_ = std::make_unique<detail::awaited>();
+  return &awaited_->coroutines;
+}
+
+bool basic_actor::has_ended() const noexcept {
+  return getf(is_shutting_down_flag | is_cleaned_up_flag);
 }
 
 // CAF takes an actor without behavior for ended unless it waits for a response; of ours it does
@@ -111,7 +132,9 @@ void basic_actor::keep_alive(bool on) {
 }
 
 bool basic_actor::cleanup(caf::error&& reason, caf::execution_unit* host) {
-  const auto dropped = std::move(awaited_); // what it holds may look at this actor while it dies
+  // What is dropped here may look at this actor, and wait for more.
+  while (const auto dropped = std::move(awaited_))
+    detail::coroutine_base::destroy_all(dropped->coroutines);
   return super::cleanup(std::move(reason), host);
 }
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <troupe/runtime/cooperator.hpp>
+#include <troupe/runtime/detail/tracked_call.hpp>
 
 namespace troupe {
 
@@ -85,7 +86,7 @@ public:
       return t.get() == task;
     };
     ready_.erase(std::remove_if(ready_.begin(), ready_.end(), same), ready_.end());
-    if (ready_.empty() && tick_.active())
+    if (ready_.empty() && tick_.pending())
       tick_.cancel();
   }
 
@@ -107,7 +108,7 @@ public:
   void stop() {
     stopped_ = true;
     running_ = false;
-    if (tick_.active())
+    if (tick_.pending())
       tick_.cancel();
     auto tasks = std::exchange(ready_, {});
     tasks.insert(tasks.end(), paused_.begin(), paused_.end());
@@ -121,8 +122,8 @@ public:
 
 private:
   void schedule() {
-    if (running_ && !ready_.empty() && !tick_.active() && !ticking_)
-      tick_ = clock_.call_later(options_.between, [self = shared_from_this()] { self->tick(); });
+    if (running_ && !ready_.empty() && !tick_.pending() && !ticking_)
+      tick_.start(clock_, options_.between, [self = shared_from_this()] { self->tick(); });
   }
 
   void tick() {
@@ -147,7 +148,7 @@ private:
   bool ticking_ = false;
   std::deque<task_ptr> ready_;
   std::vector<task_ptr> paused_;
-  delayed_call tick_;
+  detail::tracked_call tick_;
 };
 
 void cooperative_task_impl::pause() {

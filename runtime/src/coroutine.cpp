@@ -1,5 +1,7 @@
 #include <troupe/runtime/coroutine.hpp>
 
+#include <troupe/runtime/basic_actor.hpp>
+
 namespace troupe::detail {
 
 // The link of an awaited deferred, always its last one.
@@ -8,8 +10,9 @@ struct coroutine_base::wake_up {
   coroutine_base* self;
 
   static deferred_state* act(deferred_slot& slot, deferred_state* s) {
-    const auto [handle, self] = slot.get<wake_up>();
+    auto [handle, self] = slot.get<wake_up>();
     self->awaited_ = nullptr;
+    self->leave_list();
     if (s == nullptr) { // abandoned; and so is what waits for the coroutine
       auto* state = std::exchange(self->state_, nullptr);
       handle.destroy();
@@ -19,12 +22,19 @@ struct coroutine_base::wake_up {
     // runs this one, so that however many wait for one another, the stack does not grow.
     deferred_state* next = nullptr;
     self->next_ = &next;
-    handle.resume();
+    if (self->actor_ == nullptr)
+      handle.resume();
+    else
+      self->actor_->run_inside([](void* h) { std::coroutine_handle<>::from_address(h).resume(); },
+                               handle.address());
     return next;
   }
+
+  static deferred_state* forget(deferred_slot&, deferred_state*) { return nullptr; }
 };
 
-coroutine_base::coroutine_base() : state_(deferred_state::make(3, source_location::current())) {
+coroutine_base::coroutine_base(basic_actor* actor)
+  : state_(deferred_state::make(3, source_location::current())), actor_(actor) {
   state_->set_canceller<coroutine_base*>(&cancel, this);
   state_->canceller_decides();
 }
@@ -36,8 +46,42 @@ coroutine_base::~coroutine_base() {
   }
 }
 
+bool coroutine_base::enlist(std::coroutine_handle<> self) {
+  auto** head = actor_->waiting_coroutines();
+  if (head == nullptr)
+    return false;
+  handle_ = self;
+  previous_ = head;
+  next_in_list_ = *head;
+  if (next_in_list_ != nullptr)
+    next_in_list_->previous_ = &next_in_list_;
+  *head = this;
+  return true;
+}
+
+void coroutine_base::leave_list() noexcept {
+  if (previous_ == nullptr)
+    return;
+  *previous_ = next_in_list_;
+  if (next_in_list_ != nullptr)
+    next_in_list_->previous_ = previous_;
+  previous_ = nullptr;
+}
+
+void coroutine_base::destroy_all(coroutine_base*& first) noexcept {
+  while (first != nullptr) {
+    auto& c = *first;
+    c.leave_list();
+    // The frame holds the deferred that it waits for, and with it the link that would wake it.
+    std::exchange(c.awaited_, nullptr)->replace_last_link(&wake_up::forget);
+    c.handle_.destroy();
+  }
+}
+
 void coroutine_base::wait_for(deferred_state& awaited, std::coroutine_handle<> self) {
   next_ = nullptr;
+  if (actor_ != nullptr && !enlist(self)) // the actor has ended: nothing runs as it any more
+    return self.destroy();
   awaited_ = &awaited;
   const bool cancel = std::exchange(cancel_next_, false);
   awaited.retain();

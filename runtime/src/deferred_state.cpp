@@ -314,7 +314,7 @@ void deferred_state::end() noexcept {
 }
 
 void deferred_state::abandon() noexcept {
-  if (called_)
+  if (called_ || cancelling_) // a canceller that drops the promise has done what it should
     return;
   called_ = true;
   abandoned_ = true;

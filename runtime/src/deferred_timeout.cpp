@@ -8,19 +8,14 @@ namespace troupe::detail {
 deferred_timer::deferred_timer(deferred_state& s, duration delay, clock& c) : delay_(delay) {
   if (delay < duration::zero())
     throw std::logic_error("the timeout of a deferred is negative");
-  call_ = c.call_later(delay, [this, state = &s] {
+  call_.start(c, delay, [this, state = &s] {
     expired_ = true;
     state->cancel(); // its chain may end this timer
   });
 }
 
-deferred_timer::~deferred_timer() {
-  stop();
-}
-
 bool deferred_timer::stop() {
-  if (call_.active())
-    call_.cancel();
+  call_.cancel();
   return expired_;
 }
 

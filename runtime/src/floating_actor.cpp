@@ -27,6 +27,10 @@ delayed_call floating_actor::call_later(duration delay, task fn) {
   return call;
 }
 
+std::vector<delayed_call> floating_actor::get_delayed_calls() const {
+  return calls_ ? calls_->pending() : std::vector<delayed_call>{};
+}
+
 // One timeout of the clock stands for all calls. It is moved only to come earlier; one that comes
 // too early, because its call was cancelled or delayed, finds nothing due and arms the next.
 void floating_actor::arm() {
@@ -54,7 +58,8 @@ caf::invoke_message_result floating_actor::consume(caf::mailbox_element& x) {
 }
 
 void floating_actor::on_exit() {
-  calls_.reset();
+  if (calls_)
+    calls_->clear(); // it stays for handles of calls that members of the actor have
   super::on_exit();
 }
 

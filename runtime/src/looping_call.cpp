@@ -2,6 +2,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include <troupe/runtime/detail/tracked_call.hpp>
 #include <troupe/runtime/looping_call.hpp>
 
 namespace troupe {
@@ -66,7 +67,7 @@ public:
   time_point start_time() const noexcept { return start_; }
 
 private:
-  bool scheduled() const noexcept { return next_.active(); }
+  bool scheduled() const noexcept { return next_.pending(); }
 
   void require_running(const char* what) const {
     if (!running_)
@@ -117,8 +118,7 @@ private:
 
   void cancelled() {
     running_ = false;
-    if (scheduled())
-      next_.cancel();
+    next_.cancel();
     done_.reset();
   }
 
@@ -127,7 +127,7 @@ private:
     auto delay = interval_;
     if (interval_ > duration::zero())
       delay -= (clock_.now() - start_) % interval_;
-    next_ = clock_.call_later(delay, [self = shared_from_this()] { self->call(); });
+    next_.start(clock_, delay, [self = shared_from_this()] { self->call(); });
   }
 
   std::int64_t count_intervals() const {
@@ -145,7 +145,7 @@ private:
   duration interval_{};
   time_point start_{};
   std::optional<time_point> last_call_; // of the function, since the start
-  delayed_call next_;
+  detail::tracked_call next_;
   std::optional<promise<void>> done_; // while it runs, or the function's deferred is awaited
 };
 

@@ -42,6 +42,12 @@ delayed_call pinned_actor::call_later(duration delay, task fn) {
   return call;
 }
 
+std::vector<delayed_call> pinned_actor::get_delayed_calls() const {
+  auto calls = calls_ ? *calls_ : std::vector<delayed_call>{};
+  std::erase_if(calls, [](const delayed_call& call) { return !call.active(); });
+  return calls;
+}
+
 void pinned_actor::prune_calls() {
   std::erase_if(*calls_, [](const delayed_call& call) { return !call.active(); });
 }
@@ -124,6 +130,10 @@ void pinned_actor::end_enter(caf::mailbox_element* before) {
   current_mailbox_element(before);
   bhvr_stack().cleanup();
   finalize(); // ends the actor here if it has quit
+}
+
+void pinned_actor::run_inside(void (*fn)(void*), void* arg) {
+  enter([=] { fn(arg); });
 }
 
 void pinned_actor::fail_with_current_exception() {

@@ -20,6 +20,7 @@ public:
 };
 
 struct awaited;
+class coroutine_base;
 
 } // namespace detail
 
@@ -59,14 +60,27 @@ public:
   void send_request(const caf::strong_actor_ptr& receiver, duration timeout, caf::message content,
                     std::shared_ptr<detail::response_taker> taker);
 
+  /// Keeps `taker` until the response to the returned request comes, from any thread, by
+  /// `enqueue(nullptr, request.response_id(), content, nullptr)`. Keeps the actor alive until then. If the actor
+  /// ends first, `taker` is destroyed, in its thread.
+  [[nodiscard]] caf::message_id expect_response(std::shared_ptr<detail::response_taker> taker);
+
   // -- CAF's side -------------------------------------------------------------------------------
 
   using super::consume;
   caf::invoke_message_result consume(caf::mailbox_element& x) override;
   bool cleanup(caf::error&& reason, caf::execution_unit* host) override;
 
+protected:
+  /// Runs `fn(arg)` as this actor: as if it were its own code.
+  virtual void run_inside(void (*fn)(void*), void* arg) { fn(arg); }
+
 private:
+  friend class detail::coroutine_base;
+
   void keep_alive(bool on);
+  bool has_ended() const noexcept;
+  detail::coroutine_base** waiting_coroutines(); // the list's head; null if the actor has ended
 
   std::unique_ptr<detail::awaited> awaited_; // made at the first request
 };

@@ -6,18 +6,29 @@
 
 #include <troupe/runtime/deferred.hpp>
 
+namespace troupe {
+class basic_actor;
+}
+
 namespace troupe::detail {
 
 template <class T>
 class deferred_awaiter;
 
+template <class A>
+concept actor_type =
+  std::is_base_of_v<basic_actor, std::remove_cvref_t<A>>; // GCC 12 deduces `A&` for `*this`
+
 /// The part of a coroutine's promise that does not depend on its type.
 ///
 /// The coroutine owns itself: it is destroyed when it ends, or when what it waits for is abandoned
 /// (`promise::abandon`). Its deferred is only its result.
+///
+/// One that is an actor's (`actor_`) is in that actor's list while it waits for a deferred, resumes
+/// as that actor, and is destroyed when the actor ends.
 class coroutine_base {
 public:
-  coroutine_base();
+  explicit coroutine_base(basic_actor* actor = nullptr);
   ~coroutine_base();
   coroutine_base(const coroutine_base&) = delete;
   coroutine_base& operator=(const coroutine_base&) = delete;
@@ -54,6 +65,9 @@ public:
   /// Adds the link that resumes this coroutine to the chain of `awaited`.
   void wait_for(deferred_state& awaited, std::coroutine_handle<> self);
 
+  /// Destroys the coroutines of a list, where they wait.
+  static void destroy_all(coroutine_base*& first) noexcept;
+
 protected:
   deferred_state* state_;
 
@@ -63,15 +77,26 @@ private:
   static void finish(deferred_state* state, deferred_state** next) noexcept;
   static deferred_state* cancel(deferred_slot& slot, deferred_state* s);
 
+  bool enlist(std::coroutine_handle<> self);
+  void leave_list() noexcept;
+
   deferred_state* awaited_ = nullptr; // while it waits; not owned
-  deferred_state** next_ = nullptr;   // where the loop that resumed it wants its finished state
-  bool cancel_next_ = false;          // was cancelled while it was running
+  basic_actor* const actor_;
+  coroutine_base** previous_ = nullptr; // in the actor's list: what points here
+  coroutine_base* next_in_list_ = nullptr;
+  std::coroutine_handle<> handle_;  // while it is in the list
+  deferred_state** next_ = nullptr; // where the loop that resumed it wants its finished state
+  bool cancel_next_ = false;        // was cancelled while it was running
 };
 
 /// What the compiler needs to know of a coroutine that returns a deferred.
 template <class T>
 class coroutine_promise : public coroutine_base {
 public:
+  coroutine_promise() = default;
+  template <actor_type A, class... Args> // called with the coroutine's parameters
+  coroutine_promise(A& self, Args&...) : coroutine_base(&self) {}
+
   deferred<T> get_return_object() {
     state_->retain();
     return deferred_access::wrap<T>(state_);
@@ -86,6 +111,10 @@ public:
 template <>
 class coroutine_promise<void> : public coroutine_base {
 public:
+  coroutine_promise() = default;
+  template <actor_type A, class... Args>
+  coroutine_promise(A& self, Args&...) : coroutine_base(&self) {}
+
   deferred<void> get_return_object() {
     state_->retain();
     return deferred_access::wrap<void>(state_);
@@ -155,6 +184,11 @@ namespace troupe {
 /// Cancelling its deferred cancels what it waits for, which then throws inside the coroutine; it
 /// may catch that and return a value all the same. Cancelled while it runs, it finds the next
 /// deferred that it waits for cancelled. Dropping its deferred does not stop it.
+///
+/// A member function of an actor, and a function whose first parameter is a reference to one, is
+/// that actor's coroutine: it resumes as that actor, also where somebody else fires what it waits
+/// for, in the same thread; and when the actor ends it is destroyed where it waits, and what waits
+/// for it with it.
 ///
 /// Write a coroutine as a function that takes its parameters by value: a lambda's captures, and
 /// what references name, are gone when it resumes.

@@ -38,6 +38,9 @@ public:
   /// Order: calls due at the same time run in the order in which they were made.
   delayed_call call_later(duration delay, task fn);
 
+  /// Returns the calls that are pending, in no particular order.
+  [[nodiscard]] std::vector<delayed_call> get_delayed_calls() const;
+
   using super::consume;
   caf::invoke_message_result consume(caf::mailbox_element& x) override;
 

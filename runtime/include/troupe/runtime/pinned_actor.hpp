@@ -36,6 +36,9 @@ public:
   /// Order: calls due at the same time run in the order in which they were made.
   delayed_call call_later(duration delay, task fn);
 
+  /// Returns the calls that are pending, in no particular order.
+  [[nodiscard]] std::vector<delayed_call> get_delayed_calls() const;
+
   /// Runs `fn` as this actor, now, in the loop's thread.
   ///
   /// Does nothing if the actor has ended. An exception that leaves `fn` is logged and ends the
@@ -95,6 +98,8 @@ protected:
 
   /// Called inside the catch block when an exception left `enter`; ends the actor with it.
   virtual void fail_with_current_exception();
+
+  void run_inside(void (*fn)(void*), void* arg) final;
 
   /// Tells whether this actor's code is on the stack: a message, a call of `enter`, or its end.
   [[nodiscard]] bool entered() const noexcept { return entered_; }

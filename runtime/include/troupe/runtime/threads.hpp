@@ -7,8 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/make_message.hpp>
+#include <caf/type_erased_tuple.hpp>
+
 #include <troupe/runtime/basic_actor.hpp>
 #include <troupe/runtime/deferred.hpp>
+#include <troupe/runtime/detail/abandoning_promise.hpp>
 #include <troupe/runtime/event_loop.hpp>
 #include <troupe/runtime/reactor.hpp>
 #include <troupe/runtime/thread_pool.hpp>
@@ -36,6 +41,28 @@ auto defer_to_thread_pool(reactor& r, thread_pool& pool, F fn)
   return waits;
 }
 
+namespace detail {
+
+/// The answer of a thread to an actor: an `outcome<T>`, which only its taker can name.
+struct boxed_outcome {
+  std::shared_ptr<void> value;
+};
+
+template <class T>
+class thread_answer final : public response_taker {
+public:
+  deferred<T> start() { return promise_->get_deferred(); }
+  void take_response(caf::type_erased_tuple& content) override {
+    promise_->fire(
+      std::move(*static_cast<outcome<T>*>(content.get_mutable_as<boxed_outcome>(0).value.get())));
+  }
+
+private:
+  abandoning_promise<T> promise_;
+};
+
+} // namespace detail
+
 /// As above, in the reactor's own pool. Source: twisted.internet.threads.deferToThread
 template <class F>
 auto defer_to_thread(reactor& r, F fn) {
@@ -43,21 +70,23 @@ auto defer_to_thread(reactor& r, F fn) {
 }
 
 /// Runs `fn` in a thread of the pool, and fires the deferred as the actor `self`: never beside its
-/// other code, and never after its end.
+/// other code, and never after its end: if the actor ends first, callbacks and coroutines that wait
+/// are destroyed.
 ///
 /// Thread: that of `self`, in its own code.
 template <class F>
 auto defer_to_thread(basic_actor& self, F fn) -> deferred<std::invoke_result_t<F&>> {
   using result = std::invoke_result_t<F&>;
-  promise<result> made;
-  auto waits = made.get_deferred();
-  self.pool().call_in_thread([actor = caf::strong_actor_ptr{self.ctrl()}, made = std::move(made),
-                              fn = std::move(fn)]() mutable {
-    auto got = thread_pool::run<result>(fn);
-    basic_actor::run_as(actor, [made = std::move(made), got = std::move(got)]() mutable {
-      made.fire(std::move(got));
+  auto made = std::make_shared<detail::thread_answer<result>>();
+  auto waits = made->start();
+  // The promise stays with the actor: no other thread touches it, whichever ends first.
+  const auto id = self.expect_response(std::move(made));
+  self.pool().call_in_thread(
+    [actor = caf::strong_actor_ptr{self.ctrl()}, id, fn = std::move(fn)]() mutable {
+      auto got = std::make_shared<outcome<result>>(thread_pool::run<result>(fn));
+      actor->enqueue(nullptr, id.response_id(),
+                     caf::make_message(detail::boxed_outcome{std::move(got)}), nullptr);
     });
-  });
   return waits;
 }
 
@@ -107,3 +136,5 @@ auto blocking_call_from_thread(reactor& r, F fn) {
 }
 
 } // namespace troupe
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::detail::boxed_outcome)

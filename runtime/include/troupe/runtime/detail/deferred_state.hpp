@@ -190,6 +190,10 @@ public:
       run();
   }
 
+  /// Puts `act`, which needs no target, in the place of the link that was added last and has not
+  /// run.
+  void replace_last_link(deferred_slot::function act) noexcept { (tail_ - 1)->act = act; }
+
   /// Runs what can be run. Nothing happens while it runs already: the loop that does will go on.
   void run();
 

@@ -9,6 +9,7 @@
 
 #include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/detail/deferred_links.hpp>
+#include <troupe/runtime/detail/tracked_call.hpp>
 
 namespace troupe::detail {
 
@@ -17,9 +18,6 @@ namespace troupe::detail {
 class deferred_timer {
 public:
   deferred_timer(deferred_state& s, duration delay, clock& c);
-  ~deferred_timer();
-  deferred_timer(const deferred_timer&) = delete;
-  deferred_timer& operator=(const deferred_timer&) = delete;
 
   /// Takes the timer back if it still runs. Tells whether it has run out.
   bool stop();
@@ -29,7 +27,7 @@ public:
   failure timed_out() const;
 
 private:
-  delayed_call call_;
+  tracked_call call_;
   duration delay_;
   bool expired_ = false;
 };

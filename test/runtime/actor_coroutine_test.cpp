@@ -1,0 +1,255 @@
+#include <troupe/runtime/actor_timers.hpp>
+#include <troupe/runtime/coroutine.hpp>
+#include <troupe/runtime/floating_actor.hpp>
+#include <troupe/runtime/looping_call.hpp>
+#include <troupe/runtime/runtime.hpp>
+#include <troupe/runtime/threads.hpp>
+#include <troupe/testing/deferred.hpp>
+
+#include "support/catch.hpp"
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Tells when it is destroyed.
+struct witness {
+  explicit witness(bool& gone) : gone(&gone) {}
+  witness(witness&& other) noexcept : gone(std::exchange(other.gone, nullptr)) {}
+  ~witness() {
+    if (gone != nullptr)
+      *gone = true;
+  }
+  bool* gone;
+};
+
+using wait_atom = caf::atom_constant<caf::atom("wait")>;
+using quit_atom = caf::atom_constant<caf::atom("quit")>;
+
+template <class Base>
+class sleeper : public Base {
+public:
+  sleeper(caf::actor_config& cfg, std::function<deferred<void>(sleeper&)> code)
+    : Base(cfg), code_(std::move(code)) {}
+
+  caf::behavior make_behavior() override {
+    caf::anon_send(caf::actor{this}, wait_atom::value);
+    return {
+      [this](wait_atom) { code_(*this).add_errback([](const failure&) {}); },
+      [this](quit_atom) { this->quit(); },
+    };
+  }
+
+  deferred<void> wait(deferred<void> for_this, witness held, bool& went_on) {
+    co_await std::move(for_this);
+    went_on = true;
+    static_cast<void>(held);
+    inside = this->current_mailbox_element() != nullptr || event_loop::current() != nullptr;
+  }
+
+  bool inside = false;
+
+private:
+  std::function<deferred<void>(sleeper&)> code_;
+};
+
+template <class Base, class F>
+void run_with(runtime& rt, F code) {
+  rt.spawn<sleeper<Base>>(code);
+  rt.run();
+}
+
+} // namespace
+
+TEMPLATE_TEST_CASE("an actor's coroutine resumes as that actor", "[coroutine][actors]",
+                   floating_actor, pinned_actor) {
+  runtime rt{{.loops = 2, .install_signal_handlers = false}};
+  bool went_on = false;
+  bool gone = false;
+  run_with<TestType>(rt, [&](sleeper<TestType>& self) {
+    return self.wait(defer_later(self, 1ms), witness{gone}, went_on).add_callback([&] {
+      rt.stop();
+    });
+  });
+  CHECK(went_on);
+  CHECK(gone);
+}
+
+TEMPLATE_TEST_CASE("an actor's coroutine is destroyed with it, wherever it waits",
+                   "[coroutine][actors]", floating_actor, pinned_actor) {
+  runtime rt{{.loops = 1, .install_signal_handlers = false}};
+  testing::unhandled_failures unhandled;
+  promise<void> outside; // nothing of the actor's
+  bool went_on[3] = {};
+  bool gone[3] = {};
+  bool after = false;
+  run_with<TestType>(rt, [&](sleeper<TestType>& self) {
+    self.wait(outside.get_deferred(), witness{gone[0]}, went_on[0]).add_both([&] { after = true; });
+    self.wait(defer_later(self, 1h), witness{gone[1]}, went_on[1]).add_both([&] { after = true; });
+    // One that waits for another one of the same actor.
+    self
+      .wait(self.wait(defer_later(self, 1h), witness{gone[2]}, went_on[2]), witness{gone[2]},
+            went_on[2])
+      .add_both([&] { after = true; });
+    caf::anon_send(caf::actor{&self}, quit_atom::value);
+    rt.reactor().call_later(20ms, [&] {
+      outside.callback(); // finds nobody
+      rt.stop();
+    });
+    return succeed();
+  });
+  for (int i = 0; i < 3; ++i) {
+    CAPTURE(i);
+    CHECK(gone[i]);
+    CHECK_FALSE(went_on[i]);
+  }
+  CHECK_FALSE(after);
+  CHECK(unhandled.empty());
+}
+
+TEST_CASE("a pinned actor's coroutine that somebody else wakes runs inside it",
+          "[coroutine][actors]") {
+  class quitter : public pinned_actor {
+  public:
+    quitter(caf::actor_config& cfg, promise<void>& p, bool& ended)
+      : pinned_actor(cfg), promise_(p), ended_(ended) {}
+    caf::behavior make_behavior() override {
+      leave().add_both([] {});
+      return {[](int) {
+      }};
+    }
+    void on_exit() override {
+      ended_ = true;
+      pinned_actor::on_exit();
+    }
+    deferred<void> leave() {
+      co_await promise_.get_deferred();
+      quit(); // takes effect at the end of the actor's turn: so there must be one
+    }
+
+  private:
+    promise<void>& promise_;
+    bool& ended_;
+  };
+  runtime rt{{.loops = 1, .install_signal_handlers = false}};
+  promise<void> p;
+  bool ended = false;
+  bool at_once = false;
+  const auto a = rt.spawn_on<quitter>(0, p, ended);
+  rt.reactor().call_later(5ms, [&] {
+    p.callback();
+    at_once = ended;
+    rt.stop();
+  });
+  rt.run();
+  CHECK(at_once);
+}
+
+TEST_CASE("a coroutine that waits after its actor's end is destroyed at once",
+          "[coroutine][actors]") {
+  class late : public pinned_actor {
+  public:
+    late(caf::actor_config& cfg, bool& gone, bool& went_on)
+      : pinned_actor(cfg), gone_(gone), went_on_(went_on) {}
+    caf::behavior make_behavior() override {
+      quit();
+      return {[](int) {
+      }};
+    }
+    void on_exit() override {
+      pinned_actor::on_exit();
+      wait(witness{gone_}).add_both([] {});
+    }
+    deferred<void> wait(witness) {
+      promise<void> never;
+      co_await never.get_deferred();
+      went_on_ = true;
+    }
+
+  private:
+    bool& gone_;
+    bool& went_on_;
+  };
+  bool gone = false;
+  bool went_on = false;
+  {
+    runtime rt{{.loops = 1, .install_signal_handlers = false}};
+    rt.spawn_on<late>(0, gone, went_on);
+    rt.reactor().call_later(5ms, [&] { rt.stop(); });
+    rt.run();
+  }
+  CHECK(gone);
+  CHECK_FALSE(went_on);
+}
+
+TEMPLATE_TEST_CASE("a result of a thread comes back as the actor, or not at all",
+                   "[H03][threads][actors]", floating_actor, pinned_actor) {
+  runtime rt{{.loops = 2, .install_signal_handlers = false}};
+  int got = 0;
+  failure why;
+  std::thread::id where;
+  bool ran_late = false;
+  std::atomic<bool> in_thread = false;
+  const auto held = std::make_shared<int>();
+  run_with<TestType>(rt, [&, held](sleeper<TestType>& self) {
+    defer_to_thread(self, [&] {
+      where = std::this_thread::get_id();
+      return 7;
+    }).add_callback([&](int x) { got = x; });
+    defer_to_thread(self, []() -> int { throw std::runtime_error("no"); })
+      .add_errback([&](const failure& f) {
+        why = f;
+        return 0;
+      })
+      .add_callback([&, held](int) {
+        // The actor ends while a thread works for it.
+        defer_to_thread(self, [&] {
+          while (!in_thread.load())
+            std::this_thread::yield();
+          return 1;
+        }).add_both([&, held](outcome<int>) { ran_late = true; });
+        self.quit();
+        rt.reactor().call_from_thread([&] {
+          rt.reactor().call_later(5ms, [&] {
+            in_thread = true;
+            rt.stop();
+          });
+        });
+      });
+    return succeed();
+  });
+  CHECK(got == 7);
+  CHECK(why.check<std::runtime_error>());
+  CHECK(where != std::this_thread::get_id());
+  CHECK_FALSE(ran_late);
+}
+
+TEST_CASE("an actor's timers are a clock for whatever needs one", "[timers][actors]") {
+  class ticker : public floating_actor {
+  public:
+    ticker(caf::actor_config& cfg, runtime& rt, int& ticks)
+      : floating_actor(cfg), rt_(rt), ticks_(ticks) {}
+    caf::behavior make_behavior() override {
+      beat_.start(1ms).add_errback([](const failure&) {});
+      return {[](int) {
+      }};
+    }
+
+  private:
+    runtime& rt_;
+    int& ticks_;
+    actor_timers<floating_actor> timers_{*this};
+    looping_call beat_{timers_, [this] {
+                         if (++ticks_ == 3) {
+                           CHECK(timers_.get_delayed_calls().empty());
+                           rt_.stop();
+                         }
+                       }};
+  };
+  int ticks = 0;
+  runtime rt{{.loops = 1, .install_signal_handlers = false}};
+  rt.spawn<ticker>(std::ref(rt), std::ref(ticks));
+  rt.run();
+  CHECK(ticks == 3);
+}
