@@ -1,9 +1,15 @@
 #include <troupe/actors/ask.hpp>
 
+#include <thread>
+
+#include <troupe/actors/handlers.hpp>
 #include <troupe/actors/respond.hpp>
+#include <troupe/runtime/actor_timers.hpp>
+#include <troupe/runtime/coroutine.hpp>
 #include <troupe/runtime/floating_actor.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/runtime/runtime.hpp>
+#include <troupe/runtime/threads.hpp>
 
 #include "support/catch.hpp"
 
@@ -242,4 +248,200 @@ TEST_CASE("a hundred thousand questions in flight leave nothing behind", "[ask]"
   CHECK(answers == count);
   CHECK(sum == long{count} * (count + 1) / 2);
   CHECK(timers == 0);
+}
+
+TEST_CASE("code that is no actor's may ask too, and gets the answer on loop 0", "[ask]") {
+  runtime rt{{.loops = 2, .install_signal_handlers = false}};
+  const auto o = rt.spawn<oracle>();
+  int early = 0;
+  int later = 0;
+  ask<int>(rt, o, 10s, 1).add_callback([&](int x) { early = x; }); // before run()
+  rt.reactor().call_when_running([&] {
+    ask<int>(rt, o, 10s, 41).add_callback([&](int x) {
+      CHECK(event_loop::current() == &rt.scheduler().loop(0));
+      later = x;
+      rt.stop();
+    });
+  });
+  rt.run();
+  CHECK(early == 2);
+  CHECK(later == 42);
+  failure after;
+  ask<int>(rt, o, 10s, 1).add_errback([&](const failure& f) {
+    after = f;
+    return 0;
+  });
+  CHECK(after.check(errc::runtime_stopped));
+}
+
+TEST_CASE("a plain thread may wait for an answer", "[ask]") {
+  runtime rt{{.loops = 2, .install_signal_handlers = false}};
+  const auto o = rt.spawn<oracle>();
+  int got = 0;
+  std::string what;
+  std::thread plain{[&] {
+    auto wait_for = [&](auto... args) {
+      return blocking_call_from_thread(rt.reactor(), [&] { return ask<int>(rt, o, 10s, args...); });
+    };
+    got = wait_for(41);
+    try {
+      wait_for(throw_atom::value);
+    } catch (const std::runtime_error& e) {
+      what = e.what();
+    }
+    rt.stop();
+  }};
+  rt.run();
+  plain.join();
+  CHECK(got == 42);
+  CHECK(what == "no idea");
+}
+
+TEST_CASE("a plain thread does not wait for an answer that the stop makes impossible", "[ask]") {
+  runtime rt{{.loops = 1, .install_signal_handlers = false}};
+  const auto o = rt.spawn<oracle>();
+  std::atomic<bool> ended = false;
+  std::optional<std::thread> plain;
+  {
+    rt.reactor().call_when_running([&] {
+      plain.emplace([&] {
+        CHECK_THROWS(blocking_call_from_thread(rt.reactor(), [&] {
+          rt.reactor().call_later(5ms, [&] { rt.stop(); });
+          return ask<int>(rt, o, wait_for_ever, hold_atom::value);
+        }));
+        ended = true;
+      });
+    });
+    rt.run();
+  }
+  plain->join();
+  CHECK(ended);
+}
+
+namespace {
+
+using find_atom = caf::atom_constant<caf::atom("find")>;
+using slow_atom = caf::atom_constant<caf::atom("slow")>;
+
+/// Its handlers return deferreds, and one of them is a coroutine.
+template <class Base>
+class librarian : public Base {
+public:
+  librarian(caf::actor_config& cfg, caf::actor o) : Base(cfg), oracle_(std::move(o)) {}
+
+  caf::behavior make_behavior() override {
+    return handlers(
+      *this, &librarian::find, [](int x) { return succeed(x * 2); },
+      [](const std::string& s) { return s.size(); },
+      [](double) -> deferred<int> {
+        return fail<int>(failure{errc::malformed_input, "a double"});
+      },
+      [this](slow_atom) { return chained<void>(defer_later(*this, 1ms)); },
+      [this](quit_atom) -> deferred<int> {
+        this->quit();
+        return defer_later(*this, 1h, [] { return 1; });
+      });
+  }
+
+  deferred<int> find(find_atom, int x) {
+    const int first = co_await ask<int>(*this, oracle_, 10s, x);
+    co_await defer_later(*this, 1ms);
+    if (first < 0)
+      throw std::runtime_error("negative");
+    co_return co_await ask<int>(*this, oracle_, 10s, first);
+  }
+
+private:
+  caf::actor oracle_;
+};
+
+} // namespace
+
+TEMPLATE_TEST_CASE("what a handler's deferred comes to is the response", "[ask][handlers]",
+                   floating_actor, pinned_actor) {
+  runtime rt{{.loops = 2, .install_signal_handlers = false}};
+  const auto o = rt.spawn<oracle>();
+  const auto l = rt.spawn<librarian<TestType>>(o);
+  std::vector<int> got;
+  std::vector<failure> why;
+  run_as_actor(rt, [&](basic_actor& self) {
+    const auto note = [&](outcome<int> x) {
+      if (x)
+        got.push_back(*x);
+      else
+        why.push_back(x.error());
+    };
+    auto all = [&self, l, note, &rt]() -> deferred<void> {
+      co_await ask<int>(self, l, 10s, find_atom::value, 40).add_both(note);
+      co_await ask<int>(self, l, 10s, 21).add_both(note);
+      co_await ask<void>(self, l, 10s, slow_atom::value);
+      const auto size = co_await ask<std::size_t>(self, l, 10s, std::string{"four"});
+      note(static_cast<int>(size));
+      co_await ask<int>(self, l, 10s, 1.5).add_both(note);
+      co_await ask<int>(self, l, 10s, find_atom::value, -7).add_both(note);
+      co_await ask<int>(self, l, 10s, quit_atom::value).add_both(note);
+      rt.stop();
+    };
+    static auto keep = std::function<deferred<void>()>{};
+    keep = all; // a lambda's captures must outlive its coroutine
+    keep().add_errback([&](const failure& f) {
+      why.push_back(f);
+      rt.stop();
+    });
+  });
+  CHECK(got == std::vector<int>{42, 42, 4});
+  REQUIRE(why.size() == 3);
+  CHECK(why[0].check(errc::malformed_input));
+  CHECK(why[1].check<std::runtime_error>());
+  CHECK((why[2].check(errc::broken_promise) || why[2].check(errc::actor_down)));
+}
+
+TEST_CASE("CAF's promises and requests turn into deferreds and back", "[ask]") {
+  class relay : public floating_actor {
+  public:
+    relay(caf::actor_config& cfg, caf::actor o) : floating_actor(cfg), oracle_(std::move(o)) {}
+    caf::behavior make_behavior() override {
+      return {[this](int x) {
+                auto rp = make_response_promise<int>();
+                respond_with(rp, to_deferred<int>(request(oracle_, caf::infinite, x)));
+                return rp;
+              },
+              [this](throw_atom) {
+                auto rp = make_response_promise<int>();
+                respond_with(rp,
+                             to_deferred<int>(request(oracle_, caf::infinite, throw_atom::value)));
+                return rp;
+              },
+              [this](hold_atom) {
+                auto rp = make_response_promise<int>();
+                respond_with(rp, to_deferred<int>(request(oracle_, 5ms, hold_atom::value)));
+                return rp;
+              }};
+    }
+
+  private:
+    caf::actor oracle_;
+  };
+  runtime rt{{.loops = 2, .install_signal_handlers = false}};
+  const auto o = rt.spawn<oracle>();
+  const auto r = rt.spawn<relay>(o);
+  int got = 0;
+  failure thrown;
+  failure late;
+  run_as_actor(rt, [&](basic_actor& self) {
+    ask<int>(self, r, 10s, 41).add_callback([&](int x) { got = x; });
+    ask<int>(self, r, 10s, throw_atom::value).add_errback([&](const failure& f) {
+      thrown = f;
+      return 0;
+    });
+    const auto other = rt.spawn<relay>(rt.spawn<oracle>()); // the exception ended the first oracle
+    ask<int>(self, other, 10s, hold_atom::value).add_errback([&](const failure& f) {
+      late = f;
+      rt.stop();
+      return 0;
+    });
+  });
+  CHECK(got == 42);
+  CHECK(thrown.check<std::runtime_error>());
+  CHECK(late.check(errc::timed_out));
 }

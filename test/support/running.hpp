@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -34,8 +35,12 @@ constexpr std::size_t load_size(std::size_t full) {
 /// A runtime that runs in a thread of its own from `start()` until this object ends.
 class running {
 public:
-  explicit running(std::size_t loops, duration grace = std::chrono::seconds(5))
-    : rt{{.loops = loops, .grace = grace, .install_signal_handlers = false}} {}
+  explicit running(std::size_t loops, duration grace = std::chrono::seconds(5),
+                   std::function<void(caf::actor_system_config&)> configure = {})
+    : rt{{.loops = loops,
+          .grace = grace,
+          .install_signal_handlers = false,
+          .configure = std::move(configure)}} {}
   ~running() { stop(); }
   running(const running&) = delete;
   running& operator=(const running&) = delete;

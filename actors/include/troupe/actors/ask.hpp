@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <caf/actor_cast.hpp>
@@ -10,10 +12,13 @@
 
 #include <troupe/runtime/basic_actor.hpp>
 #include <troupe/runtime/deferred.hpp>
+#include <troupe/runtime/detail/abandoning_promise.hpp>
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/time.hpp>
 
 namespace troupe {
+
+class runtime;
 
 /// A time-out that never ends.
 inline constexpr auto wait_for_ever = duration::max();
@@ -111,6 +116,55 @@ deferred<T> ask(basic_actor& self, const Handle& receiver, duration timeout, Arg
   }
   asked->watch(self, to);
   self.send_request(to, timeout, caf::make_message(std::forward<Args>(args)...), asked);
+  return result;
+}
+
+namespace detail {
+
+/// Calls `ask` as the actor that asks for those that are none, or with nothing if it has ended.
+void ask_for_others(runtime& rt, const std::function<void(basic_actor*)>& ask);
+
+} // namespace detail
+
+/// As above, for code that is no actor's, such as the reactor's callbacks: the deferred fires on loop
+/// 0. A plain thread may wait for it:
+///
+/// ```cpp
+/// const auto user = blocking_call_from_thread(rt.reactor(), [&] {
+///   return ask<record>(rt, users, 5s, find_atom::value, name);
+/// });
+/// ```
+///
+/// Fails, in addition, with: `errc::runtime_stopped` if the runtime stops first.
+/// Thread: loop 0, or before `run()`.
+template <class T, class Handle, class... Args>
+deferred<T> ask(runtime& rt, const Handle& receiver, duration timeout, Args&&... args) {
+  std::optional<deferred<T>> result;
+  detail::ask_for_others(rt, [&](basic_actor* self) {
+    result = self != nullptr ? ask<T>(*self, receiver, timeout, std::forward<Args>(args)...)
+                             : fail<T>(errc::runtime_stopped);
+  });
+  return *std::move(result);
+}
+
+/// Makes a deferred of the response to a request of CAF's, `self->request(...)`; it fires as the
+/// actor that asked. `ask` is shorter, and faster when many wait; this is for requests that exist.
+///
+/// Fails with: the error of the response; `caf::sec::unexpected_response` if it is not a `T`.
+template <class T, class Response>
+requires requires(Response r) {
+  r.id().request_id();
+}
+deferred<T> to_deferred(Response response) {
+  auto p = std::make_shared<detail::abandoning_promise<T>>();
+  auto result = (*p)->get_deferred();
+  const auto fail = [p](caf::error& e) {
+    (*p)->errback(failure{e});
+  };
+  if constexpr (std::is_void_v<T>)
+    response.then([p] { (*p)->callback(); }, fail);
+  else
+    response.then([p](T& value) { (*p)->callback(std::move(value)); }, fail);
   return result;
 }
 

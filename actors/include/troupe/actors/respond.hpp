@@ -6,6 +6,7 @@
 #include <caf/mailbox_element.hpp>
 #include <caf/response_promise.hpp>
 #include <caf/result.hpp>
+#include <caf/typed_response_promise.hpp>
 
 #include <troupe/runtime/basic_actor.hpp>
 #include <troupe/runtime/deferred.hpp>
@@ -28,7 +29,7 @@ public:
   explicit owed_response(basic_actor& self) : owed_response(self.make_response_promise()) {}
 
   /// Takes over what `p` owes. `p` must not be used any more.
-  explicit owed_response(const caf::response_promise& p);
+  owed_response(const caf::response_promise& p);
 
   owed_response(owed_response&&) noexcept = default;
   owed_response& operator=(owed_response&& other) noexcept;
@@ -53,20 +54,11 @@ private:
   caf::message_id id_;
 };
 
-/// Answers the request that `self` handles with what comes of `d`: a handler returns this.
-///
-/// ```cpp
-/// [this](look_up_atom, const std::string& name) {
-///   return respond_with(*this, find(name)); // a deferred<record>
-/// }
-/// ```
-///
-/// The asker gets the value or the failure; `errc::broken_promise` if the deferred is dropped.
-/// Thread: that of `self`, in a handler.
+/// Fulfils `owed` with what comes of `d`: the value, or the failure; `errc::broken_promise` if the
+/// deferred is dropped. A promise of CAF's may be given, and must not be used any more.
 template <class T>
-caf::result<T> respond_with(basic_actor& self, deferred<T> d) {
-  auto owed = std::make_shared<owed_response>(self);
-  std::move(d).add_both([owed](outcome<T> got) {
+void respond_with(owed_response owed, deferred<T> d) {
+  std::move(d).add_both([owed = std::make_shared<owed_response>(std::move(owed))](outcome<T> got) {
     if (!got)
       owed->fail(got.error());
     else if constexpr (std::is_void_v<T>)
@@ -74,6 +66,26 @@ caf::result<T> respond_with(basic_actor& self, deferred<T> d) {
     else
       owed->deliver(*std::move(got));
   });
+}
+
+template <class T, class... Ts>
+void respond_with(caf::typed_response_promise<Ts...> owed, deferred<T> d) {
+  respond_with(owed_response{static_cast<caf::response_promise&>(owed)}, std::move(d));
+}
+
+/// Answers the request that `self` handles with what comes of `d`: a handler returns this. With
+/// `handlers`, a handler returns the deferred itself.
+///
+/// ```cpp
+/// [this](look_up_atom, const std::string& name) {
+///   return respond_with(*this, find(name)); // a deferred<record>
+/// }
+/// ```
+///
+/// Thread: that of `self`, in a handler.
+template <class T>
+caf::result<T> respond_with(basic_actor& self, deferred<T> d) {
+  respond_with(owed_response{self}, std::move(d));
   return caf::delegated<T>{};
 }
 

@@ -15,9 +15,11 @@ namespace troupe::detail {
 template <class T>
 class deferred_awaiter;
 
+// As pointers, because the closure of a lambda coroutine is incomplete here; GCC 12 deduces `A&`
+// for `*this`.
 template <class A>
-concept actor_type =
-  std::is_base_of_v<basic_actor, std::remove_cvref_t<A>>; // GCC 12 deduces `A&` for `*this`
+concept actor_type = std::is_convertible_v < std::remove_cvref_t<A>
+*, basic_actor* > ;
 
 /// The part of a coroutine's promise that does not depend on its type.
 ///
@@ -95,7 +97,8 @@ class coroutine_promise : public coroutine_base {
 public:
   coroutine_promise() = default;
   template <actor_type A, class... Args> // called with the coroutine's parameters
-  coroutine_promise(A& self, Args&...) : coroutine_base(&self) {}
+  coroutine_promise(A& self, Args&...)
+    : coroutine_base(const_cast<std::remove_cvref_t<A>*>(&self)) {}
 
   deferred<T> get_return_object() {
     state_->retain();
@@ -113,7 +116,8 @@ class coroutine_promise<void> : public coroutine_base {
 public:
   coroutine_promise() = default;
   template <actor_type A, class... Args>
-  coroutine_promise(A& self, Args&...) : coroutine_base(&self) {}
+  coroutine_promise(A& self, Args&...)
+    : coroutine_base(const_cast<std::remove_cvref_t<A>*>(&self)) {}
 
   deferred<void> get_return_object() {
     state_->retain();

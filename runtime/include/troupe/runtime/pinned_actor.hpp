@@ -46,7 +46,7 @@ public:
   /// the actor is entered already further up the stack.
   template <class F>
   void enter(F&& fn) {
-    if (entered_)
+    if (entered_ && !getf(is_cleaned_up_flag)) // else it has ended, and stays entered
       return void(fn());
     const caf::strong_actor_ptr alive{ctrl()};
     struct leave_guard {

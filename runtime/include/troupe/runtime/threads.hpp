@@ -100,9 +100,9 @@ template <class T>
 struct blocking_result {
   using type = T;
 };
-template <class T>
-struct blocking_result<deferred<T>> {
-  using type = T;
+template <deferred_type D>
+struct blocking_result<D> {
+  using type = typename D::value_type;
 };
 
 [[noreturn]] void refuse_to_block();
