@@ -1,10 +1,14 @@
 #include <troupe/runtime/runtime.hpp>
 
+#include <chrono>
+#include <future>
 #include <mutex>
 #include <unordered_map>
 
 #include <caf/logger.hpp>
 #include <caf/send.hpp>
+
+#include <troupe/testing/leftovers.hpp>
 
 #include "system_config.hpp"
 
@@ -42,6 +46,13 @@ private:
 
 } // namespace detail
 
+namespace {
+
+std::mutex live_mutex;
+runtime* live = nullptr; // the first of those that live
+
+} // namespace
+
 runtime::runtime(runtime_options options)
   : config_(std::make_unique<detail::system_config>(std::move(options))),
     spawned_(std::make_shared<detail::spawned_actors>()),
@@ -50,9 +61,18 @@ runtime::runtime(runtime_options options)
   scheduler_ = &loop_scheduler::of(*system_);
   reactor_ = std::make_unique<troupe::reactor>(*scheduler_);
   forget_caf_logger();
+  const std::lock_guard hold{live_mutex};
+  next_ = std::exchange(live, this);
 }
 
 runtime::~runtime() {
+  {
+    const std::lock_guard hold{live_mutex};
+    auto** place = &live;
+    while (*place != this)
+      place = &(*place)->next_;
+    *place = next_;
+  }
   scheduler_->wind_down();
   // With high priority, so that it overtakes whatever waits in a mailbox.
   for (const auto& actor : spawned_->all())
@@ -69,6 +89,28 @@ void runtime::remember(const caf::strong_actor_ptr& actor) {
   spawned_->add(actor->id(), caf::actor_cast<caf::actor_addr>(actor));
   actor->get()->attach_functor(
     [spawned = spawned_, id = actor->id()](const caf::error&) { spawned->remove(id); });
+}
+
+testing::leftovers testing::leftovers::now() {
+  leftovers result;
+  const std::lock_guard hold{live_mutex};
+  for (auto* rt = live; rt != nullptr; rt = rt->next_) {
+    ++result.runtimes;
+    result.actors += rt->spawned_->all().size() + rt->scheduler_->pinned_.load();
+    for (std::size_t i = 0; i < rt->loops(); ++i) {
+      auto& loop = rt->scheduler_->loop(i);
+      if (!rt->reactor_->running() || loop.is_current()) {
+        result.delayed_calls += loop.timers().size();
+        continue;
+      }
+      auto answer = std::make_shared<std::promise<std::size_t>>();
+      auto size = answer->get_future();
+      loop.post([answer, &loop] { answer->set_value(loop.timers().size()); });
+      if (size.wait_for(std::chrono::seconds(10)) == std::future_status::ready)
+        result.delayed_calls += size.get();
+    }
+  }
+  return result;
 }
 
 void runtime::forget_caf_logger() {

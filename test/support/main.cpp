@@ -13,6 +13,11 @@
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <troupe/testing/leak_listener.hpp>
+
+using troupe::testing::leak_listener;
+CATCH_REGISTER_LISTENER(leak_listener)
+
 int main(int argc, char** argv) {
   // Silent unless asked: TROUPE_TEST_LOG=1 shows what the code under test logs.
   if (std::getenv("TROUPE_TEST_LOG") == nullptr)

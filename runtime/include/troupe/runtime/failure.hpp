@@ -143,6 +143,11 @@ public:
   /// number and by the name of its category.
   [[nodiscard]] bool check(const std::error_code& code) const;
 
+  /// Tells whether the failure's code means `condition`, such as a `std::errc`.
+  [[nodiscard]] bool check(const std::error_condition& condition) const {
+    return code() == condition;
+  }
+
   /// Tells whether the failure has the code and category of `e`, such as a `caf::sec`.
   [[nodiscard]] bool check(const caf::error& e) const;
 

@@ -7,6 +7,7 @@
 
 #include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/deferred.hpp>
+#include <troupe/runtime/detail/abandoning_promise.hpp>
 
 namespace troupe {
 
@@ -47,10 +48,10 @@ template <class T>
     throw std::logic_error("from_future needs a future with a state, and an interval");
   struct watch : std::enable_shared_from_this<watch> {
     watch(std::future<T> f, troupe::clock& c, duration d)
-      : future(std::move(f)), clock(c), interval(d), result([this] {
+      : future(std::move(f)), clock(c), interval(d), result(promise<T>([this] {
           auto last = call; // cancelling it ends this object
           last.cancel();
-        }) {}
+        })) {}
 
     void look() {
       if (future.wait_for(std::chrono::seconds(0)) == std::future_status::timeout) {
@@ -60,12 +61,12 @@ template <class T>
       try {
         if constexpr (std::is_void_v<T>) {
           future.get();
-          result.callback();
+          result->callback();
         } else {
-          result.callback(future.get());
+          result->callback(future.get());
         }
       } catch (...) {
-        result.errback(detail::caught());
+        result->errback(detail::caught());
       }
     }
 
@@ -73,10 +74,10 @@ template <class T>
     troupe::clock& clock;
     duration interval;
     delayed_call call;
-    promise<T> result;
+    detail::abandoning_promise<T> result;
   };
   auto w = std::make_shared<watch>(std::move(future), clock, interval);
-  auto d = w->result.get_deferred();
+  auto d = w->result->get_deferred();
   w->look();
   return d;
 }

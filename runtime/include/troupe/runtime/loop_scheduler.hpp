@@ -17,6 +17,9 @@ namespace troupe {
 namespace detail {
 class loop_clock;
 }
+namespace testing {
+struct leftovers;
+}
 
 /// CAF's scheduler, made of event loops. It takes the place of CAF's own as a module.
 ///
@@ -66,6 +69,7 @@ private:
   friend class pinned_actor;
   friend class reactor;
   friend class runtime;
+  friend struct testing::leftovers;
 
   void start_threads(std::size_t first); // for the loops from `first` on
   void stop_threads();                   // makes them leave, and joins

@@ -19,6 +19,10 @@ class spawned_actors;
 struct system_config;
 } // namespace detail
 
+namespace testing {
+struct leftovers;
+}
+
 /// Everything that runs: the event loops, the actor system on them, and the reactor.
 ///
 /// One a process is usual; several may live at once, which tests do. Actors and ports can be made
@@ -89,6 +93,8 @@ public:
   }
 
 private:
+  friend struct testing::leftovers;
+
   template <class Handle>
   Handle track(Handle handle) {
     remember(caf::actor_cast<caf::strong_actor_ptr>(handle));
@@ -104,6 +110,7 @@ private:
   std::unique_ptr<caf::actor_system> system_;
   loop_scheduler* scheduler_ = nullptr;
   std::unique_ptr<troupe::reactor> reactor_;
+  runtime* next_ = nullptr; // of those that live, for `testing::leftovers`
 };
 
 } // namespace troupe

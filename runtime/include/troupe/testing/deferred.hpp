@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
@@ -82,7 +83,10 @@ void assert_no_result(const deferred<T>& d) {
 class unhandled_failures {
 public:
   unhandled_failures()
-    : outer_(std::exchange(innermost(), this)), previous_(set_unhandled_hook(&collect)) {}
+    : outer_(std::exchange(innermost(), this)), previous_(set_unhandled_hook(&collect)) {
+    if (previous_ != &collect)
+      usual() = previous_;
+  }
   ~unhandled_failures() {
     set_unhandled_hook(previous_);
     innermost() = outer_;
@@ -114,9 +118,17 @@ private:
     return object;
   }
 
+  // Those of other threads, which have no object of this class, go where they would without any.
+  static std::atomic<unhandled_hook>& usual() noexcept {
+    static std::atomic<unhandled_hook> hook = nullptr;
+    return hook;
+  }
+
   static void collect(const unhandled_failure& what) noexcept {
     if (auto* self = innermost())
       self->collected_.push_back(what.why);
+    else if (const auto hook = usual().load())
+      hook(what);
   }
 
   unhandled_failures* outer_;
