@@ -10,7 +10,9 @@ int main() {
   troupe::runtime rt{};
   rt.reactor().call_when_running([&] {
     std::puts("Hello from the reactor loop!");
+    std::puts("Lately I feel like I'm stuck in a rut.");
     rt.stop();
   });
+  std::puts("Starting the reactor.");
   rt.run();
 }

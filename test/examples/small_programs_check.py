@@ -1,0 +1,38 @@
+"""Runs the programs that print something and end, all at once: small_programs_check.py <folder>"""
+
+import subprocess
+import sys
+
+EXPECTED = {
+    "hello": "Starting the reactor.\nHello from the reactor loop!\nLately I feel like I'm stuck in a rut.\n",
+    "countdown": "Start!\n5 ...\n4 ...\n3 ...\n2 ...\n1 ...\nStop!\n",
+    "looping_call": "called 1 times\ncalled 2 times\ncalled 3 times\nLoop done.\n",
+    "defer_later": "This will run 3.5 seconds after it was scheduled: hello, world\n",
+    "call_in_thread": "the reactor runs meanwhile\n2 seconds have passed\n",
+    "defer_to_thread": "442\n",
+    "blocking_call_from_thread": "the answer\nwrong question\n",
+    "three_actors": "with callbacks: bonjour\n"
+    "with callbacks: no word for night: the argument makes no sense\n"
+    "as a coroutine: bonjour\n"
+    "as a coroutine: no word for night: the argument makes no sense\n",
+}
+
+
+def main():
+    running = {
+        name: subprocess.Popen([f"{sys.argv[1]}/{name}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for name in EXPECTED
+    }
+    failed = []
+    for name, program in running.items():
+        try:
+            out, err = program.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            out, err = program.communicate()
+        if (out, err, program.returncode) != (EXPECTED[name], "", 0):
+            failed.append((name, program.returncode, out, err))
+    assert not failed, failed
+
+
+main()
