@@ -65,8 +65,12 @@ caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
         awaited_->takers.erase(found);
         current_mailbox_element(&x);
         taker->take_response(x.content());
-        if (awaited_ && awaited_->takers.empty())
+        if (awaited_ && awaited_->takers.empty()) {
           keep_alive(false);
+          if (awaited_->takers.bucket_count() > 1024)
+            awaited_->takers =
+              decltype(awaited_->takers){}; // it keeps its table otherwise, after a burst
+        }
         return caf::invoke_message_result::consumed;
       }
     }

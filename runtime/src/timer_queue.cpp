@@ -81,8 +81,7 @@ std::size_t timer_queue::run_due(time_point now, void (*caught)() noexcept) {
       caught();
     }
   }
-  if (due_.capacity() > 1024)
-    due_.shrink_to_fit();
+  give_back_if_empty();
   return made;
 }
 
@@ -93,6 +92,7 @@ bool timer_queue::run_one(time_point now) {
   const auto slot = heap_.front().slot;
   pop();
   auto fn = take(slot, end::called);
+  give_back_if_empty();
   fn();
   return true;
 }
@@ -127,19 +127,23 @@ std::vector<delayed_call> timer_queue::pending() {
 }
 
 bool timer_queue::alive(const delayed_call& call) noexcept {
+  if (!has(call.slot_))
+    return false;
   const auto& n = at(call.slot_);
   return n.id == call.id_ && n.state == static_cast<std::uint32_t>(end::pending);
 }
 
 timer_queue::node& timer_queue::require(const delayed_call& call) {
-  auto& n = at(call.slot_);
-  if (n.id == call.id_) {
-    if (n.state == static_cast<std::uint32_t>(end::pending))
-      return n;
-    if (n.state == static_cast<std::uint32_t>(end::cancelled))
-      throw already_cancelled("the delayed call was cancelled before");
+  if (has(call.slot_)) {
+    auto& n = at(call.slot_);
+    if (n.id == call.id_) {
+      if (n.state == static_cast<std::uint32_t>(end::pending))
+        return n;
+      if (n.state == static_cast<std::uint32_t>(end::cancelled))
+        throw already_cancelled("the delayed call was cancelled before");
+    }
   }
-  // The slot serves another call by now: how this one ended is forgotten, that it ended is not.
+  // The slot is gone or serves another call by now: how this one ended is forgotten, that it ended is not.
   throw already_called("the delayed call was made before");
 }
 
@@ -224,6 +228,19 @@ void timer_queue::sweep_if_stale() {
     heap_.shrink_to_fit();
 }
 
+// After a burst, all memory but the first chunk is given back.
+void timer_queue::give_back_if_empty() {
+  if (live_ != 0 || !due_.empty() || chunks_.size() <= 1)
+    return;
+  heap_ = heap_array{}; // only stale entries are left
+  due_ = decltype(due_){};
+  sequences_ = decltype(sequences_){};
+  chunks_.resize(1);
+  chunks_.shrink_to_fit();
+  slots_ = 0;
+  free_ = no_slot;
+}
+
 // -- delayed_call -------------------------------------------------------------------------------
 
 namespace {
@@ -240,6 +257,7 @@ void delayed_call::cancel() {
   queue_->require(*this);
   auto fn = queue_->take(slot_, timer_queue::end::cancelled);
   queue_->sweep_if_stale();
+  queue_->give_back_if_empty();
 } // the function is destroyed last: its destructor may use the queue
 
 void delayed_call::delay(duration by) {

@@ -1,4 +1,4 @@
-// Troupe's side of the actor benchmarks: bench_actors ping-pong|pinned|spawn|request [COUNT]
+// Troupe's side of the actor benchmarks: bench_actors ping-pong|pinned|spawn|request|ask|ask-flight [COUNT]
 // Prints operations for each second, and for each second of CPU; and the bytes held afterwards.
 
 #include <cstdio>
@@ -7,10 +7,13 @@
 #include <memory>
 #include <string>
 
+#include <malloc.h>
+
 #include <caf/send.hpp>
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <troupe/actors/ask.hpp>
 #include <troupe/runtime/floating_actor.hpp>
 #include <troupe/runtime/runtime.hpp>
 
@@ -121,6 +124,69 @@ private:
   int left_ = count;
 };
 
+/// As requester, with deferreds.
+class asker : public troupe::floating_actor {
+public:
+  asker(caf::actor_config& cfg, troupe::runtime& rt, caf::actor to)
+    : floating_actor(cfg), rt_(rt), to_(std::move(to)) {}
+  caf::behavior make_behavior() override {
+    return {[this](go_atom) {
+      next();
+    }};
+  }
+
+private:
+  void next() {
+    troupe::ask<int>(*this, to_, std::chrono::seconds(30), left_).add_callback([this](int) {
+      if (--left_ == 0)
+        return stop(rt_);
+      next();
+    });
+  }
+  troupe::runtime& rt_;
+  caf::actor to_;
+  int left_ = count;
+};
+
+/// Asks everything at once; then tells what is still held.
+class impatient : public troupe::floating_actor {
+public:
+  impatient(caf::actor_config& cfg, troupe::runtime& rt, caf::actor to)
+    : floating_actor(cfg), rt_(rt), to_(std::move(to)) {}
+  caf::behavior make_behavior() override {
+    return {[this](go_atom) {
+      ask_one(); // what is made once, is made now
+    }};
+  }
+
+  static inline double held = 0; // bytes
+  static inline std::size_t timers = 0;
+
+private:
+  void ask_one() {
+    troupe::ask<int>(*this, to_, std::chrono::seconds(30), 1).add_callback([this](int) {
+      ::malloc_trim(0);
+      before_ = ::mallinfo2().uordblks;
+      for (int i = 0; i < count; ++i)
+        troupe::ask<int>(*this, to_, std::chrono::seconds(30), i).add_callback([this](int) {
+          if (--left_ == 0)
+            call_later(std::chrono::milliseconds(1), [this] { end(); });
+        });
+    });
+  }
+  void end() {
+    held = static_cast<double>(::mallinfo2().uordblks) - static_cast<double>(before_);
+    rt_.reactor().call_from_thread([&rt = rt_] {
+      timers = rt.reactor().get_delayed_calls().size();
+      rt.stop();
+    });
+  }
+  troupe::runtime& rt_;
+  caf::actor to_;
+  std::size_t before_ = 0;
+  int left_ = count;
+};
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -128,7 +194,10 @@ int main(int argc, char** argv) {
   const auto quiet =
     std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>());
   troupe::runtime rt{{.loops = what == "pinned" ? 2u : 1u, .logger = quiet}};
-  count = bench::count_of(argc, argv, what == "spawn" || what == "request" ? 500'000 : 2'000'000);
+  count = bench::count_of(argc, argv,
+                          what == "ask-flight"                      ? 100'000
+                          : what == "ping-pong" || what == "pinned" ? 2'000'000
+                                                                    : 500'000);
   caf::actor first;
   if (what == "ping-pong") {
     first = rt.spawn<player<troupe::floating_actor>>(std::ref(rt));
@@ -143,11 +212,20 @@ int main(int argc, char** argv) {
   } else if (what == "request") {
     first = rt.spawn<requester>(std::ref(rt), rt.spawn<adder>());
     caf::anon_send(first, go_atom::value);
+  } else if (what == "ask") {
+    first = rt.spawn<asker>(std::ref(rt), rt.spawn<adder>());
+    caf::anon_send(first, go_atom::value);
+  } else if (what == "ask-flight") {
+    first = rt.spawn<impatient>(std::ref(rt), rt.spawn<adder>());
+    caf::anon_send(first, go_atom::value);
   } else {
-    std::fprintf(stderr, "bench_actors ping-pong|pinned|spawn|request [COUNT]\n");
+    std::fprintf(stderr, "bench_actors ping-pong|pinned|spawn|request|ask|ask-flight [COUNT]\n");
     return 2;
   }
   const bench::stopwatch watch;
   rt.run();
-  watch.print(count);
+  if (what == "ask-flight")
+    std::printf("%.0f %zu\n", impatient::held, impatient::timers);
+  else
+    watch.print(count);
 }

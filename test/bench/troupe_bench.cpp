@@ -135,6 +135,19 @@ std::vector<row> table() {
     return printed({programs + side}, "50000", index, 1);
   };
 
+  const auto deferreds = [](const std::string& side, const std::string& what, std::size_t index) {
+    return printed({programs + side, what}, "1000", index, 1);
+  };
+  const auto threads = [](const std::string& side, const std::string& what, std::size_t index,
+                          double scale) {
+    return printed({programs + side, what}, "1000", index, scale, -1);
+  };
+  const auto per = [](auto rate_of) { // the time for one operation
+    return [rate_of](const settings& s) {
+      return 1 / rate_of(s);
+    };
+  };
+
   const bench::echo_load one{};
   const bench::echo_load sixteen{.in_flight = 16};
   const bench::echo_load thousand{.connections = 1000};
@@ -213,6 +226,73 @@ std::vector<row> table() {
     {"request-held", "held after these requests", "KiB", "CAF",
      actors("bench_actors", "request", 2, 1.0 / 1024),
      actors("peer_caf_actors", "request", 2, 1.0 / 1024), at_most, 0.1},
+    {"ask", "ask, 30 s time-out, 500,000", rate, "CAF", actors("bench_actors", "ask", 1, 1e-6),
+     actors("peer_caf_actors", "request", 1, 1e-6), at_least, 1.5},
+    {"ask-held",
+     "held after 100,000 asks in flight",
+     "bytes",
+     "",
+     actors("bench_actors", "ask-flight", 0, 1),
+     {},
+     at_most,
+     1024},
+    {"ask-timers",
+     "timers after these asks",
+     "timers",
+     "",
+     actors("bench_actors", "ask-flight", 1, 1),
+     {},
+     at_most,
+     0},
+    {"chain", "ten callbacks of 3 pointers, each", "ns CPU", "functions",
+     deferreds("bench_deferreds", "chain", 0), deferreds("peer_functions", "chain", 0), at_most,
+     1.0},
+    {"chain-small", "ten callbacks of 1 pointer, each", "ns CPU", "functions",
+     deferreds("bench_deferreds", "chain-small", 0), deferreds("peer_functions", "chain-small", 0),
+     at_most, 1.0},
+    {"chain-memory",
+     "ten callbacks of 3 pointers",
+     "allocs",
+     "functions",
+     deferreds("bench_deferreds", "chain", 1),
+     {},
+     at_most,
+     1},
+    {"await",
+     "co_await of a ready deferred, made for it",
+     "ns CPU",
+     "",
+     deferreds("bench_deferreds", "await", 0),
+     {},
+     at_most,
+     25},
+    {"await-memory",
+     "co_await of a pending one, beyond the frame",
+     "allocs",
+     "",
+     deferreds("bench_deferreds", "await", 1),
+     {},
+     at_most,
+     1},
+    {"looping-call",
+     "drift after 1,000,000 calls",
+     "ns",
+     "",
+     deferreds("bench_deferreds", "looping", 0),
+     {},
+     at_most,
+     0},
+    {"from-thread",
+     "call_from_thread, one thread",
+     "M/s",
+     "",
+     threads("bench_threads", "call-from-thread", 0, 1e-6),
+     {},
+     at_least,
+     5},
+    {"to-thread", "defer_to_thread and back", "us", "Asio",
+     per(threads("bench_threads", "defer-to-thread", 0, 1e-6)),
+     per(threads("peer_asio_threads", "defer-to-thread", 0, 1e-6)), at_most, 1.2},
     {"timer-cancel", "timer, schedule + cancel, 1,000,000", "ns CPU", "Asio",
      timers("bench_timers", 0), timers("peer_asio_timers", 0), at_most, 0.33},
     {"timer-fire", "timer, schedule + fire, 1,000,000", "ns CPU", "Asio", timers("bench_timers", 1),

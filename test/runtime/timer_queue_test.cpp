@@ -338,3 +338,24 @@ TEST_CASE("a hundred thousand random operations agree with a plain map") {
       REQUIRE(clock.get_delayed_calls().size() == model.size());
   }
 }
+
+TEST_CASE("a burst of calls leaves its handles usable when its memory is given back", "[timers]") {
+  testing::manual_clock clock;
+  std::vector<delayed_call> calls;
+  for (int i = 0; i < 5000; ++i)
+    calls.push_back(clock.call_later(1s, [] {}));
+  for (int i = 0; i < 2500; ++i)
+    calls[static_cast<std::size_t>(i)].cancel();
+  clock.advance(1s);
+  for (auto& call : calls) {
+    CHECK_FALSE(call.active());
+    CHECK_THROWS_AS(call.cancel(), std::logic_error);
+  }
+  int made = 0;
+  for (int i = 0; i < 5000; ++i)
+    clock.call_later(std::chrono::milliseconds(5000 - i), [&made, i] { made += made == 4999 - i; });
+  for (auto& call : calls)
+    CHECK_FALSE(call.active());
+  clock.advance(5s);
+  CHECK(made == 5000);
+}

@@ -138,6 +138,7 @@ private:
   node& at(std::uint32_t slot) noexcept {
     return chunks_[slot >> chunk_bits_][slot & ((1u << chunk_bits_) - 1)];
   }
+  bool has(std::uint32_t slot) const noexcept { return slot >> chunk_bits_ < chunks_.size(); }
   bool live(const entry& e) const noexcept { return sequences_[e.slot] == e.sequence; }
   bool alive(const delayed_call& call) noexcept;
   node& require(const delayed_call& call);
@@ -148,6 +149,7 @@ private:
   void sift_down(std::size_t index, entry e);
   void drop_stale_front();
   void sweep_if_stale();
+  void give_back_if_empty();
 
   now_function now_;
   const void* source_;
