@@ -477,3 +477,47 @@ TEST_CASE("calls in one thread keep their order, and the pool's size can be told
   rt.reactor().call_in_thread([&] { got.clear(); }); // dropped
   CHECK(got.size() == 100);
 }
+
+TEST_CASE("what is called in a thread is not on the loop, what is called from it is", "[H02]") {
+  runtime rt{quiet()};
+  event_loop* in_thread = &rt.scheduler().loop(0);
+  event_loop* on_loop = nullptr;
+  rt.reactor().call_in_thread([&] {
+    in_thread = event_loop::current();
+    rt.reactor().call_from_thread([&] {
+      on_loop = event_loop::current();
+      rt.stop();
+    });
+  });
+  rt.run();
+  CHECK(in_thread == nullptr);
+  CHECK(on_loop == &rt.scheduler().loop(0));
+}
+
+TEST_CASE("the reactor's threads begin with it, end at its stop, and are no matter if it never ran",
+          "[H11]") {
+  std::size_t running = 0;
+  std::atomic<bool> finished = false;
+  {
+    runtime rt{quiet()};
+    rt.reactor().call_in_thread([&] {
+      running = rt.reactor().get_thread_pool().workers();
+      rt.reactor().call_from_thread([&] { rt.stop(); });
+      std::this_thread::sleep_for(10ms); // is waited for
+      finished = true;
+    });
+    CHECK(rt.reactor().get_thread_pool().workers() == 0);
+    rt.run();
+    CHECK(finished);
+    CHECK(rt.reactor().get_thread_pool().workers() == 0);
+  }
+  CHECK(running == 1);
+  bool ran = false;
+  const auto held = std::make_shared<int>();
+  {
+    runtime never{quiet()};
+    never.reactor().call_in_thread([&, held] { ran = true; });
+  }
+  CHECK_FALSE(ran);
+  CHECK(held.use_count() == 1);
+}

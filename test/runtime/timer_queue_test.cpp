@@ -359,3 +359,20 @@ TEST_CASE("a burst of calls leaves its handles usable when its memory is given b
   clock.advance(5s);
   CHECK(made == 5000);
 }
+
+TEST_CASE("handles take the time from their clock", "[timers][K14]") {
+  testing::manual_clock clock;
+  clock.advance(100s);
+  int made = 0;
+  auto call = clock.call_later(10s, [&] { ++made; });
+  CHECK(call.get_time() == clock.now() + 10s);
+  clock.advance(4s);
+  call.reset(5s);
+  CHECK(call.get_time() == clock.now() + 5s);
+  call.delay(1s);
+  CHECK(call.get_time() == clock.now() + 6s);
+  clock.advance(6s - 1ns);
+  CHECK(made == 0);
+  clock.advance(1ns);
+  CHECK(made == 1);
+}
