@@ -18,7 +18,9 @@ if(Asio_FOUND AND NOT TARGET Asio::asio)
   add_library(Asio::asio INTERFACE IMPORTED)
   set_target_properties(Asio::asio PROPERTIES
     INTERFACE_INCLUDE_DIRECTORIES "${ASIO_INCLUDE_DIR}"
-    INTERFACE_COMPILE_DEFINITIONS ASIO_STANDALONE
+    # Whether Asio finds std::aligned_alloc depends on what is included before it; with both in one
+    # program, memory of one kind is freed as the other.
+    INTERFACE_COMPILE_DEFINITIONS "ASIO_STANDALONE;ASIO_DISABLE_STD_ALIGNED_ALLOC"
     INTERFACE_LINK_LIBRARIES Threads::Threads)
 endif()
 mark_as_advanced(ASIO_INCLUDE_DIR)

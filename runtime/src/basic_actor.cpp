@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include <caf/actor_clock.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -44,8 +45,9 @@ caf::error log_and_convert(caf::scheduled_actor* self, std::exception_ptr& e) {
 /// The responses that an actor waits for, by request.
 struct detail::awaited {
   std::unordered_map<std::uint64_t, std::shared_ptr<response_taker>> takers;
-  caf::message_id keep_alive;           // of the entry that keeps an actor without behavior alive
-  coroutine_base* coroutines = nullptr; // of this actor, which wait for a deferred
+  caf::message_id keep_alive;             // of the entry that keeps an actor without behavior alive
+  coroutine_base* coroutines = nullptr;   // of this actor, which wait for a deferred
+  std::vector<std::weak_ptr<debt>> debts; // and some that are gone
 };
 
 basic_actor::~basic_actor() = default;
@@ -109,6 +111,17 @@ caf::message_id basic_actor::expect_response(std::shared_ptr<detail::response_ta
   return id;
 }
 
+void basic_actor::owe(const std::shared_ptr<detail::debt>& what) {
+  if (has_ended())
+    return what->debtor_ended();
+  if (!awaited_)
+    awaited_ = std::make_unique<detail::awaited>();
+  auto& debts = awaited_->debts;
+  if (debts.size() == debts.capacity())
+    std::erase_if(debts, [](const auto& weak) { return weak.expired(); });
+  debts.push_back(what);
+}
+
 detail::coroutine_base** basic_actor::waiting_coroutines() {
   if (has_ended())
     return nullptr;
@@ -137,8 +150,12 @@ void basic_actor::keep_alive(bool on) {
 
 bool basic_actor::cleanup(caf::error&& reason, caf::execution_unit* host) {
   // What is dropped here may look at this actor, and wait for more.
-  while (const auto dropped = std::move(awaited_))
+  while (const auto dropped = std::move(awaited_)) {
+    for (const auto& weak : dropped->debts)
+      if (const auto debt = weak.lock())
+        debt->debtor_ended();
     detail::coroutine_base::destroy_all(dropped->coroutines);
+  }
   return super::cleanup(std::move(reason), host);
 }
 

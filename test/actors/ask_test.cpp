@@ -445,3 +445,36 @@ TEST_CASE("CAF's promises and requests turn into deferreds and back", "[ask]") {
   CHECK(thrown.check<std::runtime_error>());
   CHECK(late.check(errc::timed_out));
 }
+
+TEST_CASE("an actor that owes an answer to one who knows it keeps neither for ever", "[ask]") {
+  class partner : public floating_actor {
+  public:
+    partner(caf::actor_config& cfg, std::shared_ptr<int> held)
+      : floating_actor(cfg), held_(std::move(held)) {}
+    caf::behavior make_behavior() override {
+      return {
+        [this](const caf::actor& other) {
+          other_ = other;
+          ask<int>(*this, other, wait_for_ever, hold_atom::value).add_both([](outcome<int>) {});
+        },
+        [this](hold_atom) {
+          owed_.emplace_back(*this);
+        }};
+    }
+
+  private:
+    std::shared_ptr<int> held_;
+    caf::actor other_;
+    std::vector<owed_response> owed_;
+  };
+  const auto held = std::make_shared<int>();
+  {
+    runtime rt{{.loops = 1, .install_signal_handlers = false}};
+    const auto a = rt.spawn<partner>(held);
+    const auto b = rt.spawn<partner>(held);
+    caf::anon_send(a, b);
+    rt.reactor().call_later(5ms, [&] { rt.stop(); });
+    rt.run();
+  }
+  CHECK(held.use_count() == 1);
+}

@@ -14,11 +14,15 @@
 
 namespace troupe {
 
+namespace detail {
+class debt_to_asker;
+}
+
 /// The answer that an actor owes to a request; it is sent once, and never forgotten.
 ///
 /// CAF's own `response_promise` is silent when it is dropped, and kept in a member of its actor it
-/// keeps that actor alive. This one tells the asker `errc::broken_promise`, and refers to the asker
-/// only.
+/// keeps that actor and the asker alive. This one tells the asker `errc::broken_promise` when it is
+/// dropped, and `errc::actor_down` when the actor that owes it ends.
 ///
 /// Thread: any, one at a time.
 class owed_response {
@@ -26,9 +30,10 @@ public:
   owed_response() = default;
 
   /// Takes over the request that `self` handles at the moment.
-  explicit owed_response(basic_actor& self) : owed_response(self.make_response_promise()) {}
+  explicit owed_response(basic_actor& self);
 
-  /// Takes over what `p` owes. `p` must not be used any more.
+  /// Takes over what `p` owes. `p` must not be used any more. This one does not notice the end of
+  /// its actor, and keeps the asker alive.
   owed_response(const caf::response_promise& p);
 
   owed_response(owed_response&&) noexcept = default;
@@ -36,7 +41,7 @@ public:
   ~owed_response();
 
   /// Tells whether somebody waits for an answer still.
-  explicit operator bool() const noexcept { return asker_ != nullptr; }
+  explicit operator bool() const noexcept;
 
   /// Answers with `values`.
   template <class... Ts>
@@ -50,21 +55,20 @@ public:
 private:
   void send(caf::message content);
 
-  caf::strong_actor_ptr asker_;
-  caf::message_id id_;
+  std::shared_ptr<detail::debt_to_asker> debt_;
 };
 
 /// Fulfils `owed` with what comes of `d`: the value, or the failure; `errc::broken_promise` if the
 /// deferred is dropped. A promise of CAF's may be given, and must not be used any more.
 template <class T>
 void respond_with(owed_response owed, deferred<T> d) {
-  std::move(d).add_both([owed = std::make_shared<owed_response>(std::move(owed))](outcome<T> got) {
+  std::move(d).add_both([owed = std::move(owed)](outcome<T> got) mutable {
     if (!got)
-      owed->fail(got.error());
+      owed.fail(got.error());
     else if constexpr (std::is_void_v<T>)
-      owed->deliver();
+      owed.deliver();
     else
-      owed->deliver(*std::move(got));
+      owed.deliver(*std::move(got));
   });
 }
 

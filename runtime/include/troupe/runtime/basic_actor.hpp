@@ -19,6 +19,13 @@ public:
   virtual void take_response(caf::type_erased_tuple& content) = 0;
 };
 
+/// Something that an actor owes, and whose end it hears of.
+class debt {
+public:
+  virtual ~debt() = default;
+  virtual void debtor_ended() = 0;
+};
+
 struct awaited;
 class coroutine_base;
 
@@ -64,6 +71,10 @@ public:
   /// `enqueue(nullptr, request.response_id(), content, nullptr)`. Keeps the actor alive until then. If the actor
   /// ends first, `taker` is destroyed, in its thread.
   [[nodiscard]] caf::message_id expect_response(std::shared_ptr<detail::response_taker> taker);
+
+  /// Calls `debtor_ended()` of `what` when the actor ends, or now if it has, unless it is gone by
+  /// then.
+  void owe(const std::shared_ptr<detail::debt>& what);
 
   // -- CAF's side -------------------------------------------------------------------------------
 
