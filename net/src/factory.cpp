@@ -71,7 +71,11 @@ void factory::one_less() {
     return;
   for (auto& drained : std::exchange(draining_, {}))
     drained.callback();
-  if (stopping_)
+  end_if_stopping();
+}
+
+void factory::end_if_stopping() {
+  if (stopping_ && idle())
     enter([this] { quit(caf::exit_reason::user_shutdown); });
 }
 
@@ -101,8 +105,7 @@ chained<void> factory::drain() {
 // It stays as long as its protocols, to count them.
 void factory::stop_requested() {
   stopping_ = true;
-  if (connections_ == 0)
-    super::stop_requested();
+  end_if_stopping();
 }
 
 } // namespace troupe

@@ -7,6 +7,7 @@ namespace troupe {
 std::string net_address::to_string() const {
   switch (kind_) {
   case kind::ipv4:
+  case kind::host_name:
     return host_ + ':' + std::to_string(port_);
   case kind::ipv6:
     return '[' + host_ + "]:" + std::to_string(port_);

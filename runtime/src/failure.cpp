@@ -257,6 +257,10 @@ std::string failure::message() const {
   return d.text.empty() ? d.code.message() : d.text + ": " + d.code.message();
 }
 
+std::string failure::context() const {
+  return bare() || data()->exception != nullptr ? std::string{} : data()->text;
+}
+
 std::string failure::type_name() const {
   if (bare())
     return "troupe::errc::" + std::string(name(static_cast<errc>(bits_ >> 1)));

@@ -144,6 +144,13 @@ protected:
 
   void stop_requested() override;
 
+  /// Tells whether nothing is left that the factory has to hear of. When the runtime stops, it stays
+  /// until then.
+  [[nodiscard]] virtual bool idle() const noexcept { return connections_ == 0; }
+
+  /// Ends the factory if the runtime stops and it is idle.
+  void end_if_stopping();
+
 private:
   friend class factory_ref;
 
@@ -219,8 +226,8 @@ private:
 
 template <class F, class... Args>
 factory_ref factory::of(Args&&... args) {
-  return factory_ref{[args = std::make_tuple(std::forward<Args>(args)...)](caf::actor_system& sys,
-                                                                           event_loop& loop) {
+  return factory_ref{[args = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)](
+                       caf::actor_system& sys, event_loop& loop) {
     caf::actor_config cfg{&loop};
     return std::apply(
       [&](const auto&... a) {

@@ -6,14 +6,21 @@
 
 namespace troupe {
 
-/// Where one end of a connection is: an IP address and port, or the path of a UNIX socket.
+/// Where one end of a connection is: an IP address and port, or the path of a UNIX socket; and where
+/// one shall be, the name of a host.
 ///
 /// (`address` alone is taken: inside an actor it is a member function of CAF.)
 ///
 /// Source: twisted.internet.address (IPv4Address, IPv6Address, UNIXAddress)
 class net_address {
 public:
-  enum class kind : std::uint8_t { none, ipv4, ipv6, unix_socket };
+  enum class kind : std::uint8_t {
+    none,
+    ipv4,
+    ipv6,
+    unix_socket,
+    host_name, ///< not looked up yet
+  };
 
   net_address() = default;
   net_address(kind k, std::string host, std::uint16_t port)
@@ -21,8 +28,8 @@ public:
 
   [[nodiscard]] kind type() const noexcept { return kind_; }
 
-  /// The address in numbers (`"127.0.0.1"`, `"::1"`, with `%scope` where it has one), or the path;
-  /// an unnamed UNIX socket has an empty one.
+  /// The address in numbers (`"127.0.0.1"`, `"::1"`, with `%scope` where it has one), the name of a
+  /// host, or the path; an unnamed UNIX socket has an empty one.
   [[nodiscard]] const std::string& host() const noexcept { return host_; }
 
   /// The port; 0 where there is none.

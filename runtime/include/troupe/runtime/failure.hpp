@@ -192,6 +192,9 @@ public:
   /// Returns one line for people: the context if there is one, and what the code or exception says.
   [[nodiscard]] std::string message() const;
 
+  /// Returns what was said when the failure was made with a code and a context; else nothing.
+  [[nodiscard]] std::string context() const;
+
   /// Returns the name of the exception's type, or of the code's category.
   [[nodiscard]] std::string type_name() const;
 

@@ -14,7 +14,10 @@ class abandoning_promise {
 public:
   explicit abandoning_promise(promise<T> p = promise<T>{}) noexcept : promise_(std::move(p)) {}
   abandoning_promise(abandoning_promise&&) noexcept = default;
-  abandoning_promise& operator=(abandoning_promise&&) = delete;
+  abandoning_promise& operator=(abandoning_promise&& other) noexcept {
+    std::swap(promise_, other.promise_);
+    return *this;
+  }
   ~abandoning_promise() {
     if (promise_)
       promise_.abandon();

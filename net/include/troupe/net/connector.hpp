@@ -1,0 +1,88 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <troupe/net/net_address.hpp>
+#include <troupe/net/transport.hpp>
+#include <troupe/runtime/time.hpp>
+
+namespace troupe {
+
+class resolver;
+
+namespace detail {
+class connecting;
+class transport_kind;
+} // namespace detail
+
+/// How a connection is made, and what it starts with.
+struct connect_options {
+  /// How long looking the name up, connecting, and a TLS handshake may take together.
+  /// Source: connectTCP
+  duration timeout = std::chrono::seconds(30);
+
+  /// The local end: an address in numbers, and a port. Empty and 0 leave it to the system.
+  std::string bind_address{};
+  std::uint16_t bind_port = 0;
+
+  /// How long an address may keep the next one of the same host waiting. It is tried at once when
+  /// the one before fails. Source: RFC 8305, section 5; HostnameEndpoint's attemptDelay
+  duration attempt_delay = std::chrono::milliseconds(300);
+
+  /// What the connection's `set_tcp_no_delay` and `set_tcp_keep_alive` are at first.
+  bool no_delay = false;
+  bool keep_alive = false;
+
+  /// How much unsent output the connection may hold at first.
+  output_limits output{};
+
+  /// Looks names up; null takes the runtime's (`system_resolver`).
+  std::shared_ptr<resolver> names{};
+};
+
+/// Refers to one outgoing connection, or to the attempt at one. Copies refer to the same one;
+/// dropping it changes nothing.
+///
+/// States: disconnected -> (`connect`) connecting -> connected -> disconnected.
+///
+/// Thread: loop 0, or before `run()`. Source: twisted.internet.interfaces.IConnector
+class connector {
+public:
+  enum class state : std::uint8_t { disconnected, connecting, connected };
+
+  connector() = default;
+  explicit connector(std::shared_ptr<detail::connecting> of) noexcept : of_(std::move(of)) {}
+
+  /// Tries again, also from inside `client_connection_failed` and `client_connection_lost`. While
+  /// the runtime stops it does nothing.
+  ///
+  /// \throws std::logic_error unless it is disconnected
+  void connect();
+
+  /// Ends the connection as `transport::lose_connection` does, or the attempt; nothing if there is
+  /// neither.
+  void disconnect();
+
+  /// Ends the attempt: `client_connection_failed` gets `errc::cancelled`.
+  ///
+  /// \throws std::logic_error unless it is connecting
+  /// Source: IConnector.stopConnecting, which raises NotConnectingError
+  void stop_connecting();
+
+  /// Returns where it connects to: an address, or the name of a host with a port.
+  [[nodiscard]] const net_address& get_destination() const;
+
+  [[nodiscard]] state get_state() const noexcept;
+
+  /// Tells whether this refers to a connection at all.
+  explicit operator bool() const noexcept { return of_ != nullptr; }
+  friend bool operator==(const connector&, const connector&) noexcept = default;
+
+private:
+  std::shared_ptr<detail::connecting> of_;
+};
+
+} // namespace troupe

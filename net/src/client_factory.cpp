@@ -1,0 +1,19 @@
+#include <troupe/net/client_factory.hpp>
+
+#include "connecting.hpp"
+
+namespace troupe {
+
+void client_factory::started_connecting(connector&) {}
+void client_factory::client_connection_failed(connector&, const failure&) {}
+void client_factory::client_connection_lost(connector&, const failure&) {}
+
+void client_factory::stop_requested() {
+  const auto active = active_; // what is stopped here leaves it
+  for (const auto& c : active)
+    if (c->get_state() == connector::state::connecting)
+      c->stop_connecting(errc::runtime_stopped);
+  factory::stop_requested();
+}
+
+} // namespace troupe

@@ -1,0 +1,118 @@
+#include "connect_socket.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include <asio/posix/basic_stream_descriptor.hpp>
+
+#include <troupe/runtime/detail/abandoning_promise.hpp>
+
+#include "socket_address.hpp"
+
+namespace troupe::detail {
+
+namespace {
+
+using descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
+
+errc code_of(int error) noexcept {
+  switch (error) {
+  case ECONNREFUSED:
+    return errc::connection_refused;
+  case ETIMEDOUT:
+    return errc::timed_out;
+  case EHOSTUNREACH:
+  case ENETUNREACH:
+  case ENETDOWN:
+  case EHOSTDOWN:
+    return errc::no_route;
+  case EADDRNOTAVAIL:
+    return errc::no_route; // no local address or port is left for that destination
+  default:
+    return errc::connect_failed;
+  }
+}
+
+// Between two ports of one machine, a connect to a free port of the ephemeral range may meet itself.
+bool connected_to_itself(int fd) noexcept {
+  sockaddr_storage local{};
+  sockaddr_storage peer{};
+  socklen_t size = sizeof local;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) != 0
+      || (local.ss_family != AF_INET && local.ss_family != AF_INET6))
+    return false;
+  socklen_t peer_size = sizeof peer;
+  return ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) == 0 && size == peer_size
+         && std::memcmp(&local, &peer, size) == 0;
+}
+
+/// One connect that the system has under way.
+class pending_connect : public std::enable_shared_from_this<pending_connect> {
+public:
+  pending_connect(event_loop& loop, unique_fd fd, const sockaddr_storage& to)
+    : descriptor_(loop.io(), fd.release()), to_(to),
+      done_(promise<connected_socket>([this] { descriptor_.close(); })) {}
+
+  deferred<connected_socket> start() {
+    auto result = done_->get_deferred();
+    descriptor_.async_wait(asio::posix::descriptor_base::wait_write,
+                           [self = shared_from_this()](const asio::error_code& ec) {
+                             if (!self->done_->called())
+                               self->finish(ec);
+                           });
+    return result;
+  }
+
+private:
+  void finish(const asio::error_code& ec) {
+    int error = ec.value();
+    socklen_t size = sizeof error;
+    if (!ec)
+      ::getsockopt(descriptor_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error == 0 && connected_to_itself(descriptor_.native_handle()))
+      error = ECONNREFUSED;
+    unique_fd fd{descriptor_.release()};
+    if (error != 0)
+      done_->errback(connect_failure(error));
+    else
+      done_->callback(connected_socket{std::move(fd), to_});
+  }
+
+  descriptor descriptor_;
+  const sockaddr_storage to_;
+  abandoning_promise<connected_socket> done_;
+};
+
+} // namespace
+
+failure connect_failure(int error) {
+  const auto code = code_of(error);
+  return code == errc::connect_failed ? failure{code, std::system_category().message(error)}
+                                      : failure{code};
+}
+
+deferred<connected_socket> connect_socket(event_loop& loop, const sockaddr_storage& to,
+                                          const std::optional<sockaddr_storage>& from) {
+  unique_fd fd{::socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (!fd)
+    return fail<connected_socket>(connect_failure(errno));
+  if (from) {
+    const int on = 1; // the port may be that of a connection that has ended
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*from), length_of(*from)) != 0)
+      return fail<connected_socket>(
+        failure{errc::bind_failed, std::system_category().message(errno)});
+  }
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), length_of(to)) == 0)
+    return succeed(connected_socket{std::move(fd), to});
+  if (errno != EINPROGRESS)
+    return fail<connected_socket>(connect_failure(errno));
+  try {
+    return std::make_shared<pending_connect>(loop, std::move(fd), to)->start();
+  } catch (const std::exception& e) { // the system has no room to watch one more socket
+    return fail<connected_socket>(failure{errc::connect_failed, e.what()});
+  }
+}
+
+} // namespace troupe::detail

@@ -1,0 +1,64 @@
+#include <troupe/net/connect_tcp.hpp>
+
+#include <algorithm>
+
+#include <troupe/net/resolver.hpp>
+
+#include "connecting.hpp"
+#include "socket_address.hpp"
+
+namespace troupe {
+
+namespace {
+
+// The families in turn, beginning with that of the first; otherwise as they were.
+// Source: RFC 8305, section 4
+std::vector<sockaddr_storage> interleaved(const std::vector<net_address>& found) {
+  std::vector<sockaddr_storage> families[2];
+  for (const auto& a : found)
+    if (const auto parsed = detail::parse_ip(a.host(), a.port()))
+      families[a.type() != found.front().type()].push_back(*parsed);
+  std::vector<sockaddr_storage> result;
+  for (std::size_t i = 0; i < std::max(families[0].size(), families[1].size()); ++i)
+    for (const auto& family : families)
+      if (i < family.size())
+        result.push_back(family[i]);
+  return result;
+}
+
+detail::destination destination_of(runtime& rt, const std::string& host, std::uint16_t port,
+                                   const connect_options& options) {
+  if (const auto literal = detail::parse_ip(host, port))
+    return {detail::socket_address{*literal}.to_address(), [literal] {
+              return succeed(std::vector{*literal});
+            }};
+  const net_address name{net_address::kind::host_name, host, port};
+  if (host.empty() || host.find('\0') != std::string::npos)
+    return {name, [name] {
+              return fail<std::vector<sockaddr_storage>>(
+                failure{errc::unknown_host, "not the name of a host: \"" + name.host() + '"'});
+            }};
+  auto names = options.names ? options.names : system_resolver::of(rt);
+  return {name, [names = std::move(names), name] {
+            return deferred<std::vector<sockaddr_storage>>(
+              names->resolve(name.host(), name.port())
+                .add_callback([name](const std::vector<net_address>& found)
+                                -> outcome<std::vector<sockaddr_storage>> {
+                  auto all = interleaved(found);
+                  if (all.empty())
+                    return failure{errc::unknown_host, name.host() + ": it has no address"};
+                  return all;
+                }));
+          }};
+}
+
+} // namespace
+
+connector connect_tcp(runtime& rt, const std::string& host, std::uint16_t port,
+                      const client_factory_ref& f, const connect_options& options) {
+  return detail::start_connecting(
+    rt, destination_of(rt, host, port, options), f, options,
+    std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive, options.output));
+}
+
+} // namespace troupe

@@ -1,0 +1,261 @@
+#include "connecting.hpp"
+
+#include <algorithm>
+
+#include <caf/exit_reason.hpp>
+#include <spdlog/logger.h>
+
+#include <troupe/net/detail/staggered_race.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
+
+#include "socket_address.hpp"
+
+namespace troupe::detail {
+
+namespace {
+
+failure reason_of(const caf::error& e) {
+  if (!e || e == caf::exit_reason::normal)
+    return errc::connection_done;
+  if (e == caf::exit_reason::user_shutdown)
+    return errc::runtime_stopped;
+  return failure{e};
+}
+
+// Says what became of each address; the code is that of the first.
+failure summary(const net_address& to, const std::vector<std::string>& names,
+                const std::vector<failure>& all) {
+  const auto& first = all.front();
+  const auto code = static_cast<errc>(first.code().value());
+  if (all.size() == 1 && to.type() != net_address::kind::host_name)
+    return {code, names.front() + (first.context().empty() ? "" : ": " + first.context())};
+  std::string text = to.to_string();
+  for (std::size_t i = 0; i < all.size(); ++i)
+    text += (i == 0 ? " at " : ", ") + names[i] + " (" + all[i].message() + ')';
+  return {code, text};
+}
+
+} // namespace
+
+connecting::connecting(runtime& rt, destination to, client_factory_ref f, connect_options options,
+                       std::shared_ptr<const transport_kind> kind)
+  : loop_(rt.scheduler().loop(0)), clock_(rt.reactor()), to_(std::move(to)), factory_(std::move(f)),
+    options_(std::move(options)), kind_(std::move(kind)) {}
+
+// Runs `fn` as the factory; tells whether that still lives.
+template <class F>
+bool connecting::as_factory(F&& fn) {
+  bool ran = false;
+  factory().enter([&] {
+    ran = true;
+    fn();
+  });
+  return ran;
+}
+
+void connecting::connect() {
+  if (state_ != state::disconnected)
+    throw std::logic_error("connect() of a connector that is connecting or connected");
+  if (loop_.stopping())
+    return;
+  state_ = state::connecting;
+  if (loop_.is_current())
+    begin();
+  else // before run()
+    loop_.post([self = shared_from_this()] {
+      if (self->state_ == state::connecting)
+        self->begin();
+    });
+}
+
+void connecting::begin() {
+  ++attempt_;
+  why_ = {};
+  const auto self = shared_from_this();
+  auto& active = factory().active_;
+  const bool first = std::find(active.begin(), active.end(), self) == active.end();
+  bool started = false;
+  const bool lives = as_factory([&] {
+    if (first)
+      factory().do_start();
+    started = true;
+  });
+  if (!lives || !started) { // the factory has ended, or start_factory threw, which ended it
+    state_ = state::disconnected;
+    return;
+  }
+  if (first)
+    active.push_back(self);
+  const auto attempt = attempt_;
+  connector handle{self};
+  as_factory([&] { factory().started_connecting(handle); });
+  if (state_ != state::connecting || attempt != attempt_)
+    return; // was stopped in there
+  if (options_.timeout != duration::max())
+    limit_.start(clock_, options_.timeout, [this] {
+      stop_connecting(failure{errc::timed_out, "connecting to " + to_.name.to_string()});
+    });
+  auto d = to_.find()
+             .add_callback(
+               [this, self](const std::vector<sockaddr_storage>& found) { return race(found); })
+             .add_callbacks(
+               [this, self, attempt](connected_socket socket) {
+                 if (attempt == attempt_ && state_ == state::connecting)
+                   connected(std::move(socket));
+               },
+               [this, self, attempt](const failure& why) {
+                 if (attempt == attempt_ && state_ == state::connecting)
+                   failed(why);
+               });
+  if (attempt == attempt_ && state_ == state::connecting && !d.ready())
+    under_way_.emplace(std::move(d));
+}
+
+deferred<connected_socket> connecting::race(const std::vector<sockaddr_storage>& addresses) {
+  std::optional<sockaddr_storage> from;
+  if (!options_.bind_address.empty() || options_.bind_port != 0) {
+    const auto v6 = !addresses.empty() && addresses.front().ss_family == AF_INET6;
+    const auto& host = options_.bind_address;
+    from = parse_ip(host.empty() ? (v6 ? "::" : "0.0.0.0") : host, options_.bind_port);
+    if (!from)
+      return fail<connected_socket>(
+        failure{errc::bind_failed, "not an address in numbers: " + options_.bind_address});
+  }
+  using race = staggered_race<connected_socket>;
+  std::vector<race::attempt> attempts;
+  std::vector<std::string> names;
+  for (const auto& a : addresses) {
+    if (from && from->ss_family != a.ss_family)
+      continue; // cannot be reached from there
+    attempts.emplace_back([this, a, from] { return connect_socket(loop_, a, from); });
+    names.push_back(socket_address{a}.to_address().to_string());
+  }
+  if (attempts.empty())
+    return fail<connected_socket>(
+      failure{errc::no_route, "no address of it is of the family of " + options_.bind_address});
+  return race::run(
+    clock_, options_.attempt_delay, std::move(attempts),
+    [names, to = to_.name](const std::vector<failure>& all) { return summary(to, names, all); });
+}
+
+void connecting::connected(connected_socket socket) {
+  under_way_.reset();
+  auto& where = loop_.scheduler().next_loop();
+  const socket_address peer{socket.peer};
+  protocol_ptr built;
+  as_factory([&] { built = factory().build(peer.to_address(), where); });
+  if (!built)
+    return failed(errc::no_protocol);
+  protocol_ = built;
+  // Told in the thread of `where`, and handled here.
+  auto told = [self = shared_from_this(), attempt = attempt_](const failure* failed) {
+    auto report = [self, attempt, why = failed != nullptr ? *failed : failure{}] {
+      if (attempt == self->attempt_ && self->state_ == state::connecting)
+        self->opened(why ? &why : nullptr);
+    };
+    if (self->loop_.is_current())
+      report();
+    else
+      self->loop_.post(std::move(report));
+  };
+  auto join = [&where, fd = std::move(socket.fd), built, peer, kind = kind_,
+               told = std::move(told)]() mutable {
+    if (where.stopping()) {
+      const failure why{errc::runtime_stopped};
+      built->enter([&] { built->quit(caf::exit_reason::user_shutdown); });
+      return told(&why);
+    }
+    kind->open(where, std::move(fd), peer, built, std::move(told));
+  };
+  if (where.is_current())
+    join();
+  else
+    where.post(std::move(join));
+}
+
+void connecting::opened(const failure* why) {
+  if (why != nullptr) {
+    protocol_ = nullptr;
+    return failed(why_ ? why_ : *why);
+  }
+  limit_.cancel();
+  state_ = state::connected;
+  // Called at once if it has ended already; in the thread in which it ends.
+  protocol_->attach_functor([self = shared_from_this(), attempt = attempt_](const caf::error& e) {
+    self->loop_.post([self, attempt, why = reason_of(e)] {
+      if (attempt == self->attempt_ && self->state_ == state::connected)
+        self->lost(why);
+    });
+  });
+}
+
+void connecting::failed(const failure& why) {
+  ended(&client_factory::client_connection_failed, why);
+}
+
+void connecting::lost(const failure& why) {
+  ended(&client_factory::client_connection_lost, why);
+}
+
+void connecting::ended(void (client_factory::*tell)(connector&, const failure&),
+                       const failure& why) {
+  limit_.cancel();
+  under_way_.reset();
+  protocol_ = nullptr;
+  state_ = state::disconnected;
+  const auto self = shared_from_this();
+  connector handle{self};
+  as_factory([&] { (factory().*tell)(handle, why); });
+  if (state_ != state::disconnected)
+    return; // it connects again
+  auto& active = factory().active_;
+  if (std::erase(active, self) > 0)
+    as_factory([&] { factory().do_stop(); });
+  factory().end_if_stopping();
+}
+
+// -- ending ---------------------------------------------------------------------------------------
+
+void connecting::stop_connecting(const failure& why) {
+  if (state_ != state::connecting)
+    throw std::logic_error("stop_connecting() of a connector that is not connecting");
+  if (protocol_) { // it is being opened; `opened` will tell
+    if (!why_)
+      why_ = why;
+    protocol_->loop().post([p = protocol_, why] {
+      p->enter([&] {
+        if (!p->connected())
+          p->quit(why.to_caf_error());
+      });
+    });
+    return;
+  }
+  if (auto d = std::exchange(under_way_, std::nullopt)) {
+    ++attempt_; // what the cancellation brings is void
+    d->cancel();
+  }
+  failed(why);
+}
+
+void connecting::disconnect() {
+  if (state_ == state::connecting)
+    stop_connecting(errc::cancelled);
+  else if (state_ == state::connected)
+    protocol_->loop().post([p = protocol_] {
+      p->enter([&] {
+        if (p->connected())
+          p->transport().lose_connection();
+      });
+    });
+}
+
+connector start_connecting(runtime& rt, destination to, const client_factory_ref& f,
+                           const connect_options& options,
+                           std::shared_ptr<const transport_kind> kind) {
+  f.start(rt.system(), rt.scheduler().loop(0));
+  const auto made = std::make_shared<connecting>(rt, std::move(to), f, options, std::move(kind));
+  made->connect();
+  return connector{made};
+}
+
+} // namespace troupe::detail

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <troupe/net/client_factory.hpp>
+#include <troupe/net/connector.hpp>
+#include <troupe/runtime/detail/tracked_call.hpp>
+#include <troupe/runtime/event_loop.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+#include "connect_socket.hpp"
+#include "transport_kind.hpp"
+
+namespace troupe::detail {
+
+/// Where a connector connects to: what comes of `find` when it connects.
+struct destination {
+  net_address name;
+  /// Returns the addresses to try, in order.
+  std::function<deferred<std::vector<sockaddr_storage>>()> find;
+};
+
+/// What a `connector` refers to. It lives as long as somebody refers to it, or it is connecting or
+/// connected (its factory keeps it then).
+///
+/// Thread: loop 0.
+class connecting : public std::enable_shared_from_this<connecting> {
+public:
+  using state = connector::state;
+
+  connecting(runtime& rt, destination to, client_factory_ref f, connect_options options,
+             std::shared_ptr<const transport_kind> kind);
+
+  void connect();
+  void disconnect();
+  void stop_connecting(const failure& why);
+
+  [[nodiscard]] const net_address& get_destination() const noexcept { return to_.name; }
+  [[nodiscard]] state get_state() const noexcept { return state_; }
+
+private:
+  client_factory& factory() const { return static_cast<client_factory&>(*factory_.get()); }
+  template <class F>
+  bool as_factory(F&& fn);
+  void begin();
+  deferred<connected_socket> race(const std::vector<sockaddr_storage>& addresses);
+  void connected(connected_socket socket);
+  void opened(const failure* failed);
+  void failed(const failure& why);
+  void lost(const failure& why);
+  void ended(void (client_factory::*tell)(connector&, const failure&), const failure& why);
+
+  event_loop& loop_;
+  clock& clock_;
+  const destination to_;
+  const client_factory_ref factory_;
+  const connect_options options_;
+  const std::shared_ptr<const transport_kind> kind_;
+  state state_ = state::disconnected;
+  std::uint64_t attempt_ = 0;               // counts; what belongs to an older one is void
+  std::optional<deferred<void>> under_way_; // looking up, or connecting
+  tracked_call limit_;
+  protocol_ptr protocol_; // from when it was built to its end
+  failure why_;           // it is ended by us
+};
+
+/// Makes a connector, and lets it connect.
+connector start_connecting(runtime& rt, destination to, const client_factory_ref& f,
+                           const connect_options& options,
+                           std::shared_ptr<const transport_kind> kind);
+
+} // namespace troupe::detail
