@@ -9,46 +9,25 @@
 
 namespace troupe::detail {
 
-unique_fd open_tcp_listener(std::uint16_t port, const listen_options& options) {
-  const auto refuse = [&](std::error_code reason) {
-    throw cannot_listen_error(options.interface, port, reason);
-  };
-  const auto at = parse_ip(options.interface, port);
-  if (!at)
-    refuse(make_error_code(errc::invalid_address));
-  unique_fd fd{::socket(at->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-  const int on = 1;
-  if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0
-      || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*at), length_of(*at)) != 0
-      || ::listen(fd.get(), options.backlog) != 0)
-    refuse({errno, std::system_category()});
-  return fd;
-}
-
-listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, std::uint16_t port,
-                                   const factory_ref& f, const listen_options& options) {
-  auto fd = open_tcp_listener(port, options);
-  sockaddr_storage local{};
-  socklen_t length = sizeof local;
-  ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&local), &length);
-  auto host = std::make_shared<const net_address>(socket_address{local}.to_address());
+listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, listening_opener open,
+                                   const factory_ref& f, std::shared_ptr<const transport_kind> kind,
+                                   accept_pace pace) {
+  auto socket = open(nullptr);
   f.start(sys, loop);
   caf::actor_config cfg{&loop};
-  auto kind =
-    std::make_shared<const tcp_kind>(options.no_delay, options.keep_alive, options.output);
-  const auto handle =
-    sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(fd), f, std::move(kind), options, host);
-  return {caf::actor_cast<caf::strong_actor_ptr>(handle), std::move(host)};
+  const auto handle = sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(socket), std::move(open),
+                                                            f, std::move(kind), pace);
+  auto& made = *static_cast<acceptor*>(caf::actor_cast<caf::abstract_actor*>(handle));
+  return {caf::actor_cast<caf::strong_actor_ptr>(handle), made.host_};
 }
 
-acceptor::acceptor(caf::actor_config& cfg, unique_fd fd, factory_ref f,
-                   std::shared_ptr<const transport_kind> kind, listen_options options,
-                   std::shared_ptr<const net_address> host)
-  : pinned_actor(cfg), fd_(std::move(fd)), factory_(std::move(f)), kind_(std::move(kind)),
-    options_(std::move(options)), host_(std::move(host)) {}
+acceptor::acceptor(caf::actor_config& cfg, listening_socket socket, listening_opener open,
+                   factory_ref f, std::shared_ptr<const transport_kind> kind, accept_pace pace)
+  : pinned_actor(cfg), socket_(std::move(socket)), open_(std::move(open)), factory_(std::move(f)),
+    kind_(std::move(kind)), pace_(pace), host_(std::make_shared<const net_address>(socket_.host)) {}
 
 caf::behavior acceptor::make_behavior() {
-  if (fd_ && !loop().stopping())
+  if (socket_.fd && !loop().stopping())
     begin();
   return {[](caf::unit_t) {
   }};
@@ -63,12 +42,12 @@ void acceptor::begin() {
     started = true;
   });
   if (!started) { // start_factory threw, which ended the factory, or it had ended
-    fd_ = {};
+    socket_ = {};
     return quit(make_error(errc::not_listening, "the factory does not run"));
   }
   counted_ = true;
   ++epoch_;
-  listener_.emplace(loop().io(), fd_.release());
+  listener_.emplace(loop().io(), socket_.fd.release());
   wait();
 }
 
@@ -83,7 +62,7 @@ void acceptor::wait() {
 
 void acceptor::accept_some() {
   auto& f = *factory_.get();
-  for (std::size_t n = 0; n < options_.accepts_per_turn; ++n) {
+  for (std::size_t n = 0; n < pace_.per_turn; ++n) {
     if (!f.has_room())
       return f.when_room([this, self = caf::strong_actor_ptr{ctrl()}, epoch = epoch_] {
         if (listener_ && epoch == epoch_)
@@ -122,9 +101,9 @@ void acceptor::accept_some() {
 // Nothing would come of accepting now; and a socket that stays readable would keep the loop awake.
 void acceptor::retry_later(int error) {
   loop().scheduler().logger().error("{}: cannot accept a connection, trying again in {} ms: {}",
-                                    host_->to_string(), options_.pause_without_descriptors.count(),
+                                    host_->to_string(), pace_.pause_without_descriptors.count(),
                                     std::system_category().message(error));
-  call_later(options_.pause_without_descriptors, [this, epoch = epoch_] {
+  call_later(pace_.pause_without_descriptors, [this, epoch = epoch_] {
     if (listener_ && epoch == epoch_)
       accept_some();
   });
@@ -155,10 +134,11 @@ void acceptor::admit(unique_fd fd, const sockaddr_storage& peer) {
 
 void acceptor::close() {
   if (!std::exchange(counted_, false)) {
-    fd_ = {};
+    socket_ = {};
     return;
   }
   listener_.reset();
+  socket_ = {}; // with what belongs to it
   ++epoch_;
   loop().scheduler().logger().info("{} stopped on {}", factory_.get()->log_prefix(),
                                    host_->to_string());
@@ -172,8 +152,11 @@ chained<void> acceptor::stop_listening() {
 void acceptor::start_listening() {
   if (counted_)
     throw std::logic_error("start_listening: the port listens already");
-  fd_ = open_tcp_listener(host_->port(), options_);
-  enter([this] { begin(); });
+  socket_ = open_(host_.get());
+  enter([this] {
+    if (!counted_) // else this was its first activation, which begins too
+      begin();
+  });
 }
 
 void acceptor::stop_requested() {

@@ -10,14 +10,18 @@
 #include <troupe/net/factory.hpp>
 #include <troupe/net/listening_port.hpp>
 
+#include "listening_socket.hpp"
 #include "socket_address.hpp"
 #include "transport_kind.hpp"
 #include "unique_fd.hpp"
 
 namespace troupe::detail {
 
-/// Binds a TCP socket and listens.
-unique_fd open_tcp_listener(std::uint16_t port, const listen_options& options);
+/// At which pace a port accepts: see `listen_options`.
+struct accept_pace {
+  std::size_t per_turn;
+  std::chrono::milliseconds pause_without_descriptors;
+};
 
 /// The actor behind a `listening_port`: accepts connections and brings them together with the
 /// protocols that its factory builds. Pinned to loop 0, as the factory is.
@@ -25,12 +29,13 @@ unique_fd open_tcp_listener(std::uint16_t port, const listen_options& options);
 /// It accepts only while the factory has room, so what is too much waits in the system's queue.
 class acceptor final : public pinned_actor {
 public:
-  acceptor(caf::actor_config& cfg, unique_fd fd, factory_ref f,
-           std::shared_ptr<const transport_kind> kind, listen_options options,
-           std::shared_ptr<const net_address> host);
+  acceptor(caf::actor_config& cfg, listening_socket socket, listening_opener open, factory_ref f,
+           std::shared_ptr<const transport_kind> kind, accept_pace pace);
 
-  static listening_port make_port(caf::actor_system& sys, event_loop& loop, std::uint16_t port,
-                                  const factory_ref& f, const listen_options& options);
+  /// Opens a port, whose actor runs on `loop`. \throws cannot_listen_error
+  static listening_port make_port(caf::actor_system& sys, event_loop& loop, listening_opener open,
+                                  const factory_ref& f, std::shared_ptr<const transport_kind> kind,
+                                  accept_pace pace);
 
   caf::behavior make_behavior() override;
   void on_exit() override;
@@ -50,10 +55,11 @@ private:
   void admit(unique_fd fd, const sockaddr_storage& peer);
   void close();
 
-  unique_fd fd_; // until the loop turns
+  listening_socket socket_; // its descriptor: until the loop turns
+  const listening_opener open_;
   const factory_ref factory_;
   const std::shared_ptr<const transport_kind> kind_;
-  const listen_options options_;
+  const accept_pace pace_;
   const std::shared_ptr<const net_address> host_;
   std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> listener_;
   std::uint64_t epoch_ = 0; // counts starts; what waits for an older one is void

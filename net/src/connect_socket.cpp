@@ -27,6 +27,8 @@ errc code_of(int error) noexcept {
   case ENETDOWN:
   case EHOSTDOWN:
     return errc::no_route;
+  case EAGAIN:
+    return errc::connection_limit_reached; // the listen queue of a UNIX socket is full
   case EADDRNOTAVAIL:
     return errc::no_route; // no local address or port is left for that destination
   default:

@@ -21,7 +21,8 @@ struct connected_socket {
 /// Connects a stream socket to `to`, from `from` if that is given. Cancelling the deferred closes
 /// the socket.
 ///
-/// Fails with: `errc::connection_refused`, `no_route`, `timed_out`; `bind_failed`, or
+/// Fails with: `errc::connection_refused`, `no_route`, `timed_out`; `connection_limit_reached` if the
+/// listen queue of a UNIX socket is full; `bind_failed`, or
 /// `connect_failed` for anything else, with the system's reason as context.
 /// Thread: that of `loop`.
 deferred<connected_socket> connect_socket(event_loop& loop, const sockaddr_storage& to,

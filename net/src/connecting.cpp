@@ -6,6 +6,8 @@
 #include <spdlog/logger.h>
 
 #include <troupe/net/detail/staggered_race.hpp>
+#include <troupe/runtime/coroutine.hpp>
+#include <troupe/runtime/defer_later.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 #include "socket_address.hpp"
@@ -33,6 +35,24 @@ failure summary(const net_address& to, const std::vector<std::string>& names,
   for (std::size_t i = 0; i < all.size(); ++i)
     text += (i == 0 ? " at " : ", ") + names[i] + " (" + all[i].message() + ')';
   return {code, text};
+}
+
+// A UNIX socket whose listen queue is full refuses at once; a TCP port would let us wait.
+constexpr auto full_queue_retry = std::chrono::milliseconds(10);
+
+deferred<connected_socket> connect_patiently(event_loop& loop, clock& c, sockaddr_storage to) {
+  for (;;) {
+    // In an optional, because a bare outcome would be thrown here, and lose its context.
+    auto got =
+      co_await connect_socket(loop, to, std::nullopt).add_both([](outcome<connected_socket> o) {
+        return std::optional(std::move(o));
+      });
+    if (*got)
+      co_return **std::move(got);
+    if (!got->error().check(errc::connection_limit_reached))
+      co_return got->error();
+    co_await defer_later(c, full_queue_retry);
+  }
 }
 
 } // namespace
@@ -127,7 +147,10 @@ deferred<connected_socket> connecting::race(const std::vector<sockaddr_storage>&
   for (const auto& a : addresses) {
     if (from && from->ss_family != a.ss_family)
       continue; // cannot be reached from there
-    attempts.emplace_back([this, a, from] { return connect_socket(loop_, a, from); });
+    attempts.emplace_back([this, a, from] {
+      return a.ss_family == AF_UNIX ? connect_patiently(loop_, clock_, a)
+                                    : connect_socket(loop_, a, from);
+    });
     names.push_back(socket_address{a}.to_address().to_string());
   }
   if (attempts.empty())

@@ -1,6 +1,7 @@
 #include <troupe/net/listening_port.hpp>
 
 #include <troupe/net/listen_tcp.hpp>
+#include <troupe/net/listen_unix.hpp>
 
 #include "acceptor.hpp"
 
@@ -16,11 +17,11 @@ detail::acceptor& acceptor_of(const caf::strong_actor_ptr& actor) {
 
 } // namespace
 
-cannot_listen_error::cannot_listen_error(std::string interface, std::uint16_t port,
-                                         std::error_code reason)
-  : std::system_error(reason), interface_(std::move(interface)), port_(port),
-    text_("Couldn't listen on " + interface_ + ':' + std::to_string(port) + ": "
-          + reason.message()) {}
+cannot_listen_error::cannot_listen_error(net_address where, std::error_code reason,
+                                         const std::string& detail)
+  : std::system_error(reason), where_(std::move(where)),
+    text_("Couldn't listen on " + where_.to_string() + ": "
+          + (detail.empty() ? reason.message() : detail + ": " + reason.message())) {}
 
 chained<void> listening_port::stop_listening() {
   auto& a = acceptor_of(actor_);
@@ -41,7 +42,18 @@ void listening_port::start_listening() {
 
 listening_port listen_tcp(runtime& rt, std::uint16_t port, const factory_ref& f,
                           const listen_options& options) {
-  return detail::acceptor::make_port(rt.system(), rt.scheduler().loop(0), port, f, options);
+  return detail::acceptor::make_port(
+    rt.system(), rt.scheduler().loop(0), detail::tcp_listener(port, options), f,
+    std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive, options.output),
+    {options.accepts_per_turn, options.pause_without_descriptors});
+}
+
+listening_port listen_unix(runtime& rt, const std::string& path, const factory_ref& f,
+                           const unix_listen_options& options) {
+  return detail::acceptor::make_port(
+    rt.system(), rt.scheduler().loop(0), detail::unix_listener(path, options), f,
+    std::make_shared<const detail::tcp_kind>(false, false, options.output),
+    {options.accepts_per_turn, options.pause_without_descriptors});
 }
 
 } // namespace troupe

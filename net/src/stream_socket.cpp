@@ -15,7 +15,7 @@ namespace troupe::detail {
 namespace {
 
 asio::generic::stream_protocol protocol_of(const sockaddr_storage& a) {
-  return {a.ss_family, IPPROTO_TCP};
+  return {a.ss_family, a.ss_family == AF_UNIX ? 0 : IPPROTO_TCP};
 }
 
 sockaddr_storage local_address(int fd) {
@@ -181,6 +181,17 @@ void stream_socket::close(bool reset) noexcept {
   }
   asio::error_code ignored;
   socket_.close(ignored);
+}
+
+std::optional<peer_credentials> stream_socket::get_peer_credentials() const {
+  ucred who{};
+  socklen_t size = sizeof who;
+  if (!peer_.is_unix()
+      || ::getsockopt(const_cast<stream_socket*>(this)->socket_.native_handle(), SOL_SOCKET,
+                      SO_PEERCRED, &who, &size)
+           != 0)
+    return std::nullopt;
+  return peer_credentials{who.pid, who.uid, who.gid};
 }
 
 void stream_socket::set_tcp_no_delay(bool on) {

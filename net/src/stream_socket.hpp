@@ -16,7 +16,7 @@
 
 namespace troupe::detail {
 
-/// A transport over a connected TCP socket.
+/// A transport over a connected TCP or UNIX socket.
 ///
 /// Reading: one `async_read_some` is outstanding, into a small buffer inside this object, so that
 /// an idle connection is small. If it comes back full, the rest is read at once into the loop's
@@ -28,6 +28,7 @@ public:
 
   [[nodiscard]] net_address get_peer() const override { return peer_.to_address(); }
   [[nodiscard]] net_address get_host() const override { return host_.to_address(); }
+  [[nodiscard]] std::optional<peer_credentials> get_peer_credentials() const override;
   void set_tcp_no_delay(bool on) override;
   [[nodiscard]] bool get_tcp_no_delay() const override;
   void set_tcp_keep_alive(bool on) override;

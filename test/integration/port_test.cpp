@@ -71,8 +71,8 @@ TEST_CASE("a taken port is refused with its name and the reason", "[T02]") {
     listen_tcp(rt, number, factory::for_protocol<echo>());
     FAIL("it was not refused");
   } catch (const cannot_listen_error& e) {
-    CHECK(e.interface() == "127.0.0.1");
-    CHECK(e.port() == number);
+    CHECK(e.where().host() == "127.0.0.1");
+    CHECK(e.where().port() == number);
     CHECK(e.code() == std::errc::address_in_use);
     CHECK(std::string{e.what()}
           == "Couldn't listen on 127.0.0.1:" + std::to_string(number) + ": Address already in use");

@@ -21,15 +21,15 @@ namespace troupe {
 /// Source: twisted.internet.error.CannotListenError
 class cannot_listen_error : public std::system_error {
 public:
-  cannot_listen_error(std::string interface, std::uint16_t port, std::error_code reason);
+  /// \param detail  what the reason alone does not tell
+  cannot_listen_error(net_address where, std::error_code reason, const std::string& detail = {});
 
-  [[nodiscard]] const std::string& interface() const noexcept { return interface_; }
-  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  /// Returns where it was to listen, as it was asked for.
+  [[nodiscard]] const net_address& where() const noexcept { return where_; }
   [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
 
 private:
-  std::string interface_;
-  std::uint16_t port_;
+  net_address where_;
   std::string text_;
 };
 

@@ -3,8 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string_view>
+
+#include <sys/types.h>
 
 #include <troupe/net/bytes.hpp>
 #include <troupe/net/net_address.hpp>
@@ -49,6 +52,14 @@ struct output_limits {
   std::size_t hard = 16 * 1024 * 1024;
 
   overflow_policy policy = overflow_policy::close;
+};
+
+/// Who is at the other end of a UNIX socket, as the system vouches for it: the process that connected,
+/// or listened.
+struct peer_credentials {
+  pid_t pid;
+  uid_t uid;
+  gid_t gid;
 };
 
 /// One end of a connection that carries bytes in order.
@@ -133,6 +144,9 @@ public:
   /// Returns the address of the other end, and of this one; both are good after the end too.
   [[nodiscard]] virtual net_address get_peer() const = 0;
   [[nodiscard]] virtual net_address get_host() const = 0;
+
+  /// Returns who the peer is; nothing where the system does not know, as over a network.
+  [[nodiscard]] virtual std::optional<peer_credentials> get_peer_credentials() const { return {}; }
 
   /// Tells whether the connection is open.
   [[nodiscard]] virtual bool connected() const noexcept = 0;

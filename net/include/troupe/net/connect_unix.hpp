@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+
+#include <troupe/net/client_factory.hpp>
+#include <troupe/net/connector.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+namespace troupe {
+
+/// How a connection to a UNIX socket is made, and what it starts with.
+struct unix_connect_options {
+  /// How long connecting may take. Source: connectUNIX
+  duration timeout = std::chrono::seconds(30);
+
+  /// Looks at the socket's lock first, and fails with `errc::connection_refused` if nobody holds it.
+  /// Source: connectUNIX's checkPID
+  bool check_lock = false;
+
+  /// How much unsent output the connection may hold at first.
+  output_limits output{};
+};
+
+/// Connects to a UNIX socket, and lets `f` build the protocol of the connection.
+///
+/// While the server's listen queue is full, it tries again, until the time is over.
+///
+/// \param path  as of `listen_unix`
+/// Fails with: see `client_factory::client_connection_failed`; `errc::invalid_address` if the path
+/// is too long; `errc::connect_failed` with the system's reason, such as that there is no such file.
+/// Thread: loop 0, or before `run()`.
+/// Source: twisted.internet.interfaces.IReactorUNIX.connectUNIX
+connector connect_unix(runtime& rt, const std::string& path, const client_factory_ref& f,
+                       const unix_connect_options& options = {});
+
+} // namespace troupe

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "unique_fd.hpp"
+
+namespace troupe::detail {
+
+/// A lock by a file: had by one process at a time, and freed by the system when that ends.
+class lock_file {
+public:
+  /// Takes the lock, and writes the process id into the file.
+  ///
+  /// \throws std::system_error if it is taken (`std::errc::resource_unavailable_try_again`), or the
+  ///         file cannot be opened
+  explicit lock_file(std::string path);
+
+  /// Removes the file, and frees the lock.
+  ~lock_file();
+  lock_file(const lock_file&) = delete;
+  lock_file& operator=(const lock_file&) = delete;
+
+  /// Tells whether somebody has the lock `path`.
+  [[nodiscard]] static bool held(const std::string& path) noexcept;
+
+private:
+  const std::string path_;
+  unique_fd fd_;
+};
+
+} // namespace troupe::detail
