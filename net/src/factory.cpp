@@ -7,6 +7,7 @@
 #include <caf/logger.hpp>
 #include <spdlog/logger.h>
 
+#include <troupe/net/protocol_wrapper.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 namespace troupe {
@@ -49,7 +50,16 @@ protocol_ptr factory::build(const net_address& peer, event_loop& where) {
   }
   CAF_SET_LOGGER_SYS(nullptr); // left behind by CAF's spawn, it would slow every actor down
   if (built) {
-    built->factory_ = caf::strong_actor_ptr{ctrl()};
+    if (!built->factory_) {
+      built->factory_ = caf::strong_actor_ptr{ctrl()};
+    } else { // another factory built it; a wrapper remembers this one
+      auto* w = built->wrapper() != nullptr ? built->wrapper()->outermost() : nullptr;
+      if (w == nullptr || w->factory_) {
+        built->wrap(std::make_unique<protocol_wrapper>());
+        w = built->wrapper()->outermost();
+      }
+      w->factory_ = caf::strong_actor_ptr{ctrl()};
+    }
     ++connections_;
   }
   return built;
@@ -86,6 +96,15 @@ void factory::set_max_connections(std::size_t count) {
       fn();
 }
 
+bool factory::serves(const protocol& p) const {
+  if (p.factory_.get() == ctrl())
+    return true;
+  for (auto* w = p.wrapper(); w != nullptr; w = w->next())
+    if (w->factory_.get() == ctrl())
+      return true;
+  return false;
+}
+
 chained<void> factory::drain() {
   if (connections_ == 0)
     return chained<void>(succeed());
@@ -94,7 +113,8 @@ chained<void> factory::drain() {
     sched.loop(i).post([&where = sched.loop(i), self = caf::strong_actor_ptr{ctrl()}] {
       where.each_pinned([&self](pinned_actor& a) {
         auto* const p = dynamic_cast<protocol*>(&a);
-        if (p != nullptr && p->factory_ == self && p->connected())
+        const auto& f = *static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(self));
+        if (p != nullptr && p->connected() && f.serves(*p))
           p->transport().lose_connection();
       });
     });

@@ -8,6 +8,7 @@
 #include <spdlog/logger.h>
 
 #include <troupe/net/factory.hpp>
+#include <troupe/net/protocol_wrapper.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 namespace troupe {
@@ -44,10 +45,16 @@ protocol::protocol(caf::actor_config& cfg) : super(cfg) {
   });
 }
 
-protocol::~protocol() = default;
+protocol::~protocol() {
+  delete wrapper();
+}
 
 void protocol::make_connection(troupe::transport& t) {
-  transport_ = &t;
+  connected_ = true;
+  if (wrapped_)
+    wrapper()->attach(t);
+  else
+    transport_ = &t;
   connection_made();
 }
 
@@ -69,6 +76,34 @@ caf::actor protocol::factory() const {
 
 const char* protocol::name() const {
   return "protocol";
+}
+
+// -- wrappers -----------------------------------------------------------------------------------
+
+protocol_wrapper* protocol::wrapper() const noexcept {
+  return wrapped_ ? static_cast<protocol_wrapper*>(transport_) : nullptr;
+}
+
+void protocol::wrap(std::unique_ptr<protocol_wrapper> w) {
+  if (connected_)
+    throw std::logic_error("wrap: the protocol is connected already");
+  w->protocol_ = this;
+  if (auto* const nearest = wrapper()) {
+    auto* const outermost = nearest->outermost();
+    w->toward_protocol_ = outermost;
+    outermost->next_ = std::move(w);
+  } else {
+    transport_ = w.release();
+    wrapped_ = true;
+  }
+}
+
+void protocol::receive_wrapped(bytes_view data) {
+  wrapper()->outermost()->data_received(data);
+}
+
+std::string protocol::log_owner() const {
+  return wrapped_ ? wrapper()->outermost()->log_prefix() : log_prefix();
 }
 
 // -- the end ------------------------------------------------------------------------------------
@@ -93,7 +128,7 @@ void protocol::lose_connection(const failure& reason) {
 
 void protocol::fail_with_current_exception() {
   reason_ = failure::current();
-  loop().scheduler().logger().error("[{}] unhandled exception: {}: {}", log_prefix(),
+  loop().scheduler().logger().error("[{}] unhandled exception: {}: {}", log_owner(),
                                     reason_.type_name(), reason_.message());
   quit(reason_.to_caf_error());
 }
@@ -105,11 +140,11 @@ void protocol::on_exit() {
       fn();
     } catch (...) {
       const auto f = failure::current();
-      loop().scheduler().logger().error("[{}] unhandled exception in {}: {}: {}", log_prefix(),
+      loop().scheduler().logger().error("[{}] unhandled exception in {}: {}: {}", log_owner(),
                                         where, f.type_name(), f.message());
     }
   };
-  if (transport_ != nullptr) {
+  if (connected_) {
     // Does nothing where it was the transport that ended.
     guarded("stop_producing", [this] { transport_->protocol_ended(); });
     if (!reason_) { // the actor quit, or was told to
@@ -119,8 +154,18 @@ void protocol::on_exit() {
                   ? failure{errc::runtime_stopped}
                   : failure{why};
     }
+    for (auto* w = wrapper() != nullptr ? wrapper()->outermost() : nullptr; w != nullptr;
+         w = w->toward_protocol_)
+      guarded("a wrapper's connection_lost", [&] { w->connection_lost(reason_); });
     guarded("connection_lost", [this] { connection_lost(reason_); });
-    transport_ = nullptr;
+    connected_ = false;
+    if (!wrapped_)
+      transport_ = nullptr;
+  }
+  for (auto* w = wrapper(); w != nullptr; w = w->next()) {
+    guarded("a wrapper's ended", [&] { w->ended(); });
+    if (w->factory_)
+      factory::child_ended(std::move(w->factory_));
   }
   if (factory_)
     factory::child_ended(std::move(factory_));

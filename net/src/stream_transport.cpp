@@ -168,7 +168,7 @@ void stream_transport::drained() {
 // -- input --------------------------------------------------------------------------------------
 
 void stream_transport::received(bytes_view data) {
-  protocol_->enter([this, data] { protocol_->data_received(data); });
+  protocol_->enter([this, data] { protocol_->receive(data); });
 }
 
 void stream_transport::read_ended() {

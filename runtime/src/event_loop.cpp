@@ -20,21 +20,21 @@ void log_uncaught_call() noexcept {
   detail::log_uncaught(event_loop::current()->scheduler().logger(), "a delayed call");
 }
 
-time_point tell_time(const void*) noexcept {
-  return event_loop::now();
+time_point tell_time(const void* loop) noexcept {
+  return static_cast<const event_loop*>(loop)->time();
 }
 
 } // namespace
 
-thread_local event_loop* event_loop::current_ = nullptr;
+constinit thread_local event_loop* event_loop::current_ = nullptr;
 
 event_loop::event_loop(loop_scheduler& scheduler, std::size_t index, const runtime_options& options,
                        bool alone)
   : caf::execution_unit(&scheduler.system()), scheduler_(scheduler), index_(index),
-    options_(options), alone_(alone),
+    options_(options), time_source_(options.time_source), alone_(alone),
     io_(std::in_place, 1), // Asio's hint for a context with one thread
     work_(std::in_place, io_->get_executor()),
-    wake_timer_(std::make_unique<detail::wake_timer>(*io_)), timers_(&tell_time, nullptr),
+    wake_timer_(std::make_unique<detail::wake_timer>(*io_)), timers_(&tell_time, this),
     lane_(&scheduler.system(), *this), floating_(!alone),
     no_message_(caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, caf::message{})),
     mean_gap_(options.poll_before_sleep.count() * 2) {}

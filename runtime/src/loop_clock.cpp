@@ -31,6 +31,11 @@ event_loop& loop_clock::home() noexcept {
   return current != nullptr ? *current : scheduler_.loop(0);
 }
 
+caf::actor_clock::time_point loop_clock::now() const noexcept {
+  auto* const current = event_loop::current();
+  return (current != nullptr ? *current : scheduler_.loop(0)).time();
+}
+
 template <class Fire>
 void loop_clock::set(time_point t, caf::abstract_actor* self, key k, Fire fire) {
   auto& loop = home();

@@ -31,6 +31,7 @@ class loop_clock final : public caf::actor_clock {
 public:
   explicit loop_clock(loop_scheduler& scheduler) : scheduler_(scheduler) {}
 
+  [[nodiscard]] time_point now() const noexcept override;
   void set_ordinary_timeout(time_point t, caf::abstract_actor* self, caf::atom_value type,
                             std::uint64_t id) override;
   void set_multi_timeout(time_point t, caf::abstract_actor* self, caf::atom_value type,

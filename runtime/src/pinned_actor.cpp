@@ -36,7 +36,7 @@ delayed_call pinned_actor::call_later(duration delay, task fn) {
   else if (calls_->size() == calls_->capacity())
     prune_calls();
   // `this` is good while the call is pending: on_exit cancels it.
-  const auto call = loop_.timers().add(saturating_add(event_loop::now(), delay),
+  const auto call = loop_.timers().add(saturating_add(loop_.time(), delay),
                                        [this, f = std::move(fn)]() mutable { enter(f); });
   calls_->push_back(call);
   return call;

@@ -82,7 +82,7 @@ void reactor::iterate(duration wait) {
   auto* const before = std::exchange(event_loop::current_, &loop_);
   std::optional<delayed_call> limit;
   if (wait > duration::zero())
-    limit = loop_.timers().add(event_loop::now() + wait, [] {});
+    limit = loop_.timers().add(loop_.time() + wait, [] {});
   loop_.turn(limit ? event_loop::mode::block : event_loop::mode::poll);
   if (limit && limit->active())
     limit->cancel();
@@ -134,7 +134,7 @@ void reactor::begin_drain() {
       scheduler_.pinned_ended();
   };
   scheduler_.pool().stop(pool_done);
-  loop_.timers().add(event_loop::now() + scheduler_.options().grace, [this, pool_done] {
+  loop_.timers().add(loop_.time() + scheduler_.options().grace, [this, pool_done] {
     pool_done();
     for (auto& loop : scheduler_.loops_)
       loop->post([l = loop.get()] { l->end_pinned(); });
@@ -243,7 +243,7 @@ void reactor::log_failure(const failure& f) {
 // -- time and threads ---------------------------------------------------------------------------
 
 time_point reactor::now() const {
-  return event_loop::now();
+  return loop_.time();
 }
 
 delayed_call reactor::call_later(duration delay, task fn) {

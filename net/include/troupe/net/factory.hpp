@@ -122,10 +122,10 @@ public:
   protocol_ptr build(const net_address& peer, event_loop& where);
 
   /// Tells whether one more connection may be open.
-  [[nodiscard]] bool has_room() const noexcept { return connections_ < max_connections_; }
+  [[nodiscard]] virtual bool has_room() const noexcept { return connections_ < max_connections_; }
 
-  /// Runs `fn` once there is room.
-  void when_room(task fn) { waiting_.push_back(std::move(fn)); }
+  /// Runs `fn` once there is room, or may be.
+  virtual void when_room(task fn) { waiting_.push_back(std::move(fn)); }
 
   /// Counts the end of a protocol. Thread: any.
   static void child_ended(caf::strong_actor_ptr self);
@@ -142,6 +142,9 @@ protected:
                                                                     std::forward<Args>(args)...))};
   }
 
+  /// Returns the loop of the connection. Only within `build_protocol`.
+  [[nodiscard]] event_loop& connection_loop() const noexcept { return *where_; }
+
   void stop_requested() override;
 
   /// Tells whether nothing is left that the factory has to hear of. When the runtime stops, it stays
@@ -155,6 +158,7 @@ private:
   friend class factory_ref;
 
   void one_less();
+  [[nodiscard]] bool serves(const protocol& p) const; // as its own, or through a wrapper
 
   std::size_t ports_ = 0;
   std::size_t connections_ = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include <caf/actor.hpp>
@@ -12,6 +13,7 @@
 namespace troupe {
 
 class factory;
+class protocol_wrapper;
 
 /// What one connection speaks: an actor that is pinned to its connection's loop.
 ///
@@ -75,15 +77,29 @@ public:
   [[nodiscard]] troupe::transport& transport() const noexcept { return *transport_; }
 
   /// Tells whether there is a connection.
-  [[nodiscard]] bool connected() const noexcept { return transport_ != nullptr; }
+  [[nodiscard]] bool connected() const noexcept { return connected_; }
 
   /// Returns the factory that built this protocol, to send messages to; empty if none did.
   [[nodiscard]] caf::actor factory() const;
 
   // -- for transports ---------------------------------------------------------------------------
 
+  /// Takes bytes that came: hands them to the wrappers, or, if there is none, to `data_received`.
+  void receive(bytes_view data) {
+    if (!wrapped_) [[likely]]
+      return data_received(data);
+    receive_wrapped(data);
+  }
+
   /// Ends the connection, for the reason that the transport gives.
   void end_connection(const failure& reason);
+
+  /// Returns the wrapper that this protocol takes for its transport, or null. Its `next()` is the
+  /// one behind it. Good for as long as this protocol.
+  [[nodiscard]] protocol_wrapper* wrapper() const noexcept;
+
+  /// Puts `w` between the transport and the wrappers that there are. Before `make_connection`.
+  void wrap(std::unique_ptr<protocol_wrapper> w);
 
   // -- CAF's side -------------------------------------------------------------------------------
 
@@ -100,8 +116,14 @@ protected:
 
 private:
   friend class troupe::factory;
+  friend class protocol_wrapper;
 
-  troupe::transport* transport_ = nullptr;
+  void receive_wrapped(bytes_view data);
+  [[nodiscard]] std::string log_owner() const;
+
+  bool connected_ = false;
+  bool wrapped_ = false;
+  troupe::transport* transport_ = nullptr; // if wrapped, the nearest wrapper, which belongs to us
   caf::strong_actor_ptr factory_;
   failure reason_; // why the connection ends, once something has ended it
 };

@@ -154,6 +154,10 @@ public:
   /// Tells whether its end was asked for, and writes are refused for that reason.
   [[nodiscard]] virtual bool disconnecting() const noexcept = 0;
 
+  /// Returns the transport itself where this one is a wrapper around it, or around another wrapper:
+  /// the way to what only one kind of transport can do.
+  [[nodiscard]] virtual transport& underlying() noexcept { return *this; }
+
   /// Sends small packets at once instead of collecting them (TCP_NODELAY). TCP only; elsewhere it
   /// reads false and setting it does nothing.
   virtual void set_tcp_no_delay(bool on);

@@ -3,17 +3,14 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <exception>
-#include <memory>
 #include <string_view>
 #include <utility>
 
 #include <caf/actor.hpp>
 #include <caf/actor_cast.hpp>
-#include <spdlog/logger.h>
 
 #include <troupe/net/protocol.hpp>
-#include <troupe/runtime/runtime.hpp>
+#include <troupe/testing/manual_runtime.hpp>
 #include <troupe/testing/string_transport.hpp>
 
 namespace troupe::testing {
@@ -22,7 +19,7 @@ namespace troupe::testing {
 ///
 /// It owns a runtime of one loop that is never run: each of its functions does its work inside a
 /// turn of that loop, in which `event_loop::current()` is set. Actors that the test spawns in
-/// `rt` get their messages in `settle()`. Nothing is logged.
+/// `rt` get their messages in `settle()`; time stands still but for `advance()`.
 ///
 /// ```cpp
 /// testing::protocol_fixture<echo> t;
@@ -52,7 +49,7 @@ public:
     in_turn([&] {
       protocol_->enter([&] {
         if (protocol_->connected() && !transport.disconnecting())
-          protocol_->data_received(bytes);
+          protocol_->receive(bytes);
       });
     });
   }
@@ -81,10 +78,10 @@ public:
   }
 
   /// Turns the loop until the messages that were sent are handled, at most `turns` times.
-  void settle(std::size_t turns = 16) {
-    while (turns-- > 0)
-      rt.reactor().iterate();
-  }
+  void settle(std::size_t turns = 16) { rt.settle(turns); }
+
+  /// Moves the time by `by`, and makes the calls that are due then.
+  void advance(duration by) { rt.advance(by); }
 
   /// Returns the protocol; good after it has ended too.
   P& operator*() const noexcept { return *protocol_; }
@@ -93,37 +90,13 @@ public:
   /// Returns a handle to send messages to.
   [[nodiscard]] const caf::actor& actor() const noexcept { return handle_; }
 
-  runtime rt{quiet_options()};
+  manual_runtime rt;
   string_transport transport;
 
 private:
-  static runtime_options quiet_options() {
-    runtime_options options;
-    options.loops = 1;
-    options.install_signal_handlers = false;
-    options.logger = std::make_shared<spdlog::logger>("test"); // without a sink
-    return options;
-  }
-
-  // What leaves `fn` is thrown here, and not caught by the loop.
   template <class F>
   void in_turn(F&& fn) {
-    if (event_loop::current() != nullptr)
-      return fn();
-    std::exception_ptr thrown;
-    bool done = false;
-    rt.reactor().call_from_thread([&] {
-      try {
-        fn();
-      } catch (...) {
-        thrown = std::current_exception();
-      }
-      done = true;
-    });
-    while (!done)
-      rt.reactor().iterate();
-    if (thrown)
-      std::rethrow_exception(thrown);
+    rt.in_turn(fn);
   }
 
   caf::actor handle_;

@@ -12,6 +12,7 @@
 #include <caf/execution_unit.hpp>
 #include <caf/mailbox_element.hpp>
 
+#include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/detail/inbox.hpp>
 #include <troupe/runtime/detail/run_queue.hpp>
 #include <troupe/runtime/options.hpp>
@@ -83,8 +84,18 @@ public:
   /// The delayed calls of this loop.
   [[nodiscard]] timer_queue& timers() noexcept { return timers_; }
 
-  /// Returns the present time of the steady clock. Thread: any.
-  [[nodiscard]] static time_point now() noexcept { return std::chrono::steady_clock::now(); }
+  /// Returns the present time of this loop: that of the steady clock, or of what the runtime was
+  /// given in its place (`runtime_options::time_source`). Thread: any.
+  [[nodiscard]] time_point time() const noexcept {
+    return time_source_ == nullptr ? std::chrono::steady_clock::now() : time_source_->now();
+  }
+
+  /// Returns the present time of the loop whose turn it is, or else of the steady clock.
+  /// Thread: any.
+  [[nodiscard]] static time_point now() noexcept {
+    const auto* const loop = current_;
+    return loop != nullptr ? loop->time() : std::chrono::steady_clock::now();
+  }
 
   /// Runs `fn` in a coming turn of this loop. An exception that leaves it is logged.
   ///
@@ -163,11 +174,12 @@ private:
   void shut_io();        // runs cancelled operations to their end, then drops the context
   static void drop(caf::resumable* job, caf::execution_unit& unit);
 
-  static thread_local event_loop* current_;
+  static constinit thread_local event_loop* current_;
 
   loop_scheduler& scheduler_;
   const std::size_t index_;
   const runtime_options& options_;
+  const clock* const time_source_; // null is the steady clock
   const bool alone_; // no other loops: nobody steals, nobody is spun for
 
   std::optional<asio::io_context> io_;

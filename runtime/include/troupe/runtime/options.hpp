@@ -16,6 +16,8 @@ class actor_system_config;
 
 namespace troupe {
 
+class clock;
+
 /// What a `runtime` is told at its start. Fill it with designated initialisers:
 ///
 /// ```cpp
@@ -68,6 +70,11 @@ struct runtime_options {
   /// Where the runtime logs; null takes spdlog's default logger. Its level and sinks are the
   /// user's to set.
   std::shared_ptr<spdlog::logger> logger{};
+
+  /// What tells the time to all loops, timers and actors; null is the steady clock. It is for tests
+  /// that turn a runtime by hand (`testing::manual_runtime`): one that sleeps knows only the steady
+  /// clock. It must outlive the runtime.
+  const clock* time_source = nullptr;
 
   /// Called with CAF's configuration before the actor system is made: to load CAF's middleman,
   /// to register message types, or to read CAF's own options.

@@ -1,0 +1,135 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <caf/actor_control_block.hpp>
+
+#include <troupe/net/protocol.hpp>
+#include <troupe/net/transport.hpp>
+
+namespace troupe {
+
+/// Stands between a transport and a protocol, which takes it for its transport: the base of
+/// policies that any protocol can be given (`wrapping_factory`).
+///
+/// What the protocol does to its transport passes through the functions that are inherited from
+/// `transport`, and what comes in through `data_received`. Each passes on what it is given unless
+/// overridden; an override passes on what it wants by calling this class's. A wrapper is no actor:
+/// it lives inside its protocol, and what it throws ends the connection, as with the protocol.
+///
+/// Several may stand in a row. The one that was added first is next to the protocol.
+///
+/// ```
+///   protocol  <->  wrapper  <->  wrapper  <->  transport
+///             nearest       outermost
+/// ```
+///
+/// ```cpp
+/// class shouting : public troupe::protocol_wrapper {
+/// public:
+///   void write(troupe::bytes_view data) override {
+///     std::string loud{troupe::as_text(data)};
+///     std::ranges::transform(loud, loud.begin(), [](unsigned char c) { return std::toupper(c); });
+///     protocol_wrapper::write(troupe::as_bytes(loud));
+///   }
+/// };
+/// ```
+///
+/// Order: at the start and at the end the outermost comes first, and the protocol last.
+/// Thread: its protocol's. Lifetime: that of its protocol.
+/// Source: twisted.protocols.policies.ProtocolWrapper
+class protocol_wrapper : public transport {
+public:
+  protocol_wrapper() = default;
+  ~protocol_wrapper() override;
+  protocol_wrapper(const protocol_wrapper&) = delete;
+  protocol_wrapper& operator=(const protocol_wrapper&) = delete;
+
+  // -- what to override, beside the functions of `transport` -------------------------------------
+
+  /// The connection is open; the protocol has not heard of it yet.
+  virtual void connection_made() {}
+
+  /// Some bytes came. Passes them on unless overridden.
+  virtual void data_received(bytes_view data);
+
+  /// The connection has ended; the protocol hears of it next. Called once if `connection_made` was.
+  virtual void connection_lost(const failure& reason);
+
+  /// The protocol has ended, with or without ever having had a connection. Called exactly once.
+  virtual void ended() {}
+
+  /// Returns the name under which what it wraps logs: `"echo (timeout_protocol)"`.
+  [[nodiscard]] virtual std::string log_prefix() const;
+
+  // -- what it has -------------------------------------------------------------------------------
+
+  /// Returns the protocol around which this stands.
+  [[nodiscard]] protocol& wrapped_protocol() const noexcept { return *protocol_; }
+
+  /// Returns the transport, or the next wrapper, that this one writes to. Only from
+  /// `connection_made` to `connection_lost`.
+  [[nodiscard]] transport& inner() const noexcept { return *inner_; }
+
+  /// Returns the next wrapper on the way to the transport, or null.
+  [[nodiscard]] protocol_wrapper* next() const noexcept { return next_.get(); }
+
+  /// Returns the last wrapper on the way to the transport: perhaps this one.
+  [[nodiscard]] protocol_wrapper* outermost() noexcept;
+
+  // -- transport: all passed on ------------------------------------------------------------------
+
+  using transport::write;
+  void write(bytes_view data) override { inner_->write(data); }
+  void write(const shared_bytes& data) override { inner_->write(data); }
+  using transport::write_sequence;
+  void write_sequence(std::span<const bytes_view> pieces) override {
+    inner_->write_sequence(pieces);
+  }
+  void lose_connection() override { inner_->lose_connection(); }
+  void abort_connection() override { inner_->abort_connection(); }
+  void lose_write_connection() override { inner_->lose_write_connection(); }
+  void register_producer(producer& p, bool streaming) override {
+    inner_->register_producer(p, streaming);
+  }
+  void unregister_producer() override { inner_->unregister_producer(); }
+  void pause_producing() override { inner_->pause_producing(); }
+  void resume_producing() override { inner_->resume_producing(); }
+  void set_output_limits(const output_limits& limits) override {
+    inner_->set_output_limits(limits);
+  }
+  [[nodiscard]] std::size_t unsent() const noexcept override { return inner_->unsent(); }
+  [[nodiscard]] std::uint64_t refused_writes() const noexcept override {
+    return inner_->refused_writes();
+  }
+  void protocol_ended() override { inner_->protocol_ended(); }
+  [[nodiscard]] net_address get_peer() const override { return inner_->get_peer(); }
+  [[nodiscard]] net_address get_host() const override { return inner_->get_host(); }
+  [[nodiscard]] bool connected() const noexcept override { return inner_->connected(); }
+  [[nodiscard]] bool disconnecting() const noexcept override { return inner_->disconnecting(); }
+  [[nodiscard]] transport& underlying() noexcept override { return inner_->underlying(); }
+  void set_tcp_no_delay(bool on) override { inner_->set_tcp_no_delay(on); }
+  [[nodiscard]] bool get_tcp_no_delay() const override { return inner_->get_tcp_no_delay(); }
+  void set_tcp_keep_alive(bool on) override { inner_->set_tcp_keep_alive(on); }
+  [[nodiscard]] bool get_tcp_keep_alive() const override { return inner_->get_tcp_keep_alive(); }
+
+protected:
+  /// Closes the connection as `lose_connection` does; `connection_lost` gets `reason`, unless it
+  /// has one already.
+  void lose_connection(const failure& reason) { protocol_->lose_connection(reason); }
+
+private:
+  friend class factory;
+  friend class protocol;
+
+  void attach(transport& t); // this one and all behind it
+
+  protocol* protocol_ = nullptr;
+  transport* inner_ = nullptr;
+  std::unique_ptr<protocol_wrapper> next_;  // towards the transport
+  protocol_wrapper* toward_protocol_ = nullptr;  // towards the protocol
+  caf::strong_actor_ptr factory_;           // that made it, and counts its end
+};
+
+} // namespace troupe

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <troupe/net/detail/idle_timer.hpp>
+#include <troupe/net/wrapping_factory.hpp>
+
+namespace troupe {
+
+/// Closes its connection when for some time nothing came and nothing was written, for
+/// `errc::idle_timed_out`; and aborts it if, when as much time has passed again, it is still open
+/// because the peer takes nothing of what it was sent.
+///
+/// Source: twisted.protocols.policies.TimeoutProtocol
+class timeout_protocol : public protocol_wrapper, private detail::idle_timer {
+public:
+  explicit timeout_protocol(duration time_out) : first_(time_out) {}
+
+  /// Changes the time, from now on; nothing turns it off. Once connected.
+  ///
+  /// \returns what was set before
+  std::optional<duration> set_timeout(std::optional<duration> after) {
+    return detail::idle_timer::set_timeout(after);
+  }
+
+  /// Closes the connection, unless overridden.
+  virtual void timeout_connection();
+
+  void connection_made() override { set_timeout(first_); }
+  void data_received(bytes_view data) override;
+  using protocol_wrapper::write;
+  void write(bytes_view data) override;
+  void write(const shared_bytes& data) override;
+  using protocol_wrapper::write_sequence;
+  void write_sequence(std::span<const bytes_view> pieces) override;
+  void register_producer(producer& p, bool streaming) override;
+  void unregister_producer() override;
+
+private:
+  pinned_actor& timed_actor() noexcept final { return wrapped_protocol(); }
+  void timed_out() final { timeout_connection(); }
+  void wrote() noexcept;
+
+  const duration first_;
+  bool producing_ = false;
+};
+
+/// Gives each connection of another factory a time-out.
+///
+/// Source: twisted.protocols.policies.TimeoutFactory
+class timeout_factory : public wrapping_factory {
+public:
+  /// \param time_out  how long a connection may be idle
+  timeout_factory(caf::actor_config& cfg, factory_ref inner,
+                  duration time_out = std::chrono::minutes(30));
+
+  std::unique_ptr<protocol_wrapper> make_wrapper() override;
+
+private:
+  const duration time_out_;
+};
+
+} // namespace troupe

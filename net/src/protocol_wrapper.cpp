@@ -1,0 +1,40 @@
+#include <troupe/net/protocol_wrapper.hpp>
+
+#include <typeinfo>
+
+#include <caf/detail/pretty_type_name.hpp>
+
+namespace troupe {
+
+protocol_wrapper::~protocol_wrapper() = default;
+
+protocol_wrapper* protocol_wrapper::outermost() noexcept {
+  auto* w = this;
+  while (w->next_)
+    w = w->next_.get();
+  return w;
+}
+
+void protocol_wrapper::attach(transport& t) {
+  if (next_)
+    next_->attach(t);
+  inner_ = next_ ? next_.get() : &t;
+  connection_made();
+}
+
+void protocol_wrapper::data_received(bytes_view data) {
+  if (toward_protocol_ != nullptr)
+    toward_protocol_->data_received(data);
+  else
+    protocol_->data_received(data);
+}
+
+void protocol_wrapper::connection_lost(const failure&) {}
+
+std::string protocol_wrapper::log_prefix() const {
+  const auto wrapped =
+    toward_protocol_ != nullptr ? toward_protocol_->log_prefix() : protocol_->log_prefix();
+  return wrapped + " (" + caf::detail::pretty_type_name(typeid(*this)) + ')';
+}
+
+} // namespace troupe
