@@ -1,0 +1,10 @@
+// The suite of transports, over the system's.
+
+#include <tuple>
+
+#include "support/catch.hpp"
+#include "support/socket_adaptors.hpp"
+
+using transports = std::tuple<troupe::testing::over_tcp>;
+
+#include "support/transport_suite_test.hpp"

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include <troupe/net/protocol.hpp>
+
+#include "support/running.hpp"
+
+namespace troupe::testing {
+
+/// The protocol whose transport the suite of transports looks at: it does what its script says and
+/// tells what happens to it. It can be registered as a producer.
+class subject : public protocol, public producer {
+public:
+  struct script {
+    using step = std::function<void(subject&)>;
+    step made = nothing;
+    std::function<void(subject&, std::string)> data = [](subject&, const std::string&) {
+    };
+    step resume = nothing, pause = nothing, stop = nothing, lost = nothing;
+    step read_lost = nothing, write_lost = nothing;
+    std::atomic<subject*> who{nullptr}; // the last that was connected
+    caf::strong_actor_ptr alive{};
+
+    static void nothing(subject&) {}
+  };
+
+  subject(caf::actor_config& cfg, events* l, script* s) : protocol(cfg), log(l), script_(s) {}
+
+  void connection_made() override {
+    script_->alive = caf::strong_actor_ptr{ctrl()};
+    script_->who = this;
+    script_->made(*this);
+  }
+  void data_received(bytes_view data) override {
+    expect(!data.empty() && data.size() <= 65'536, "one to 65,536 bytes");
+    script_->data(*this, std::string{as_text(data)});
+  }
+  void connection_lost(const failure& why) override {
+    script_->lost(*this);
+    log->add("lost: " + (why.check(errc::connection_lost) ? "broken" : why.message()));
+  }
+  void resume_producing() override {
+    log->add("resume");
+    script_->resume(*this);
+  }
+  void pause_producing() override {
+    log->add("pause");
+    script_->pause(*this);
+  }
+  void stop_producing() override {
+    log->add("stop");
+    script_->stop(*this);
+  }
+
+  /// Tells what does not hold. (Catch2's checks are for one thread.)
+  void expect(bool holds, const std::string& what) const {
+    if (!holds)
+      log->add("not " + what);
+  }
+
+  events* log;
+  int count = 0;
+
+protected:
+  script* script_;
+};
+
+/// The same, for half-closed connections.
+class half_subject : public subject, public half_closeable {
+public:
+  using subject::subject;
+  void read_connection_lost() override {
+    log->add("read lost");
+    script_->read_lost(*this);
+  }
+  void write_connection_lost() override {
+    log->add("write lost");
+    script_->write_lost(*this);
+  }
+};
+
+/// One connection between a subject and a peer that the test plays, over the transport of
+/// `Adaptor`:
+///
+/// ```cpp
+/// struct adaptor {
+///   static constexpr bool tells_reset = true;     // the peer learns of an abort
+///   static constexpr bool half_closes = true;     // either end can close one direction
+///   explicit adaptor(const factory_ref& f);       // connects: `f` builds the subject
+///   void run(std::function<void()> fn);           // in the subject's loop; returns when it has run
+///   bool wait(events& log, std::size_t count);    // lets things happen until there are as many
+///   // the peer, as `testing::client`; it reads nothing but within receive() and rest()
+///   void send(std::string_view data);
+///   std::string receive(std::size_t size);
+///   std::string rest();                           // until the end
+///   bool was_reset() const;                       // whether that was a reset
+///   void shut_write();
+///   void reset();
+///   void close();
+/// };
+/// ```
+template <class Adaptor, class Subject = subject>
+struct scene {
+  template <class Setup>
+  explicit scene(Setup setup)
+    : script_(setup), peer(factory::for_protocol<Subject>(&log, &script_.script)) {}
+
+  /// Runs `fn` as the subject; without effect once that has ended.
+  void as_subject(const std::function<void(subject&)>& fn) {
+    peer.run([this, &fn] {
+      auto& s = *script_.script.who.load();
+      s.enter([&] { fn(s); });
+    });
+  }
+
+  /// Waits for `count` events, and returns all.
+  std::vector<std::string> happened(std::size_t count) {
+    CHECK(peer.wait(log, count));
+    return log.all();
+  }
+
+private:
+  struct made_script {
+    template <class Setup>
+    explicit made_script(Setup& setup) {
+      setup(script);
+    }
+    subject::script script;
+  };
+
+public:
+  events log;
+
+private:
+  made_script script_;
+
+public:
+  Adaptor peer;
+};
+
+/// The peer in memory: reads only when it is told to, as one that blocks does.
+class memory_peer : public protocol, public half_closeable {
+public:
+  using protocol::protocol;
+  void connection_made() override { transport().pause_producing(); }
+  void data_received(bytes_view data) override { received += as_text(data); }
+  void read_connection_lost() override { ended = true; }
+  void write_connection_lost() override {}
+  void connection_lost(const failure& why) override {
+    ended = true;
+    broken = why.check(errc::connection_lost);
+  }
+  std::string received;
+  bool ended = false;
+  bool broken = false;
+};
+
+} // namespace troupe::testing
