@@ -1,8 +1,12 @@
 // Ports and factories: listening, limits, and how both start and stop.
 
 #include <future>
+#include <sstream>
 
 #include <sys/resource.h>
+
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ostream_sink.h>
 
 #include "support/catch.hpp"
 #include "support/client.hpp"
@@ -119,6 +123,48 @@ TEST_CASE("a port can be started again at its address, and connections survive i
   });
   expect_echo(number);
   CHECK(log.count("start") == 2);
+}
+
+TEST_CASE("a port and its factory log their start and their stop", "[T27]") {
+  std::ostringstream text;
+  const auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(text);
+  sink->set_pattern("%v");
+  runtime_options options{.loops = 1, .install_signal_handlers = false};
+  options.logger = std::make_shared<spdlog::logger>("test", sink);
+  std::string at;
+  {
+    runtime rt{options};
+    const auto f = factory::for_protocol<echo>();
+    auto port = listen_tcp(rt, 0, f);
+    at = port.get_host().to_string();
+    rt.reactor().call_later(0s, [&] { // the port's first turn came before
+      port.stop_listening();
+      f.get()->noisy = false;
+      port.start_listening();
+      rt.stop();
+    });
+    rt.run();
+  }
+  const auto name = text.str().substr(0, text.str().find(" starting on"));
+  CHECK(name.starts_with("factory of "));
+  CHECK(text.str()
+        == name + " starting on " + at + "\nstarting " + name + '\n' + name + " stopped on " + at
+             + "\nstopping " + name + '\n' + name + " starting on " + at + '\n' + name
+             + " stopped on " + at + '\n');
+}
+
+TEST_CASE("a port that is stopped and started before its first turn listens once") {
+  events log;
+  running server{1};
+  auto port = listen_tcp(server.rt, 0, factory::of<told>(&log));
+  server.rt.reactor().call_when_running([&] {
+    port.stop_listening();
+    port.start_listening();
+  });
+  server.start();
+  expect_echo(port.get_host().port());
+  server.stop();
+  CHECK(log.all() == std::vector<std::string>{"start", "build", "stop"});
 }
 
 TEST_CASE("an exception in stop_factory fails the deferred, and the port is closed", "[T23]") {
