@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <string>
 #include <utility>
@@ -22,7 +21,8 @@ public:
     };
     step resume = nothing, pause = nothing, stop = nothing, lost = nothing;
     step read_lost = nothing, write_lost = nothing;
-    std::atomic<subject*> who{nullptr}; // the last that was connected
+    events connected;
+    subject* who = nullptr; // that is connected
     caf::strong_actor_ptr alive{};
 
     static void nothing(subject&) {}
@@ -33,6 +33,7 @@ public:
   void connection_made() override {
     script_->alive = caf::strong_actor_ptr{ctrl()};
     script_->who = this;
+    script_->connected.add("connected");
     script_->made(*this);
   }
   void data_received(bytes_view data) override {
@@ -111,8 +112,9 @@ struct scene {
 
   /// Runs `fn` as the subject; without effect once that has ended.
   void as_subject(const std::function<void(subject&)>& fn) {
+    REQUIRE(peer.wait(script_.script.connected, 1));
     peer.run([this, &fn] {
-      auto& s = *script_.script.who.load();
+      auto& s = *script_.script.who;
       s.enter([&] { fn(s); });
     });
   }
