@@ -137,11 +137,13 @@ TEST_CASE("a port and its factory log their start and their stop", "[T27]") {
     const auto f = factory::for_protocol<echo>();
     auto port = listen_tcp(rt, 0, f);
     at = port.get_host().to_string();
-    rt.reactor().call_later(0s, [&] { // the port's first turn came before
-      port.stop_listening();
-      f.get()->noisy = false;
-      port.start_listening();
-      rt.stop();
+    rt.reactor().call_when_running([&] {
+      rt.reactor().call_later(0s, [&] { // behind the port's first turn
+        port.stop_listening();
+        f.get()->noisy = false;
+        port.start_listening();
+        rt.stop();
+      });
     });
     rt.run();
   }
@@ -162,6 +164,7 @@ TEST_CASE("a port that is stopped and started before its first turn listens once
     port.start_listening();
   });
   server.start();
+  REQUIRE(log.wait(1));
   expect_echo(port.get_host().port());
   server.stop();
   CHECK(log.all() == std::vector<std::string>{"start", "build", "stop"});
