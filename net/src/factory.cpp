@@ -122,6 +122,11 @@ chained<void> factory::drain() {
   return chained<void>(draining_.back().get_deferred());
 }
 
+void factory::on_exit() {
+  const auto dropped = std::exchange(waiting_, {}); // ports, which refer to this factory
+  super::on_exit();
+}
+
 // It stays as long as its protocols, to count them.
 void factory::stop_requested() {
   stopping_ = true;

@@ -132,6 +132,9 @@ public:
 
   const char* name() const override { return "factory"; }
 
+  /// Drops what waits for room. An override calls it.
+  void on_exit() override;
+
 protected:
   /// Builds `P(cfg, args...)` on the loop of the connection. Only within `build_protocol`.
   template <class P, class... Args>
