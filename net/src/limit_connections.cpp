@@ -8,10 +8,8 @@ namespace troupe {
 
 // -- in total -----------------------------------------------------------------------------------
 
-limit_total_connections_factory::limit_total_connections_factory(caf::actor_config& cfg,
-                                                                 factory_ref inner,
-                                                                 std::size_t limit,
-                                                                 std::optional<factory_ref> overflow)
+limit_total_connections_factory::limit_total_connections_factory(
+  caf::actor_config& cfg, factory_ref inner, std::size_t limit, std::optional<factory_ref> overflow)
   : wrapping_factory(cfg, std::move(inner)), limit_(limit), overflow_(std::move(overflow)) {
   if (overflow_)
     overflow_->start(system(), loop());

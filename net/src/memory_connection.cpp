@@ -36,9 +36,8 @@ struct memory_connection::wire {
 class memory_connection::end final : public troupe::detail::stream_transport {
 public:
   end(std::shared_ptr<wire> w, std::size_t side)
-    : stream_transport(
-        w->loop, asio::use_service<troupe::detail::loop_memory>(w->loop.io()).chunks,
-        w->options.output),
+    : stream_transport(w->loop, asio::use_service<troupe::detail::loop_memory>(w->loop.io()).chunks,
+                       w->options.output),
       wire_(std::move(w)), side_(side) {
     wire_->ends[side] = this;
   }

@@ -24,9 +24,8 @@ struct memory_network::port : std::enable_shared_from_this<memory_network::port>
       waiting.pop_front();
       auto& c = network.connections_[index];
       protocol_ptr built;
-      f.get()->enter([&] {
-        built = f.get()->build(clients.front(), network.rt.scheduler().loop(0));
-      });
+      f.get()->enter(
+        [&] { built = f.get()->build(clients.front(), network.rt.scheduler().loop(0)); });
       clients.pop_front();
       if (!built) {
         c.close_server();
@@ -49,7 +48,7 @@ memory_network::memory_network() = default;
 memory_network::~memory_network() {
   rt.in_turn([this] {
     for (const auto& p : ports_)
-      p->waiting.clear(); // nobody is let in any more
+      p->waiting.clear();                                 // nobody is let in any more
     for (std::size_t i = 0; i < protocols_.size(); ++i) { // the last words of one may add another
       auto& p = *static_cast<protocol*>(caf::actor_cast<caf::abstract_actor*>(protocols_[i]));
       if (p.connected())

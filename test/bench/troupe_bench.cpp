@@ -154,6 +154,8 @@ std::vector<row> table() {
   const bench::echo_load bulk{.connections = 4, .bytes = 65536};
   const bench::echo_load burst{.bytes = 6400, .operation = 64};
   const auto ours = program("bench_echo");
+  auto behind_policies = ours;
+  behind_policies.emplace_back("policies");
   const auto asio = program("peer_asio_echo");
   const auto caf = program("peer_caf_echo");
   const std::string us = "us CPU";
@@ -180,6 +182,8 @@ std::vector<row> table() {
      echo(caf, thousand), at_most, 0.60},
     {"bulk", "echo 64 KiB, 4 connections", us, "Asio", echo(ours, bulk), echo(asio, bulk), at_most,
      1.05},
+    {"echo-policies", "echo 64 B, 50 connections, four policies", us, "the same without",
+     echo(behind_policies, one), echo(ours, one), at_most, 1.15},
     {"lines", "lines of 64 B, bursts of 100, 50 connections", us, "Asio, unparsed",
      echo(program("bench_line_echo"), burst), echo(asio, burst), at_most, 1.5},
     {"chat", "chat, 100 users, 10 senders, bursts of 20", us, "Twisted",

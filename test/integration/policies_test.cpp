@@ -103,7 +103,9 @@ TEST_CASE("the place of a connection that ended on any loop is free for the next
 }
 
 TEST_CASE("an idle connection is closed in time, one that talks is not") {
-  served s{[](const factory_ref& f) { return factory::of<timeout_factory>(f, 400ms); }};
+  served s{[](const factory_ref& f) {
+    return factory::of<timeout_factory>(f, 400ms);
+  }};
   auto idle = s.connect();
   auto busy = s.connect();
   const auto until = std::chrono::steady_clock::now() + 1s;

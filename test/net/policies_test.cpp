@@ -157,8 +157,8 @@ TEST_CASE("P01: a wrapped protocol has the addresses of its transport and its ow
 TEST_CASE("P02: a wrapped protocol logs under its name and those of its wrappers") {
   list log;
   memory_network net;
-  net.listen(7, factory::of<timeout_factory>(
-                  factory::of<spying_factory>(factory::for_protocol<echo>(), &log, std::string{"s"})));
+  net.listen(7, factory::of<timeout_factory>(factory::of<spying_factory>(
+                  factory::for_protocol<echo>(), &log, std::string{"s"})));
   net.connect<memory_peer>(7);
   const auto& p = *echo::last;
   const auto& own = p.log_prefix();
@@ -236,9 +236,10 @@ TEST_CASE("an inner factory starts and stops with the one around it") {
 TEST_CASE("what an inner factory throws at its start or stop reaches who asked for it") {
   list log;
   memory_network net;
-  CHECK_THROWS(
-    net.listen(7, factory::of<timeout_factory>(factory::of<telling_factory>(&log, std::string{"start"}))));
-  net.listen(8, factory::of<timeout_factory>(factory::of<telling_factory>(&log, std::string{"stop"})));
+  CHECK_THROWS(net.listen(
+    7, factory::of<timeout_factory>(factory::of<telling_factory>(&log, std::string{"start"}))));
+  net.listen(8,
+             factory::of<timeout_factory>(factory::of<telling_factory>(&log, std::string{"stop"})));
   CHECK_THROWS_WITH(net.stop_listening(8), "in stop_factory");
 }
 
@@ -247,7 +248,8 @@ TEST_CASE("a connection for which the inner factory has no protocol is closed, a
   list log;
   memory_network net;
   const auto inner = factory::of<telling_factory>(&log, how);
-  const auto f = factory::of<limit_connections_by_peer_factory>(factory::of<timeout_factory>(inner), 1u);
+  const auto f =
+    factory::of<limit_connections_by_peer_factory>(factory::of<timeout_factory>(inner), 1u);
   net.listen(7, f);
   for (int i = 0; i < 3; ++i) { // more than the limit of the peer
     auto& c = net.connect<memory_peer>(7);
@@ -344,8 +346,8 @@ TEST_CASE("P07: another factory may serve what is more than the limit, and count
   };
   const bool polite = GENERATE(true, false);
   const auto overflow = polite ? factory::for_protocol<busy>() : factory::for_protocol<held>();
-  const auto f = factory::of<limit_total_connections_factory>(factory::for_protocol<echo>(), 1u,
-                                                              overflow);
+  const auto f =
+    factory::of<limit_total_connections_factory>(factory::for_protocol<echo>(), 1u, overflow);
   net.listen(7, f);
   reading(net, 7);
   auto& second = reading(net, 7);

@@ -70,20 +70,21 @@ TEST_CASE("each connection's traffic is logged to a file of its own", "[F-Y8]") 
 TEST_CASE("long pieces of traffic are cut, and files do not grow beyond their limit") {
   folder dir;
   memory_network net;
-  net.listen(
-    7, factory::of<traffic_logging_factory>(
-         factory::for_protocol<echo>(),
-         traffic_log{.file_prefix = dir.path / "log", .length_limit = 3, .file_limit = 60}));
+  net.listen(7,
+             factory::of<traffic_logging_factory>(
+               factory::for_protocol<echo>(),
+               traffic_log{.file_prefix = dir.path / "log", .length_limit = 3, .file_limit = 60}));
   talk(net, "123456");
-  CHECK(dir.read("log-1")
-        == "*\nC 1: \"123\" and 3 more bytes\nS 1: \"123\" and 3 more bytes\n... the file is full\n");
+  CHECK(
+    dir.read("log-1")
+    == "*\nC 1: \"123\" and 3 more bytes\nS 1: \"123\" and 3 more bytes\n... the file is full\n");
 }
 
 TEST_CASE("a file that cannot be opened does not harm the connection") {
   memory_network net;
-  net.listen(7, factory::of<traffic_logging_factory>(
-                  factory::for_protocol<echo>(),
-                  traffic_log{.file_prefix = "/nonexistent/folder/log"}));
+  net.listen(
+    7, factory::of<traffic_logging_factory>(factory::for_protocol<echo>(),
+                                            traffic_log{.file_prefix = "/nonexistent/folder/log"}));
   auto& c = net.connect<memory_peer>(7);
   net.enter(c, [&] {
     c.transport().resume_producing();

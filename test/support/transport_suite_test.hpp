@@ -214,7 +214,8 @@ TRANSPORT_TEST("reading stops with lose_connection", "[T18]") {
   CHECK(s.happened(2) == list{"first", done});
 }
 
-TRANSPORT_TEST("an abort is told once, drops what is unsent, and lets the peer know", "[W13][W14]") {
+TRANSPORT_TEST("an abort is told once, drops what is unsent, and lets the peer know",
+               "[W13][W14]") {
   scene<TestType> s{[](script& x) {
     x.made = [](subject& p) {
       auto& t = p.transport();
@@ -271,7 +272,8 @@ TRANSPORT_TEST("an abort in any callback ends the connection once", "[W14]") {
   CHECK(s.log.count(aborted) + s.log.count(done) == 1);
 }
 
-TRANSPORT_TEST("a protocol that quits closes its connection, and sends what it wrote", "[transport]") {
+TRANSPORT_TEST("a protocol that quits closes its connection, and sends what it wrote",
+               "[transport]") {
   scene<TestType> s{[](script& x) {
     x.data = [](subject& p, const std::string&) {
       p.transport().write("so long");
@@ -548,10 +550,7 @@ TRANSPORT_TEST("a producer is stopped once, however its connection ends", "[F-P9
       else
         p.transport().abort_connection();
     });
-  CHECK(s.happened(2)
-        == list{"stop", how == "reset"   ? broken
-                        : how == "abort" ? aborted
-                                         : done});
+  CHECK(s.happened(2) == list{"stop", how == "reset" ? broken : how == "abort" ? aborted : done});
 }
 
 TRANSPORT_TEST("a producer that writes when resumed is paused and resumed again and again",
@@ -570,9 +569,8 @@ TRANSPORT_TEST("a producer that writes when resumed is paused and resumed again 
     };
   }};
   s.peer.rest();
-  CHECK(
-    s.happened(9)
-    == list{"pause", "resume", "pause", "resume", "pause", "resume", "pause", "resume", done});
+  CHECK(s.happened(9)
+        == list{"pause", "resume", "pause", "resume", "pause", "resume", "pause", "resume", done});
 }
 
 TRANSPORT_TEST("over the hard limit the policy decides", "[limits]") {

@@ -127,9 +127,9 @@ private:
 
   protocol* protocol_ = nullptr;
   transport* inner_ = nullptr;
-  std::unique_ptr<protocol_wrapper> next_;  // towards the transport
-  protocol_wrapper* toward_protocol_ = nullptr;  // towards the protocol
-  caf::strong_actor_ptr factory_;           // that made it, and counts its end
+  std::unique_ptr<protocol_wrapper> next_;      // towards the transport
+  protocol_wrapper* toward_protocol_ = nullptr; // towards the protocol
+  caf::strong_actor_ptr factory_;               // that made it, and counts its end
 };
 
 } // namespace troupe

@@ -48,7 +48,8 @@ public:
 
   ~connected_pair() { // ends both, for errc::runtime_stopped
     rt.in_turn([this] {
-      for (protocol* const p : {static_cast<protocol*>(&client()), static_cast<protocol*>(&server())})
+      for (protocol* const p :
+           {static_cast<protocol*>(&client()), static_cast<protocol*>(&server())})
         if (p->connected())
           p->end_connection(errc::runtime_stopped);
     });

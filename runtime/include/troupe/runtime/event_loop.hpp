@@ -180,7 +180,7 @@ private:
   const std::size_t index_;
   const runtime_options& options_;
   const clock* const time_source_; // null is the steady clock
-  const bool alone_; // no other loops: nobody steals, nobody is spun for
+  const bool alone_;               // no other loops: nobody steals, nobody is spun for
 
   std::optional<asio::io_context> io_;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
