@@ -12,7 +12,7 @@ listening_opener tcp_listener(std::uint16_t port, const listen_options& options)
   return [port, interface = options.interface, backlog = options.backlog](const net_address* had) {
     const auto number = had != nullptr ? had->port() : port;
     const auto refuse = [&](std::error_code reason) {
-      throw cannot_listen_error({net_address::kind::host_name, interface, number}, reason);
+      throw cannot_listen_error(interface, number, reason);
     };
     const auto at = parse_ip(interface, number);
     if (!at)

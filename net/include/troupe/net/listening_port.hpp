@@ -24,6 +24,9 @@ public:
   /// \param detail  what the reason alone does not tell
   cannot_listen_error(net_address where, std::error_code reason, const std::string& detail = {});
 
+  cannot_listen_error(const std::string& interface, std::uint16_t port, std::error_code reason)
+    : cannot_listen_error({net_address::kind::host_name, interface, port}, reason) {}
+
   /// Returns where it was to listen, as it was asked for.
   [[nodiscard]] const net_address& where() const noexcept { return where_; }
   [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
