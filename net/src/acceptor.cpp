@@ -119,9 +119,10 @@ void acceptor::admit(unique_fd fd, const sockaddr_storage& peer) {
   auto join = [fd = std::move(fd), built = std::move(built), from, &where, kind = kind_]() mutable {
     if (where.stopping())
       return built->enter([&] { built->quit(caf::exit_reason::user_shutdown); });
-    kind->open(where, std::move(fd), from, built, [&where](const failure* failed) {
-      if (failed != nullptr)
-        where.scheduler().logger().error("cannot serve a connection: {}", failed->message());
+    kind->open(where, std::move(fd), from, built, [&where, from](const failure* failed) {
+      if (failed != nullptr && !where.stopping())
+        where.scheduler().logger().error("cannot serve {}: {}", from.to_address().to_string(),
+                                         failed->message());
     });
   };
   if (where.is_current())

@@ -150,13 +150,14 @@ void stream_socket::deliver(std::size_t count) {
     data = {small_.data(), count};
     drop_bulk();
   }
-  received(data);
-  if (error && connected())
-    return broken(error);
   // The next read is begun behind the flush. Asio tries it at once, and the peer may have answered
-  // by then; before the flush, it surely would be a system call for nothing.
+  // by then; before the flush, it surely would be a system call for nothing. Nor may it overwrite
+  // `data` when the protocol pauses and resumes while it looks at that.
   resting_ = true;
   loop().after_flush(*this);
+  received(data);
+  if (error && connected())
+    broken(error);
 }
 
 void stream_socket::turn_flushed() noexcept {

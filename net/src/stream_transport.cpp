@@ -5,6 +5,8 @@
 
 #include <troupe/net/protocol.hpp>
 
+#include "tls_layer.hpp"
+
 namespace troupe::detail {
 
 namespace {
@@ -22,17 +24,23 @@ stream_transport::stream_transport(event_loop& loop, chunk_pool& pool, const out
 stream_transport::~stream_transport() = default;
 
 void stream_transport::open(protocol& p) {
-  protocol_ = &p;
-  half_closeable_ = dynamic_cast<half_closeable*>(&p);
-  p.enter([&] { p.make_connection(*this); });
-  if (protocol_ == nullptr || !p.connected()) { // it ended, or had ended before
-    protocol_ = nullptr;
+  if (!connect(p)) {
     if (open_)
       end({}, false);
     return;
   }
   if (wants_input())
     start_reading();
+}
+
+bool stream_transport::connect(protocol& p) {
+  protocol_ = &p;
+  half_closeable_ = dynamic_cast<half_closeable*>(&p);
+  p.enter([&] { p.make_connection(*this); });
+  if (protocol_ != nullptr && p.connected())
+    return true;
+  protocol_ = nullptr; // it ended, or had ended before
+  return false;
 }
 
 // -- output -------------------------------------------------------------------------------------
@@ -55,13 +63,16 @@ bool stream_transport::takes_output() {
 void stream_transport::write(bytes_view data) {
   if (data.empty() || !takes_output())
     return;
-  if (data.size() >= worth_sending_directly && !blocked_) {
+  if (data.size() >= worth_sending_directly && !blocked_ && !handshaking_
+      && (tls_ == nullptr || tls_->pending.empty())) {
     std::array<iovec, pieces_per_call> pieces;
     auto used = output_.gather({pieces.data(), pieces.size() - 1});
     pieces[used++] = {const_cast<std::byte*>(data.data()), data.size()};
     std::error_code ec; // an error is met again, and dealt with, when the turn ends
     const auto before = output_.size();
-    const auto sent = used == pieces.size() ? 0 : send({pieces.data(), used}, ec);
+    const auto sent = used == pieces.size() ? 0
+                      : tls_ != nullptr     ? send_sealed({pieces.data(), used}, ec)
+                                            : send({pieces.data(), used}, ec);
     output_.consume(std::min(sent, before));
     if (sent > before)
       data = data.subspan(sent - before);
@@ -109,7 +120,8 @@ void stream_transport::turn_ended() noexcept {
   if (aborting_)
     return end(
       overflowed_ ? failure{errc::output_limit_reached} : failure{errc::connection_aborted}, true);
-  flush();
+  if (tls_ == nullptr || turn_ended_tls())
+    flush();
 }
 
 void stream_transport::writable() {
@@ -119,14 +131,17 @@ void stream_transport::writable() {
 }
 
 void stream_transport::flush() {
+  if (tls_ != nullptr && !send_pending())
+    return;
   std::array<iovec, pieces_per_call> pieces;
-  while (!output_.empty()) {
+  while (!output_.empty() && !handshaking_) {
     const auto used = output_.gather(pieces);
     std::size_t offered = 0;
     for (std::size_t i = 0; i < used; ++i)
       offered += pieces[i].iov_len;
     std::error_code ec;
-    const auto sent = send({pieces.data(), used}, ec);
+    const auto sent = tls_ != nullptr ? send_sealed({pieces.data(), used}, ec)
+                                      : send({pieces.data(), used}, ec);
     if (ec)
       return broken(ec);
     output_.consume(sent);
@@ -153,11 +168,17 @@ void stream_transport::drained() {
   }
   if (!output_.empty())
     return;
-  if (disconnecting_ && producer_ == nullptr)
+  if (disconnecting_ && producer_ == nullptr) {
+    if (tls_ != nullptr && !say_goodbye())
+      return;
     return end(failure{errc::connection_done}, false);
-  if (write_shut_ && !write_shut_done_) {
+  }
+  if (write_shut_ && !write_shut_done_ && !handshaking_) {
+    if (tls_ == nullptr)
+      shut_write();
+    else if (!say_goodbye())
+      return;
     write_shut_done_ = true;
-    shut_write();
     if (half_closeable_ != nullptr)
       protocol_->enter([this] { half_closeable_->write_connection_lost(); });
     if (open_ && read_shut_)
@@ -168,10 +189,18 @@ void stream_transport::drained() {
 // -- input --------------------------------------------------------------------------------------
 
 void stream_transport::received(bytes_view data) {
+  if (tls_ != nullptr)
+    return unseal(data);
+  deliver(data);
+}
+
+void stream_transport::deliver(bytes_view data) {
   protocol_->enter([this, data] { protocol_->receive(data); });
 }
 
 void stream_transport::read_ended() {
+  if (tls_ != nullptr && !read_ended_tls())
+    return;
   read_shut_ = true;
   if (half_closeable_ != nullptr && !disconnecting_) {
     protocol_->enter([this] { half_closeable_->read_connection_lost(); });
@@ -203,8 +232,11 @@ void stream_transport::resume_producing() {
   if (!paused_)
     return;
   paused_ = false;
-  if (wants_input() && protocol_ != nullptr)
-    start_reading();
+  if (!wants_input() || protocol_ == nullptr)
+    return;
+  if (tls_ != nullptr && !handshaking_)
+    return wake_tls(); // what waits comes first
+  start_reading();
 }
 
 // -- producers ----------------------------------------------------------------------------------
@@ -263,6 +295,8 @@ void stream_transport::end(const failure& reason, bool reset) {
   disconnecting_ = true;
   output_.clear();
   close(reset);
+  if (tls_ != nullptr)
+    end_handshake(reason);
   if (auto* const p = std::exchange(protocol_, nullptr)) {
     const caf::strong_actor_ptr alive{p->ctrl()}; // stop_producing may end it
     if (producer_ != nullptr)
@@ -277,7 +311,11 @@ void stream_transport::protocol_ended() {
   half_closeable_ = nullptr;
   if (!open_)
     return;
-  if (!aborting_ && !blocked_ && !output_.empty()) {
+  if (tls_ != nullptr) {
+    if (!aborting_ && !blocked_)
+      send_last_words();
+    end_handshake({});
+  } else if (!aborting_ && !blocked_ && !output_.empty()) {
     std::array<iovec, pieces_per_call> pieces;
     std::error_code ignored; // nobody is left to tell
     send({pieces.data(), output_.gather(pieces)}, ignored);

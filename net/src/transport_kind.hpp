@@ -30,14 +30,21 @@ public:
                     const protocol_ptr& p, opened told) const = 0;
 };
 
+class stream_socket;
+
 /// Plain TCP.
-class tcp_kind final : public transport_kind {
+class tcp_kind : public transport_kind {
 public:
   tcp_kind(bool no_delay, bool keep_alive, const output_limits& output)
     : no_delay_(no_delay), keep_alive_(keep_alive), output_(output) {}
 
   void open(event_loop& where, unique_fd fd, const socket_address& peer, const protocol_ptr& p,
             opened told) const override;
+
+protected:
+  /// Makes the transport; or returns null, and has ended `p` and told why.
+  stream_socket* make(event_loop& where, unique_fd fd, const socket_address& peer,
+                      const protocol_ptr& p, opened& told) const;
 
 private:
   const bool no_delay_;

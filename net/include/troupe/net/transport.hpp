@@ -14,6 +14,8 @@
 
 namespace troupe {
 
+class tls_info;
+
 /// Produces what a transport sends, at the pace at which the peer takes it.
 ///
 /// Source: twisted.internet.interfaces.IPushProducer, IPullProducer
@@ -157,6 +159,9 @@ public:
   /// Returns the transport itself where this one is a wrapper around it, or around another wrapper:
   /// the way to what only one kind of transport can do.
   [[nodiscard]] virtual transport& underlying() noexcept { return *this; }
+
+  /// Returns what the TLS handshake has settled; null where there was none, or before its end.
+  [[nodiscard]] virtual const tls_info* tls() const noexcept { return nullptr; }
 
   /// Sends small packets at once instead of collecting them (TCP_NODELAY). TCP only; elsewhere it
   /// reads false and setting it does nothing.

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <string>
 #include <system_error>
 
 #include <sys/uio.h>
@@ -10,13 +12,18 @@
 #include <troupe/net/transport.hpp>
 #include <troupe/runtime/event_loop.hpp>
 #include <troupe/runtime/failure.hpp>
+#include <troupe/runtime/unique_function.hpp>
 
 namespace troupe {
 class half_closeable;
 class protocol;
+class protocol_ptr;
 } // namespace troupe
 
 namespace troupe::detail {
+
+struct tls_layer;
+struct tls_settings;
 
 /// What all transports do alike: collecting output, producers, limits, and the rules by which a
 /// connection ends. A kind of connection derives from it and supplies the system calls.
@@ -32,6 +39,22 @@ public:
   /// Connects `p` to this transport and starts reading. Called once. If `p` has ended already, or
   /// ends meanwhile, the connection is closed.
   void open(protocol& p);
+
+  /// As `open`, after a TLS handshake, for which `settings` say how long it may take. Calls `told`
+  /// once: with nothing, behind `connection_made`, or with why there is none.
+  ///
+  /// \param host         of a client: whom to verify
+  /// \param destination  of a client: under what its session is remembered
+  void open_tls(const protocol_ptr& p, std::shared_ptr<const tls_settings> settings,
+                const std::string& host, const std::string& destination,
+                unique_function<void(const failure*)> told);
+
+  /// Goes on with TLS: what is written from now on is sealed, and what comes is the handshake's,
+  /// beginning with `received`.
+  ///
+  /// \throws std::logic_error if this speaks TLS already
+  void start_tls(std::shared_ptr<const tls_settings> settings, const std::string& host,
+                 bytes_view received);
 
   using transport::write;
   void write(bytes_view data) final;
@@ -50,6 +73,7 @@ public:
   [[nodiscard]] std::uint64_t refused_writes() const noexcept final { return refused_; }
   [[nodiscard]] bool connected() const noexcept final { return open_; }
   [[nodiscard]] bool disconnecting() const noexcept final { return disconnecting_; }
+  [[nodiscard]] const tls_info* tls() const noexcept final;
   void protocol_ended() final;
 
 protected:
@@ -87,7 +111,7 @@ protected:
   void release(); ///< an operation has ended: deletes a closed object
 
   [[nodiscard]] bool wants_input() const noexcept {
-    return open_ && !paused_ && !disconnecting_ && !read_shut_;
+    return open_ && ((!paused_ && !disconnecting_ && !read_shut_) || (handshaking_ && !aborting_));
   }
   [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
 
@@ -106,6 +130,8 @@ private:
   };
 
   void turn_ended() noexcept final;
+  bool connect(protocol& p);
+  void deliver(bytes_view data);
   bool takes_output();
   void written();
   void mark_dirty();
@@ -114,10 +140,29 @@ private:
   void end(const failure& reason, bool reset);
   void stop_producer();
 
+  // -- with TLS ---------------------------------------------------------------------------------
+
+  void begin_tls(std::unique_ptr<tls_layer> layer);
+  std::size_t send_sealed(std::span<const iovec> pieces, std::error_code& ec) noexcept;
+  bool seal(std::span<const iovec> pieces, std::size_t skip, std::size_t count);
+  void send_sink();
+  bool send_pending();
+  bool say_goodbye();
+  void send_last_words() noexcept;
+  void unseal(bytes_view data);
+  bool handshake();
+  void handshake_done();
+  bool read_ended_tls();
+  bool turn_ended_tls();
+  void wake_tls();
+  void fail_tls(failure reason);
+  void end_handshake(const failure& reason);
+
   event_loop& loop_;
   protocol* protocol_ = nullptr; // alive as long as it is set: its loop keeps it
   half_closeable* half_closeable_ = nullptr;
   producer* producer_ = nullptr;
+  std::unique_ptr<tls_layer> tls_; // null where the bytes go as they are
   output_queue output_;
   packed_limits limits_;
   std::uint32_t refused_ = 0;
@@ -133,6 +178,7 @@ private:
   bool producer_paused_ : 1 = false;
   bool dirty_ : 1 = false;   // will hear of the end of the turn
   bool blocked_ : 1 = false; // waits until the system takes more
+  bool handshaking_ : 1 = false;
 };
 
 } // namespace troupe::detail

@@ -1,0 +1,24 @@
+#include <troupe/net/listen_ssl.hpp>
+
+#include <spdlog/logger.h>
+
+#include <troupe/runtime/loop_scheduler.hpp>
+
+#include "acceptor.hpp"
+#include "listening_socket.hpp"
+#include "tls_kind.hpp"
+
+namespace troupe {
+
+listening_port listen_ssl(runtime& rt, std::uint16_t port, const factory_ref& f,
+                          const tls_server_context& tls, const listen_options& options) {
+  for (const auto& warning : tls.warnings())
+    rt.scheduler().logger().warn("{}", warning);
+  return detail::acceptor::make_port(
+    rt.system(), rt.scheduler().loop(0), detail::tcp_listener(port, options), f,
+    std::make_shared<const detail::tls_kind>(tls.settings(), options.no_delay, options.keep_alive,
+                                             options.output),
+    {options.accepts_per_turn, options.pause_without_descriptors});
+}
+
+} // namespace troupe

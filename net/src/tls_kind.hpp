@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "tls_settings.hpp"
+#include "transport_kind.hpp"
+
+namespace troupe::detail {
+
+/// TLS over TCP.
+class tls_kind final : public tcp_kind {
+public:
+  /// \param host         of a client: whom to verify
+  /// \param destination  of a client: under what its session is remembered
+  tls_kind(std::shared_ptr<const tls_settings> settings, bool no_delay, bool keep_alive,
+           const output_limits& output, std::string host = {}, std::string destination = {})
+    : tcp_kind(no_delay, keep_alive, output), settings_(std::move(settings)),
+      host_(std::move(host)), destination_(std::move(destination)) {}
+
+  void open(event_loop& where, unique_fd fd, const socket_address& peer, const protocol_ptr& p,
+            opened told) const override;
+
+private:
+  const std::shared_ptr<const tls_settings> settings_;
+  const std::string host_;
+  const std::string destination_;
+};
+
+} // namespace troupe::detail
