@@ -215,7 +215,7 @@ void stream_transport::read_ended() {
       return;
   }
   disconnecting_ = true;
-  if (output_.empty())
+  if (output_.empty() && tls_ == nullptr)
     return end(failure{errc::connection_done}, false);
   mark_dirty();
 }

@@ -66,8 +66,10 @@ openssl_ptr<EVP_PKEY> load_key(const std::string& file, const std::string& passw
     PEM_read_bio_PrivateKey(in.get(), nullptr, &give_password, &request)};
   if (key)
     return key;
-  const bool none = !request.asked && no_more_in_file();
   const auto reason = openssl_reason();
+  std::string text;
+  std::getline(std::ifstream{file}, text, '\0');
+  const bool none = text.find("PRIVATE KEY-----") == std::string::npos;
   throw tls_setup_error(file, request.asked && password.empty()
                                 ? "the key is encrypted, and no password was given"
                               : request.asked ? "wrong password"

@@ -31,13 +31,13 @@ private:
 /// Who one is, for the other end: a certificate and its private key, from files.
 struct tls_identity {
   /// A file in PEM format: the certificate, and behind it those that lead to the authority.
-  std::string certificate_file;
+  std::string certificate_file{};
 
   /// A file in PEM format with the key; empty: it is in `certificate_file` too.
-  std::string key_file;
+  std::string key_file{};
 
   /// What the key is encrypted with, if it is.
-  std::string password;
+  std::string password{};
 };
 
 /// What a server asks of its clients.
@@ -51,16 +51,16 @@ enum class client_certificates : std::uint8_t {
 struct tls_server_options {
   /// At least one. Clients that name a host get the first certificate that is for it (and one of
   /// each kind of key, if several are); all others get the first of all.
-  std::vector<tls_identity> identities;
+  std::vector<tls_identity> identities{};
 
   client_certificates clients = client_certificates::none;
 
   /// The authorities that vouch for clients, in PEM format; empty: those that the system trusts.
-  std::string trusted_file;
+  std::string trusted_file{};
 
   /// The protocols that it speaks, the best first. A client that offers only others is turned away
   /// (RFC 7301); one that does not offer any is served.
-  std::vector<std::string> alpn;
+  std::vector<std::string> alpn{};
 
   tls_version minimum = tls_version::tls_1_2;
 
@@ -75,22 +75,22 @@ struct tls_server_options {
 /// What a TLS client is made of.
 struct tls_client_options {
   /// The authorities that vouch for servers, in PEM format; empty: those that the system trusts.
-  std::string trusted_file;
+  std::string trusted_file{};
 
   /// Whether the server must show a certificate that is trusted and for the host that was wanted.
   /// Without, anybody on the way can read and change everything.
   bool verify = true;
 
   /// Who this client is, if it has to say; an empty `certificate_file` is nobody.
-  tls_identity identity;
+  tls_identity identity{};
 
   /// The protocols that it speaks, the best first.
-  std::vector<std::string> alpn;
+  std::vector<std::string> alpn{};
 
   tls_version minimum = tls_version::tls_1_2;
 
   /// The host to ask for and to verify, in place of the one that is connected to.
-  std::string server_name;
+  std::string server_name{};
 
   /// Whether it remembers sessions, and goes on with them: up to four for each destination, and
   /// for up to 1000 destinations.
