@@ -7,8 +7,11 @@
 #include <thread>
 #include <utility>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <openssl/ssl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,10 +29,21 @@ constexpr int patience_ms = 20'000;
   throw std::runtime_error("load: " + what);
 }
 
+SSL_CTX& tls_context() {
+  static SSL_CTX* const context = [] {
+    auto* const c = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+                          | SSL_MODE_RELEASE_BUFFERS);
+    return c;
+  }();
+  return *context;
+}
+
 /// One client connection.
 class connection {
 public:
-  explicit connection(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit connection(std::uint16_t port, bool tls = false)
+    : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);
@@ -40,9 +54,18 @@ public:
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     const timeval patience{.tv_sec = patience_ms / 1000, .tv_usec = 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (!tls)
+      return;
+    ssl_ = SSL_new(&tls_context());
+    SSL_set_fd(ssl_, fd_);
+    if (SSL_connect(ssl_) != 1)
+      fail("the TLS handshake failed");
+    ::fcntl(fd_, F_SETFL, O_NONBLOCK);
   }
-  connection(connection&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  connection(connection&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), ssl_(std::exchange(other.ssl_, nullptr)) {}
   ~connection() {
+    SSL_free(ssl_);
     if (fd_ >= 0)
       ::close(fd_);
   }
@@ -51,6 +74,12 @@ public:
 
   /// Sends what the socket takes of `size` bytes.
   std::size_t send_some(const char* data, std::size_t size) const {
+    if (ssl_ != nullptr) {
+      std::size_t sent = 0;
+      if (const int r = SSL_write_ex(ssl_, data, size, &sent); r != 1)
+        expect_to_wait(r);
+      return sent;
+    }
     const auto n = ::send(fd_, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n >= 0)
       return static_cast<std::size_t>(n);
@@ -61,6 +90,15 @@ public:
 
   /// Returns how many bytes came, 0 if none are there.
   std::size_t receive(char* into, std::size_t size) const {
+    if (ssl_ != nullptr) {
+      std::size_t got = 0;
+      for (std::size_t n = 0; got < size; got += n)
+        if (const int r = SSL_read_ex(ssl_, into + got, size - got, &n); r != 1) {
+          expect_to_wait(r);
+          break;
+        }
+      return got;
+    }
     const auto n = ::recv(fd_, into, size, MSG_DONTWAIT);
     if (n > 0)
       return static_cast<std::size_t>(n);
@@ -85,6 +123,14 @@ public:
 
   /// Says that no more will be sent, and requires that the server closes without a further byte.
   void finish() const {
+    if (ssl_ != nullptr) {
+      ::fcntl(fd_, F_SETFL, 0);
+      SSL_shutdown(ssl_);
+      char c;
+      if (const int r = SSL_read(ssl_, &c, 1); SSL_get_error(ssl_, r) != SSL_ERROR_ZERO_RETURN)
+        fail("no clean end, or more came than was due");
+      return;
+    }
     ::shutdown(fd_, SHUT_WR);
     char c;
     const auto n = ::recv(fd_, &c, 1, 0);
@@ -95,7 +141,14 @@ public:
   }
 
 private:
+  void expect_to_wait(int result) const {
+    const int error = SSL_get_error(ssl_, result);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+      fail("the TLS connection broke");
+  }
+
   int fd_;
+  SSL* ssl_ = nullptr;
 };
 
 /// Lines of 64 bytes; what a connection sends is a walk through them from a place of its own.
@@ -203,7 +256,7 @@ figures run_echo(const server& s, const echo_load& load) {
   poller p;
   const auto window = load.bytes * load.in_flight;
   for (std::size_t i = 0; i < load.connections; ++i) {
-    all.push_back({connection{s.port()}, window});
+    all.push_back({connection{s.port(), load.tls}, window});
     p.add(all.back().c.fd(), i);
   }
   const auto push = [&](std::size_t i) {
@@ -352,7 +405,8 @@ figures run_chat(const server& s, const chat_load& load) {
   return result;
 }
 
-idle_figures run_idle(const server& s, std::size_t count, bool chat, std::chrono::seconds time) {
+idle_figures run_idle(const server& s, std::size_t count, bool chat, std::chrono::seconds time,
+                      bool tls) {
   const auto settle = [] {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
   };
@@ -362,8 +416,16 @@ idle_figures run_idle(const server& s, std::size_t count, bool chat, std::chrono
   all.reserve(count);
   char buffer[64] = {};
   for (std::size_t i = 0; i < count; ++i) {
-    all.emplace_back(s.port());
-    if (chat) {
+    all.emplace_back(s.port(), tls);
+    if (tls) {
+      all.back().send_some(buffer, sizeof buffer);
+      for (std::size_t got = 0; got < sizeof buffer;) {
+        pollfd p{.fd = all.back().fd(), .events = POLLIN, .revents = 0};
+        if (::poll(&p, 1, patience_ms) <= 0)
+          fail("no echo");
+        got += all.back().receive(buffer, sizeof buffer - got);
+      }
+    } else if (chat) {
       all.back().line();
       const auto name = "user" + std::to_string(i) + "\r\n";
       all.back().send_some(name.data(), name.size());

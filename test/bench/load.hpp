@@ -23,6 +23,7 @@ struct echo_load {
   std::chrono::milliseconds warm_up{200};
   std::chrono::milliseconds time{1000};
   std::size_t operation = 0; // bytes of what counts as one operation; 0: a message
+  bool tls = false;
 };
 
 /// Has every connection send messages, as many at once as `in_flight`, and compares every byte that
@@ -53,6 +54,7 @@ struct idle_figures {
 
 /// Opens `count` connections, uses each once (an echo, or joining the chat), and watches the server
 /// while nothing happens for `time`.
-idle_figures run_idle(const server& s, std::size_t count, bool chat, std::chrono::seconds time);
+idle_figures run_idle(const server& s, std::size_t count, bool chat, std::chrono::seconds time,
+                      bool tls = false);
 
 } // namespace bench

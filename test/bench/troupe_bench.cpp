@@ -95,6 +95,14 @@ auto idle(std::vector<std::string> command, bool is_chat, bool switches) {
   };
 }
 
+auto idle_tls(std::vector<std::string> command) {
+  return [=](const settings& s) {
+    server under_test{command};
+    return bench::run_idle(under_test, s.smoke ? 100 : 2000, false, std::chrono::seconds(0), true)
+      .bytes;
+  };
+}
+
 /// Runs a program that prints numbers, and takes the one at `index`. Rows that take different
 /// numbers of the same program share its run.
 ///
@@ -152,6 +160,9 @@ std::vector<row> table() {
   const bench::echo_load sixteen{.in_flight = 16};
   const bench::echo_load thousand{.connections = 1000};
   const bench::echo_load bulk{.connections = 4, .bytes = 65536};
+  const bench::echo_load tls_one{.tls = true};
+  const bench::echo_load tls_sixteen{.in_flight = 16, .tls = true};
+  const bench::echo_load tls_bulk{.connections = 4, .bytes = 65536, .tls = true};
   const bench::echo_load burst{.bytes = 6400, .operation = 64};
   const auto ours = program("bench_echo");
   auto behind_policies = ours;
@@ -184,6 +195,23 @@ std::vector<row> table() {
      1.05},
     {"echo-policies", "echo 64 B, 50 connections, four policies", us, "the same without",
      echo(behind_policies, one), echo(ours, one), at_most, 1.15},
+    {"tls-echo", "TLS echo 64 B, 50 connections", us, "Asio + OpenSSL",
+     echo(program("bench_tls_echo"), tls_one), echo(program("peer_asio_tls_echo"), tls_one),
+     at_most, 1.1},
+    {"tls-echo-16", "TLS echo 64 B, 50 connections, 16 in flight", us, "Asio + OpenSSL",
+     echo(program("bench_tls_echo"), tls_sixteen), echo(program("peer_asio_tls_echo"), tls_sixteen),
+     at_most, 1.1},
+    {"tls-bulk", "TLS echo 64 KiB, 4 connections", us, "Asio + OpenSSL",
+     echo(program("bench_tls_echo"), tls_bulk), echo(program("peer_asio_tls_echo"), tls_bulk),
+     at_most, 1.1},
+    {"memory-tls",
+     "idle TLS connection, echo, 2000",
+     "bytes",
+     "Asio + OpenSSL",
+     idle_tls(program("bench_tls_echo")),
+     idle_tls({programs + "peer_asio_tls_echo", "release"}),
+     at_most,
+     {}},
     {"lines", "lines of 64 B, bursts of 100, 50 connections", us, "Asio, unparsed",
      echo(program("bench_line_echo"), burst), echo(asio, burst), at_most, 1.5},
     {"chat", "chat, 100 users, 10 senders, bursts of 20", us, "Twisted",
