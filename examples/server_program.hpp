@@ -10,6 +10,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <sys/resource.h>
 
+#include <troupe/net/listen_ssl.hpp>
 #include <troupe/net/listen_tcp.hpp>
 
 namespace server_program {
@@ -26,9 +27,10 @@ inline void allow_many_connections() {
 /// Is the `main` of a server: reads the options, listens, says where, and serves until Ctrl-C.
 ///
 /// \param make_factory  called with the runtime; returns the factory of what the server speaks
+/// \param secure        whether it speaks that over TLS
 template <class F>
 int run(int argc, char** argv, const std::string& name, const std::string& about,
-        std::uint16_t port, F make_factory) {
+        std::uint16_t port, F make_factory, bool secure = false) {
   troupe::runtime_options options;
   troupe::listen_options listen;
   std::size_t max_connections = 65536;
@@ -40,6 +42,12 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
                  "local address; 0.0.0.0 or :: opens it to the network (127.0.0.1)");
   app.add_option("--loops", options.loops, "event loops, and so threads; 0 is one a core (0)");
   app.add_option("--max-connections", max_connections, "more of them wait (65536)");
+  troupe::tls_identity identity;
+  if (secure) {
+    app.add_option("--certificate", identity.certificate_file, "its certificate chain, PEM")
+      ->required();
+    app.add_option("--key", identity.key_file, "the key, PEM (in the file of the certificate)");
+  }
   CLI11_PARSE(app, argc, argv);
 
   options.logger = spdlog::stderr_logger_mt(name);
@@ -47,7 +55,10 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
   try {
     troupe::runtime rt{options};
     const troupe::factory_ref protocols = make_factory(rt);
-    const auto listening = troupe::listen_tcp(rt, port, protocols, listen);
+    const auto listening =
+      secure ? troupe::listen_ssl(rt, port, protocols,
+                                  troupe::tls_server_context{{.identities = {identity}}}, listen)
+             : troupe::listen_tcp(rt, port, protocols, listen);
     protocols.get()->set_max_connections(max_connections);
     std::printf("%s listens on %s\n", name.c_str(), listening.get_host().to_string().c_str());
     std::fflush(stdout);

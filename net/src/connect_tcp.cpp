@@ -26,8 +26,10 @@ std::vector<sockaddr_storage> interleaved(const std::vector<net_address>& found)
   return result;
 }
 
-detail::destination destination_of(runtime& rt, const std::string& host, std::uint16_t port,
-                                   const connect_options& options) {
+} // namespace
+
+detail::destination detail::tcp_destination(runtime& rt, const std::string& host,
+                                            std::uint16_t port, const connect_options& options) {
   if (const auto literal = detail::parse_ip(host, port))
     return {detail::socket_address{*literal}.to_address(), [literal] {
               return succeed(std::vector{*literal});
@@ -52,12 +54,10 @@ detail::destination destination_of(runtime& rt, const std::string& host, std::ui
           }};
 }
 
-} // namespace
-
 connector connect_tcp(runtime& rt, const std::string& host, std::uint16_t port,
                       const client_factory_ref& f, const connect_options& options) {
   return detail::start_connecting(
-    rt, destination_of(rt, host, port, options), f, options,
+    rt, detail::tcp_destination(rt, host, port, options), f, options,
     std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive, options.output));
 }
 

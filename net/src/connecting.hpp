@@ -23,6 +23,10 @@ struct destination {
   std::function<deferred<std::vector<sockaddr_storage>>()> find;
 };
 
+/// Returns where `host`, a name or an address in numbers, is.
+destination tcp_destination(runtime& rt, const std::string& host, std::uint16_t port,
+                            const connect_options& options);
+
 /// What a `connector` refers to. It lives as long as somebody refers to it, or it is connecting or
 /// connected (its factory keeps it then).
 ///

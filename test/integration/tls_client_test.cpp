@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <troupe/net/connect_ssl.hpp>
 #include <troupe/net/listen_ssl.hpp>
 #include <troupe/net/start_tls.hpp>
 
@@ -321,4 +322,78 @@ TEST_CASE("a client goes on with TLS, and knows whom with") {
   ask(distrusting);
   REQUIRE(log.wait(4));
   CHECK(log.all().back().find(text_of(errc::certificate_refused)) != std::string::npos);
+}
+
+namespace {
+
+/// Tells what a client factory is told.
+class reporter : public client_factory {
+public:
+  reporter(caf::actor_config& cfg, events* log) : client_factory(cfg), log_(log) {}
+  protocol_ptr build_protocol(const net_address&) override { return make_protocol<caller>(log_); }
+  void client_connection_failed(connector&, const failure& why) override {
+    log_->add("failed: " + why.message());
+  }
+  void client_connection_lost(connector&, const failure& why) override {
+    log_->add("gone: " + why.message());
+  }
+  void stop_factory() override { log_->add("stop"); }
+
+private:
+  events* log_;
+};
+
+} // namespace
+
+TEST_CASE("connect_ssl connects, verifies and tells how it went") {
+  const std::size_t loops = GENERATE(1, 4);
+  const authority ca, stranger{"stranger"};
+  const auto before = open_descriptors();
+  {
+    events log;
+    running server{loops};
+    const tls_server_context tls{{.identities = {ca.issue()}}};
+    const auto port = listen_ssl(server.rt, 0, factory::for_protocol<echo>(), tls);
+    const auto call = [&](const tls_client_context& context, const std::string& host) {
+      connect_ssl(server.rt, host, port.get_host().port(), client_factory::of<reporter>(&log),
+                  context);
+    };
+    call(tls_client_context{{.trusted_file = ca.file()}}, "localhost"); // before it runs
+    server.start();
+    REQUIRE(log.wait(5));
+    CHECK(log.all()
+          == std::vector<std::string>{"made TLSv1.3  new", "hello",
+                                      "lost: " + text_of(errc::connection_done),
+                                      "gone: " + text_of(errc::connection_done), "stop"});
+    server.rt.reactor().call_from_thread(
+      [&] { call(tls_client_context{{.trusted_file = stranger.file()}}, "127.0.0.1"); });
+    REQUIRE(log.wait(7));
+    CHECK(log.all()[5]
+          == "failed: unable to get local issuer certificate (CN=test): "
+               + text_of(errc::certificate_refused));
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a handshake counts in the time for connecting, and can be stopped") {
+  struct silent : protocol {
+    using protocol::protocol;
+  };
+  events log;
+  running server{2};
+  const auto port = listen_tcp(server.rt, 0, factory::for_protocol<silent>());
+  connector c;
+  connect_ssl(server.rt, "127.0.0.1", port.get_host().port(), client_factory::of<reporter>(&log),
+              tls_client_context{}, {.timeout = 50ms});
+  server.start();
+  REQUIRE(log.wait(2));
+  CHECK(log.all().front().starts_with("failed: connecting to 127.0.0.1:"));
+  CHECK(log.all().front().ends_with(text_of(errc::timed_out)));
+  server.rt.reactor().call_from_thread([&] {
+    c = connect_ssl(server.rt, "127.0.0.1", port.get_host().port(),
+                    client_factory::of<reporter>(&log), tls_client_context{});
+    c.stop_connecting();
+  });
+  REQUIRE(log.wait(4));
+  CHECK(log.all()[2] == "failed: " + text_of(errc::cancelled));
 }

@@ -96,8 +96,7 @@ struct tls_client_options {
   /// for up to 1000 destinations.
   bool resume_sessions = true;
 
-  /// How long the handshake may take after `start_tls`. (`connect_ssl` counts it in the time
-  /// allowed for connecting.)
+  /// How long the handshake may take. (`connect_ssl` counts it in its time for connecting too.)
   duration handshake_timeout = std::chrono::seconds(30);
 };
 

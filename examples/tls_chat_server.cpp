@@ -1,0 +1,20 @@
+// The chat room of chat_server, over TLS.
+//
+//   $ openssl req -x509 -nodes -days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost
+//       -newkey rsa:2048 -keyout key.pem -out certificate.pem       (one line with the one above)
+//   $ build/release/examples/tls_chat_server --certificate certificate.pem --key key.pem
+//   tls_chat_server listens on 127.0.0.1:8124
+//
+//   $ build/release/examples/tls_chat_client localhost 8124 --trust certificate.pem
+//   What's your name?
+//
+// Ctrl-C stops it. `--help` lists the options.
+
+#include "chat_room.hpp"
+#include "server_program.hpp"
+
+int main(int argc, char** argv) {
+  return server_program::run(
+    argc, argv, "tls_chat_server", "A chat room over TLS.", 8124,
+    [](auto& rt) { return troupe::factory::for_protocol<chat>(rt.template spawn<room>()); }, true);
+}
