@@ -14,11 +14,10 @@ connector connect_ssl(runtime& rt, const std::string& host, std::uint16_t port,
                       const connect_options& options) {
   for (const auto& warning : tls.warnings())
     rt.scheduler().logger().warn("{}", warning);
-  return detail::start_connecting(
-    rt, detail::tcp_destination(rt, host, port, options), f, options,
-    std::make_shared<const detail::tls_kind>(tls.settings(), options.no_delay, options.keep_alive,
-                                             options.output, host,
-                                             host + ':' + std::to_string(port)));
+  return detail::start_connecting(rt, detail::tcp_destination(rt, host, port, options), f, options,
+                                  std::make_shared<const detail::tls_kind>(
+                                    tls.settings(), options.no_delay, options.keep_alive,
+                                    options.output, host, host + ':' + std::to_string(port)));
 }
 
 } // namespace troupe

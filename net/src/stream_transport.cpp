@@ -140,8 +140,8 @@ void stream_transport::flush() {
     for (std::size_t i = 0; i < used; ++i)
       offered += pieces[i].iov_len;
     std::error_code ec;
-    const auto sent = tls_ != nullptr ? send_sealed({pieces.data(), used}, ec)
-                                      : send({pieces.data(), used}, ec);
+    const auto sent =
+      tls_ != nullptr ? send_sealed({pieces.data(), used}, ec) : send({pieces.data(), used}, ec);
     if (ec)
       return broken(ec);
     output_.consume(sent);

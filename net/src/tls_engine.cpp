@@ -171,8 +171,8 @@ tls_engine::outcome tls_engine::fail() {
 int tls_engine::note_verification(int verified, X509_STORE_CTX* about) {
   if (verified == 1)
     return 1;
-  auto& self = of(static_cast<SSL*>(
-    X509_STORE_CTX_get_ex_data(about, SSL_get_ex_data_X509_STORE_CTX_idx())));
+  auto& self =
+    of(static_cast<SSL*>(X509_STORE_CTX_get_ex_data(about, SSL_get_ex_data_X509_STORE_CTX_idx())));
   const int error = X509_STORE_CTX_get_error(about);
   auto* const certificate = X509_STORE_CTX_get_current_cert(about);
   self.refusal_ = X509_verify_cert_error_string(error);

@@ -55,8 +55,8 @@ struct tls_opening {
 
 /// What a stream_transport has in addition when it speaks TLS.
 struct tls_layer {
-  tls_layer(event_loop& loop, std::shared_ptr<const tls_settings> settings,
-            const std::string& host, const std::string& destination)
+  tls_layer(event_loop& loop, std::shared_ptr<const tls_settings> settings, const std::string& host,
+            const std::string& destination)
     : memory(asio::use_service<tls_memory>(loop.io())),
       engine(std::move(settings), memory.sink, host, destination) {}
 
@@ -69,8 +69,8 @@ struct tls_layer {
 
   std::vector<std::byte> pending; // sealed, and for the system to take; before all other output
   std::size_t allowance = answers_at_most; // of `pending`
-  std::size_t sealed = 0;         // how much of the output's beginning lies sealed in `pending`
-  std::vector<std::byte> stash;   // input that waits while reading is paused
+  std::size_t sealed = 0;       // how much of the output's beginning lies sealed in `pending`
+  std::vector<std::byte> stash; // input that waits while reading is paused
 
   std::shared_ptr<tls_opening> opening; // only during the handshake of a new connection
   delayed_call deadline;                // of the handshake

@@ -38,8 +38,7 @@ openssl_ptr<BIO> open_file(const std::string& file) {
 
 bool no_more_in_file() {
   const auto last = ERR_peek_last_error();
-  const bool end =
-    ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
+  const bool end = ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
   if (end)
     ERR_clear_error();
   return end;
@@ -62,8 +61,7 @@ int give_password(char* into, int size, int, void* request) {
 openssl_ptr<EVP_PKEY> load_key(const std::string& file, const std::string& password) {
   const auto in = open_file(file);
   password_request request{&password};
-  openssl_ptr<EVP_PKEY> key{
-    PEM_read_bio_PrivateKey(in.get(), nullptr, &give_password, &request)};
+  openssl_ptr<EVP_PKEY> key{PEM_read_bio_PrivateKey(in.get(), nullptr, &give_password, &request)};
   if (key)
     return key;
   const auto reason = openssl_reason();
@@ -157,8 +155,8 @@ openssl_ptr<SSL_CTX> make_context(const SSL_METHOD* method, tls_version minimum)
   openssl_ptr<SSL_CTX> context{SSL_CTX_new(method)};
   if (!context)
     throw tls_setup_error({}, openssl_reason());
-  SSL_CTX_set_min_proto_version(context.get(), minimum == tls_version::tls_1_3 ? TLS1_3_VERSION
-                                                                               : TLS1_2_VERSION);
+  SSL_CTX_set_min_proto_version(context.get(),
+                                minimum == tls_version::tls_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION
                                        | SSL_OP_CIPHER_SERVER_PREFERENCE);
   // An idle connection gives back its two buffers of 16 KiB.
@@ -349,8 +347,7 @@ std::shared_ptr<const tls_settings> make_client_settings(const tls_client_option
   SSL_CTX_set_session_cache_mode(&context, SSL_SESS_CACHE_OFF);
   if (options.resume_sessions) {
     s->sessions = std::make_unique<tls_session_cache>();
-    SSL_CTX_set_session_cache_mode(&context,
-                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_set_session_cache_mode(&context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(&context, &remember_session);
   }
   return s;

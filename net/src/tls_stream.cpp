@@ -317,8 +317,9 @@ bool stream_transport::read_ended_tls() {
   if (t.closed_by_peer)
     return true;
   if (wants_input()) // else met again by the next read
-    end(handshaking_ ? failure{errc::tls_failed, "the peer closed the connection during the handshake"}
-                     : failure{errc::tls_truncated},
+    end(handshaking_
+          ? failure{errc::tls_failed, "the peer closed the connection during the handshake"}
+          : failure{errc::tls_truncated},
         false);
   return false;
 }

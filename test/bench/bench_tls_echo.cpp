@@ -30,8 +30,8 @@ int main() {
   const auto quiet =
     std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>());
   troupe::runtime rt{{.loops = 1, .logger = quiet}};
-  const auto port = troupe::listen_ssl(rt, 0, troupe::factory::for_protocol<echo>(), context(),
-                                       {.backlog = 1000});
+  const auto port =
+    troupe::listen_ssl(rt, 0, troupe::factory::for_protocol<echo>(), context(), {.backlog = 1000});
   std::printf("listens on %s\n", port.get_host().to_string().c_str());
   std::fflush(stdout);
   rt.run();

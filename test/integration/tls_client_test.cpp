@@ -67,8 +67,8 @@ void dial(running& r, std::uint16_t port, const tls_client_context& tls, const s
     caf::actor_config cfg{&loop};
     const protocol_ptr p{caf::actor_cast<caf::strong_actor_ptr>(
       r.rt.system().spawn_impl<P, caf::hidden + caf::lazy_init>(cfg, &log))};
-    const detail::tls_kind kind{tls.settings(), true, false, {}, host,
-                                host + ':' + std::to_string(port)};
+    const detail::tls_kind kind{
+      tls.settings(), true, false, {}, host, host + ':' + std::to_string(port)};
     kind.open(loop, detail::unique_fd{fd}, {}, p, [&log](const failure* failed) {
       log.add(failed == nullptr ? "told: open" : "told: " + failed->message());
     });
@@ -131,8 +131,8 @@ TEST_CASE("a client says why it refuses a certificate") {
   SECTION("of an unknown authority") {
     world w;
     CHECK(w.dialled(tls_client_context{{.trusted_file = stranger.file()}}, "localhost", 1)
-          == std::vector<std::string>{
-            "told: unable to get local issuer certificate (CN=test)" + refused});
+          == std::vector<std::string>{"told: unable to get local issuer certificate (CN=test)"
+                                      + refused});
     CHECK(w.dialled(tls_client_context{}, "localhost", 1).size() == 1); // nor does the system
     CHECK(w.dialled(tls_client_context{{.verify = false}}, "localhost", 4) == good_call);
   }
@@ -159,16 +159,15 @@ TEST_CASE("a client says why it refuses a certificate") {
           == "told: certificate has expired (CN=test)" + refused);
     CHECK(with({.begins = 3600, .ends = 7200})
           == "told: certificate is not yet valid (CN=test)" + refused);
-    CHECK(with({.self_signed = true})
-          == "told: self-signed certificate (CN=test)" + refused);
+    CHECK(with({.self_signed = true}) == "told: self-signed certificate (CN=test)" + refused);
   }
 }
 
 TEST_CASE("a client tells a version and a protocol that the server will not speak") {
   world w{{.alpn = {"chat/1"}, .minimum = tls_version::tls_1_3}};
   const auto dialled = [&](const std::string& alpn, std::size_t count) {
-    return w.dialled(tls_client_context{{.trusted_file = w.ca.file(), .alpn = {alpn}}},
-                     "localhost", count);
+    return w.dialled(tls_client_context{{.trusted_file = w.ca.file(), .alpn = {alpn}}}, "localhost",
+                     count);
   };
   CHECK(dialled("chat/1", 4).front() == "made TLSv1.3 chat/1 new");
   CHECK(dialled("smtp", 1).front()
@@ -308,16 +307,14 @@ TEST_CASE("a client goes on with TLS, and knows whom with") {
       const protocol_ptr p{caf::actor_cast<caf::strong_actor_ptr>(
         server.rt.system().spawn_impl<asking, caf::hidden + caf::lazy_init>(cfg, &log))};
       detail::tcp_kind{true, false, {}}.open(loop, detail::unique_fd{fd}, {}, p,
-                                             [](const failure*) {
-                                             });
+                                             [](const failure*) {});
     });
   };
   const tls_client_context trusting{{.trusted_file = ca.file()}};
   ask(trusting);
   REQUIRE(log.wait(3));
   CHECK(log.all()
-        == std::vector<std::string>{"secure", "hello",
-                                    "lost: " + text_of(errc::connection_done)});
+        == std::vector<std::string>{"secure", "hello", "lost: " + text_of(errc::connection_done)});
   const tls_client_context distrusting{{.trusted_file = stranger.file()}};
   ask(distrusting);
   REQUIRE(log.wait(4));

@@ -176,9 +176,9 @@ TEST_CASE("what was written before lose_connection is sent, and the end is a cle
   CHECK(c.rest() == "bye");
   CHECK(c.clean());
   REQUIRE(s.log.wait(3));
-  CHECK(s.log.all()
-        == std::vector<std::string>{"made", "refused 1",
-                                    "lost: " + text_of(errc::connection_done)});
+  CHECK(
+    s.log.all()
+    == std::vector<std::string>{"made", "refused 1", "lost: " + text_of(errc::connection_done)});
 }
 
 TEST_CASE("twenty megabytes arrive before the end") {
@@ -193,8 +193,7 @@ TEST_CASE("pieces, shared and large ones keep their order when sealed") {
   served s{1};
   tls_client c{s.number(), s.trusting()};
   c.send("pieces");
-  CHECK(c.rest()
-        == "one two three" + std::string(100'000, 's') + std::string(20'000, 'm') + "end");
+  CHECK(c.rest() == "one two three" + std::string(100'000, 's') + std::string(20'000, 'm') + "end");
   CHECK(c.clean());
 }
 
@@ -317,7 +316,8 @@ TEST_CASE("a megabyte goes both ways through small watermarks and pauses") {
   {
     running server{loops};
     const tls_server_context tls{{.identities = {ca.issue()}}};
-    const auto port = listen_ssl(server.rt, 0, factory::for_protocol<slow_echo>(), tls, {.no_delay = true});
+    const auto port =
+      listen_ssl(server.rt, 0, factory::for_protocol<slow_echo>(), tls, {.no_delay = true});
     server.start();
     std::vector<std::thread> clients;
     std::atomic<int> good{0};
@@ -352,8 +352,8 @@ TEST_CASE("a megabyte goes both ways through small watermarks and pauses") {
 
 TEST_CASE("a client certificate is asked for, and looked at, as the rules say") {
   const authority strangers{"strangers"};
-  const auto how =
-    GENERATE(client_certificates::none, client_certificates::optional, client_certificates::required);
+  const auto how = GENERATE(client_certificates::none, client_certificates::optional,
+                            client_certificates::required);
   authority friends{"friends"};
   served s{2, {.clients = how, .trusted_file = friends.file()}};
   auto rules = s.trusting();

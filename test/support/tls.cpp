@@ -96,9 +96,9 @@ tls_identity authority::issue(const wish& w) const {
   tls_identity result{folder.file(w.name + ".pem"), folder.file(w.name + ".key"), w.password};
   write_certificate(result.certificate_file, c);
   auto* const out = BIO_new_file(result.key_file.c_str(), "w");
-  must(PEM_write_bio_PrivateKey(out, key, w.password.empty() ? nullptr : EVP_aes_128_cbc(),
-                                nullptr, 0, nullptr,
-                                w.password.empty() ? nullptr : const_cast<char*>(w.password.c_str()))
+  must(PEM_write_bio_PrivateKey(
+         out, key, w.password.empty() ? nullptr : EVP_aes_128_cbc(), nullptr, 0, nullptr,
+         w.password.empty() ? nullptr : const_cast<char*>(w.password.c_str()))
        == 1);
   BIO_free(out);
   X509_free(c);

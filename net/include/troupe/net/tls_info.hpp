@@ -44,7 +44,7 @@ public:
 
   [[nodiscard]] tls_version version() const noexcept;
   [[nodiscard]] std::string_view version_name() const noexcept; ///< `"TLSv1.3"`
-  [[nodiscard]] std::string_view cipher() const noexcept; ///< `"TLS_AES_256_GCM_SHA384"`
+  [[nodiscard]] std::string_view cipher() const noexcept;       ///< `"TLS_AES_256_GCM_SHA384"`
 
   /// Returns the protocol that both ends agreed on by ALPN; empty if they did not talk about it.
   [[nodiscard]] std::string_view alpn() const noexcept;
