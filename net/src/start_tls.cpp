@@ -9,7 +9,7 @@ namespace troupe {
 namespace {
 
 detail::stream_transport& stream_of(transport& t) {
-  auto* const stream = dynamic_cast<detail::stream_transport*>(&t);
+  auto* const stream = dynamic_cast<detail::stream_transport*>(&t.underlying());
   if (stream == nullptr)
     throw std::logic_error("start_tls: this transport cannot");
   return *stream;

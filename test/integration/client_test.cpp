@@ -182,8 +182,11 @@ TEST_CASE("an attempt that is stopped fails as cancelled, and nothing follows", 
   running r{1};
   const auto names = std::make_shared<memory_resolver>();
   names->hold();
-  connector c = connect_tcp(r.rt, "far.example", 1, reports(told), {.names = names});
-  r.rt.reactor().call_later(5ms, [&] { c.stop_connecting(); });
+  const auto stop_soon = [&](connector& c) {
+    r.rt.reactor().call_later(1ms, [c]() mutable { c.stop_connecting(); });
+  };
+  connector c =
+    connect_tcp(r.rt, "far.example", 1, reports(told, {.on_started = stop_soon}), {.names = names});
   r.start();
   REQUIRE(told.wait(4));
   CHECK(reporter::last.check(errc::cancelled));
