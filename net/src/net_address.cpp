@@ -4,6 +4,11 @@
 
 namespace troupe {
 
+net_address net_address::ip(std::string host, std::uint16_t port) {
+  const auto k = host.find(':') == std::string::npos ? kind::ipv4 : kind::ipv6;
+  return {k, std::move(host), port};
+}
+
 std::string net_address::to_string() const {
   switch (kind_) {
   case kind::ipv4:

@@ -26,6 +26,10 @@ public:
   net_address(kind k, std::string host, std::uint16_t port)
     : kind_(k), port_(port), host_(std::move(host)) {}
 
+  /// Returns the IP address that `host` tells in numbers, IPv6 if there is a colon in it. Whether it
+  /// is one is found out by whoever uses it.
+  [[nodiscard]] static net_address ip(std::string host, std::uint16_t port);
+
   [[nodiscard]] kind type() const noexcept { return kind_; }
 
   /// The address in numbers (`"127.0.0.1"`, `"::1"`, with `%scope` where it has one), the name of a

@@ -1,0 +1,349 @@
+#include "datagram_socket.hpp"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <stdexcept>
+
+#include <asio/post.hpp>
+#include <spdlog/logger.h>
+#include <sys/socket.h>
+
+#include <troupe/runtime/errc.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
+
+namespace troupe::detail {
+
+namespace {
+
+constexpr std::size_t datagrams_per_call = 64;
+
+// What a datagram counts for besides its bytes: so that empty ones are bounded too.
+constexpr std::size_t overhead = 64;
+
+// An emptied queue keeps its memory up to this size, for the next turn.
+constexpr std::size_t worth_keeping = 64 * 1024;
+
+constexpr auto pause_without_memory = std::chrono::milliseconds(100);
+
+} // namespace
+
+datagram_socket::datagram_socket(event_loop& loop, unique_fd fd, const limits& l)
+  : loop_(loop), memory_(asio::use_service<datagram_memory>(loop.io())), limits_(l),
+    host_(native_address::local(fd.get())) {
+  socket_.emplace(loop.io(), fd.get());
+  static_cast<void>(fd.release());
+}
+
+datagram_socket::~datagram_socket() = default;
+
+void datagram_socket::open(datagram_protocol& p) {
+  protocol_ = &p;
+  self_ = shared_from_this();
+  wait_readable();
+  p.make_connection(*this, groups());
+}
+
+net_address datagram_socket::get_peer() const {
+  return peer_.length != 0 ? peer_.to_address() : net_address{};
+}
+
+std::error_code datagram_socket::connect(const net_address& peer) {
+  if (!takes_output())
+    return errc::not_listening;
+  if (peer_.length != 0)
+    throw std::logic_error("connect: the port is connected already");
+  native_address to;
+  if (const auto wrong = resolve(peer, to))
+    return wrong;
+  if (::connect(fd(), to.get(), to.length) != 0)
+    return {errno, std::system_category()};
+  peer_ = native_address::peer(fd());
+  host_ = native_address::local(fd());
+  return {};
+}
+
+// -- output -------------------------------------------------------------------------------------
+
+std::error_code datagram_socket::refuse(std::error_code why) noexcept {
+  ++counters_.refused;
+  return why;
+}
+
+std::error_code datagram_socket::write(bytes_view data, const net_address& to) {
+  if (!takes_output())
+    return refuse(errc::not_listening);
+  native_address made;
+  const auto* at = memory_.native_of(to);
+  if (at == nullptr || at->family() != family()) {
+    if (const auto wrong = resolve(to, made))
+      return refuse(wrong);
+    at = &made;
+  }
+  if (peer_.length == 0)
+    return enqueue(data, at);
+  if (!peer_.is(&at->storage, at->length))
+    throw std::logic_error("write: the port is connected to another address");
+  return enqueue(data, nullptr);
+}
+
+std::error_code datagram_socket::write(bytes_view data) {
+  if (!takes_output())
+    return refuse(errc::not_listening);
+  if (peer_.length == 0)
+    throw std::logic_error("write: the port is not connected, and there is no address");
+  return enqueue(data, nullptr);
+}
+
+std::error_code datagram_socket::enqueue(bytes_view data, const native_address* to) {
+  if (data.size() > longest())
+    return refuse(errc::message_too_long);
+  if (unsent() + (queue_.size() - first_ + 1) * overhead + data.size() > limits_.max_unsent)
+    return refuse(errc::queue_overflow);
+  const auto name = to != nullptr ? to->length : 0;
+  const auto offset = bytes_.size();
+  bytes_.resize(offset + name + data.size());
+  if (name != 0)
+    std::memcpy(bytes_.data() + offset, &to->storage, name);
+  if (!data.empty())
+    std::memcpy(bytes_.data() + offset + name, data.data(), data.size());
+  queue_.push_back({offset, name, static_cast<std::uint32_t>(data.size())});
+  if (blocked_)
+    return {};
+  if (queue_.size() >= datagrams_per_call)
+    flush();
+  mark_dirty();
+  return {};
+}
+
+std::size_t datagram_socket::unsent() const noexcept {
+  return first_ < queue_.size() ? bytes_.size() - queue_[first_].offset : 0;
+}
+
+void datagram_socket::mark_dirty() {
+  if (std::exchange(dirty_, true))
+    return;
+  loop_.at_end_of_turn(*this);
+}
+
+void datagram_socket::flush() noexcept {
+  std::array<mmsghdr, datagrams_per_call> messages;
+  std::array<iovec, datagrams_per_call> pieces;
+  while (first_ < queue_.size() && !blocked_) {
+    const auto count = std::min(queue_.size() - first_, datagrams_per_call);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto& q = queue_[first_ + i];
+      auto* const name = bytes_.data() + q.offset;
+      pieces[i] = {name + q.name, q.size};
+      messages[i] = {};
+      messages[i].msg_hdr.msg_name = q.name != 0 ? name : nullptr;
+      messages[i].msg_hdr.msg_namelen = q.name;
+      messages[i].msg_hdr.msg_iov = &pieces[i];
+      messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    const auto sent = ::sendmmsg(fd(), messages.data(), static_cast<unsigned>(count),
+                                 MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      counters_.sent += static_cast<std::uint64_t>(sent);
+      first_ += static_cast<std::size_t>(sent);
+      failures_ = 0;
+    } else if (!skip_failed(errno)) {
+      wait_writable();
+    }
+  }
+  forget_sent();
+}
+
+// Deals with an error of the first datagram in the queue. Returns false if it should wait.
+bool datagram_socket::skip_failed(int error) noexcept {
+  switch (error) {
+  case EAGAIN:
+    return false;
+  case EINTR:
+    return true;
+  case ECONNREFUSED: // one that was sent before has been refused; this one was not sent
+    refused_ = true;
+    mark_dirty();
+    if (++failures_ < 3)
+      return true;
+    break;
+  default:
+    break;
+  }
+  loop_.scheduler().logger().debug("a datagram was not sent: {}",
+                                   std::system_category().message(error));
+  ++counters_.lost;
+  ++first_;
+  failures_ = 0;
+  return true;
+}
+
+void datagram_socket::forget_sent() {
+  if (first_ == queue_.size()) {
+    if (bytes_.capacity() > worth_keeping) {
+      bytes_ = {};
+      queue_ = {};
+    }
+    bytes_.clear();
+    queue_.clear();
+    first_ = 0;
+  } else if (const auto gone = queue_[first_].offset; gone > bytes_.size() / 2) {
+    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(gone));
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(first_));
+    for (auto& q : queue_)
+      q.offset -= gone;
+    first_ = 0;
+  }
+}
+
+void datagram_socket::wait_writable() {
+  blocked_ = true;
+  socket_->async_wait(asio::posix::descriptor_base::wait_write,
+                      [self = shared_from_this()](const asio::error_code&) {
+                        self->blocked_ = false;
+                        if (self->is_open())
+                          self->flush();
+                      });
+}
+
+// -- input --------------------------------------------------------------------------------------
+
+void datagram_socket::wait_readable() {
+  socket_->async_wait(asio::posix::descriptor_base::wait_read,
+                      [self = shared_from_this()](const asio::error_code& ec) {
+                        if (!ec && self->takes_output())
+                          self->receive();
+                      });
+}
+
+// Called by handlers that keep this object.
+void datagram_socket::receive() {
+  const auto count = memory_.receive(fd(), limits_.max_packet_size);
+  more_there_ = false;
+  if (count < 0)
+    return receive_failed(errno);
+  more_there_ = static_cast<std::size_t>(count) == memory_.batch_of(limits_.max_packet_size);
+  protocol_->enter([&] { deliver(count); });
+  rest();
+}
+
+void datagram_socket::deliver(int count) {
+  auto& p = *protocol_;
+  for (int i = 0; i < count && takes_output(); ++i) {
+    if (peer_.length != 0 && !memory_.from(i, peer_)) {
+      ++counters_.strangers;
+      continue;
+    }
+    ++counters_.received;
+    if (memory_.truncated(i))
+      ++counters_.truncated;
+    if (!p.deliver(memory_.data(i), memory_.sender(i)))
+      return;
+  }
+}
+
+void datagram_socket::receive_failed(int error) {
+  switch (error) {
+  case EAGAIN:
+    break;
+  case ECONNREFUSED:
+    more_there_ = true;
+    refused_ = true;
+    mark_dirty();
+    break;
+  case EINTR: // and what the network says of a datagram that was sent: it is told once
+  case ECONNRESET:
+  case EHOSTDOWN:
+  case EHOSTUNREACH:
+  case EMSGSIZE:
+  case ENETDOWN:
+  case ENETUNREACH:
+  case ENOPROTOOPT:
+  case EPERM:
+  case EPROTO:
+  case ETIMEDOUT:
+    more_there_ = true;
+    break;
+  default: // no memory: to try at once would keep the loop busy
+    loop_.scheduler().logger().error("{}: cannot receive, trying again in {} ms: {}",
+                                     get_host().to_string(), pause_without_memory.count(),
+                                     std::system_category().message(error));
+    protocol_->call_later(pause_without_memory, [self = shared_from_this()] {
+      if (self->takes_output())
+        self->receive();
+    });
+    return;
+  }
+  rest();
+}
+
+// The next batch is received behind the flush: what the peers answer to it may be there by then,
+// and other ports have had their turn.
+void datagram_socket::rest() {
+  if (!takes_output() || resting_)
+    return;
+  resting_ = shared_from_this();
+  loop_.after_flush(*this);
+}
+
+void datagram_socket::turn_flushed() noexcept {
+  const auto self = std::exchange(resting_, nullptr);
+  if (!takes_output())
+    return;
+  if (!more_there_)
+    return wait_readable();
+  asio::post(socket_->get_executor(), [self] {
+    if (self->takes_output())
+      self->receive();
+  });
+}
+
+// -- the end ------------------------------------------------------------------------------------
+
+chained<void> datagram_socket::stop_listening() {
+  if (!is_open())
+    return chained<void>(succeed());
+  closing_ = true;
+  mark_dirty();
+  return protocol_->when_stopped();
+}
+
+void datagram_socket::turn_ended() noexcept {
+  if (!is_open())
+    return;
+  const auto self = shared_from_this();
+  flush();
+  dirty_ = false; // what is written from here on waits for the next turn
+  if (std::exchange(refused_, false) && takes_output() && peer_.length != 0)
+    protocol_->enter([p = protocol_] { p->deliver_refusal(); });
+  if (!closing_ || !is_open())
+    return;
+  auto* const p = protocol_;
+  close();
+  p->end_connection();
+}
+
+void datagram_socket::protocol_ended() noexcept {
+  if (!is_open())
+    return;
+  const auto self = shared_from_this();
+  flush();
+  close();
+}
+
+void datagram_socket::close() noexcept {
+  try {
+    loop_.scheduler().logger().info("{} stopped on {}", protocol_->log_prefix(),
+                                    get_host().to_string());
+  } catch (...) { // log_prefix is the user's
+  }
+  if (std::exchange(dirty_, false))
+    loop_.forget(*this);
+  counters_.lost += queue_.size() - first_;
+  protocol_ = nullptr;
+  asio::error_code ignored;
+  socket_->close(ignored);
+  self_.reset(); // who called keeps this object
+}
+
+} // namespace troupe::detail

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <asio/io_context.hpp>
+#include <asio/posix/basic_stream_descriptor.hpp>
+
+#include <troupe/net/datagram_protocol.hpp>
+#include <troupe/runtime/event_loop.hpp>
+
+#include "datagram_memory.hpp"
+#include "native_address.hpp"
+#include "unique_fd.hpp"
+
+namespace troupe::detail {
+
+/// What all ports of datagrams do alike: receiving in batches, collecting output and sending it in
+/// batches, and how a port ends. A kind of port derives from it and supplies the addresses.
+///
+/// In a turn it receives once, hands over what came, and sends what was written; then it waits for
+/// more, or goes on in the next turn if it stopped at its budget.
+///
+/// Thread: that of its loop. Lifetime: it keeps itself until it is closed and nothing refers to it.
+class datagram_socket : public datagram_transport,
+                        public std::enable_shared_from_this<datagram_socket>,
+                        private end_of_turn {
+public:
+  struct limits {
+    std::size_t max_packet_size;
+    std::size_t max_unsent;
+  };
+
+  datagram_socket(event_loop& loop, unique_fd fd, const limits& l);
+  ~datagram_socket() override;
+
+  /// Connects `p` to this port, and begins to receive. Called once, within `p.enter`.
+  void open(datagram_protocol& p);
+
+  using datagram_transport::write;
+  std::error_code write(bytes_view data, const net_address& to) final;
+  std::error_code write(bytes_view data) final;
+  std::error_code connect(const net_address& peer) final;
+  chained<void> stop_listening() final;
+  [[nodiscard]] net_address get_host() const final { return host_.to_address(); }
+  [[nodiscard]] net_address get_peer() const final;
+  [[nodiscard]] bool listening() const noexcept final { return takes_output(); }
+  [[nodiscard]] std::size_t unsent() const noexcept final;
+  [[nodiscard]] const datagram_counters& counters() const noexcept final { return counters_; }
+  void protocol_ended() noexcept final;
+
+protected:
+  // -- supplied by the kind of port -------------------------------------------------------------
+
+  /// Makes the native form of `a`. Returns why that cannot be sent to from this port.
+  virtual std::error_code resolve(const net_address& a, native_address& to) const = 0;
+
+  /// Returns what the protocol gets as `multicast()`; null if that does not exist here.
+  virtual multicast_transport* groups() noexcept { return nullptr; }
+
+  /// How long a datagram can be.
+  [[nodiscard]] virtual std::size_t longest() const noexcept = 0;
+
+  [[nodiscard]] int fd() const noexcept {
+    return const_cast<datagram_socket*>(this)->socket_->native_handle();
+  }
+  [[nodiscard]] bool is_open() const noexcept { return protocol_ != nullptr; }
+  [[nodiscard]] int family() const noexcept { return host_.family(); }
+
+private:
+  struct queued {
+    std::size_t offset; // into bytes_: the address, and then the data
+    std::uint32_t name; // the length of the address; 0: the connected peer
+    std::uint32_t size;
+  };
+
+  [[nodiscard]] bool takes_output() const noexcept { return is_open() && !closing_; }
+  std::error_code refuse(std::error_code why) noexcept;
+  std::error_code enqueue(bytes_view data, const native_address* to);
+  void mark_dirty();
+  void flush() noexcept;
+  bool skip_failed(int error) noexcept;
+  void forget_sent();
+  void wait_writable();
+
+  void wait_readable();
+  void receive();
+  void deliver(int count);
+  void receive_failed(int error);
+  void rest();
+  void turn_ended() noexcept override;
+  void turn_flushed() noexcept override;
+  void close() noexcept;
+
+  event_loop& loop_;
+  datagram_memory& memory_;
+  std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> socket_;
+  datagram_protocol* protocol_ = nullptr; // alive while it is set, that is, while this is open
+  const limits limits_;
+  native_address host_;
+  native_address peer_; // empty unless connected
+  datagram_counters counters_;
+
+  std::vector<std::byte> bytes_;
+  std::vector<queued> queue_;
+  std::size_t first_ = 0;   // in queue_: what is before it is sent
+  unsigned failures_ = 0;   // of the first in the queue, in a row
+  bool blocked_ = false;    // waits until the system takes more
+  bool dirty_ = false;      // will hear of the end of the turn
+  bool refused_ = false;    // the protocol has to be told
+  bool closing_ = false;    // ends with this turn
+  bool more_there_ = false; // the last batch was full
+  std::shared_ptr<datagram_socket> self_;    // while it is open
+  std::shared_ptr<datagram_socket> resting_; // receives again when the turn has been flushed
+};
+
+} // namespace troupe::detail
