@@ -21,6 +21,9 @@ constexpr std::size_t datagrams_per_call = 64;
 // What a datagram counts for besides its bytes: so that empty ones are bounded too.
 constexpr std::size_t overhead = 64;
 
+// Datagrams up to this size may leave in runs: those pass through every network unfragmented.
+constexpr std::size_t longest_in_run = 1200;
+
 // An emptied queue keeps its memory up to this size, for the next turn.
 constexpr std::size_t worth_keeping = 64 * 1024;
 
@@ -30,7 +33,7 @@ constexpr auto pause_without_memory = std::chrono::milliseconds(100);
 
 datagram_socket::datagram_socket(event_loop& loop, unique_fd fd, const limits& l)
   : loop_(loop), memory_(asio::use_service<datagram_memory>(loop.io())), limits_(l),
-    host_(native_address::local(fd.get())) {
+    host_(native_address::local(fd.get())), runs_(l.runs) {
   socket_.emplace(loop.io(), fd.get());
   static_cast<void>(fd.release());
 }
@@ -100,14 +103,17 @@ std::error_code datagram_socket::enqueue(bytes_view data, const native_address* 
     return refuse(errc::message_too_long);
   if (unsent() + (queue_.size() - first_ + 1) * overhead + data.size() > limits_.max_unsent)
     return refuse(errc::queue_overflow);
-  const auto name = to != nullptr ? to->length : 0;
+  const auto name = static_cast<std::uint16_t>(to != nullptr ? to->length : 0);
+  bool same = first_ < queue_.size() && queue_.back().name == name;
+  if (same && name != 0)
+    same = std::memcmp(bytes_.data() + queue_.back().offset, &to->storage, name) == 0;
   const auto offset = bytes_.size();
   bytes_.resize(offset + name + data.size());
   if (name != 0)
     std::memcpy(bytes_.data() + offset, &to->storage, name);
   if (!data.empty())
     std::memcpy(bytes_.data() + offset + name, data.data(), data.size());
-  queue_.push_back({offset, name, static_cast<std::uint32_t>(data.size())});
+  queue_.push_back({offset, static_cast<std::uint32_t>(data.size()), name, same});
   if (blocked_)
     return {};
   if (queue_.size() >= datagrams_per_call)
@@ -126,36 +132,83 @@ void datagram_socket::mark_dirty() {
   loop_.at_end_of_turn(*this);
 }
 
-void datagram_socket::flush() noexcept {
+struct datagram_socket::batch {
   std::array<mmsghdr, datagrams_per_call> messages;
+  std::array<std::size_t, datagrams_per_call> runs; // how many datagrams each message is
   std::array<iovec, datagrams_per_call> pieces;
+  struct alignas(cmsghdr) control {
+    std::array<std::byte, 32> bytes;
+  };
+  std::array<control, datagrams_per_call> controls;
+};
+
+std::size_t datagram_socket::segment(std::span<std::byte>, std::size_t) const noexcept {
+  return 0;
+}
+
+// Returns how many datagrams from `first` on can be one message: they have the same address and the
+// same size, but for the last, which may be shorter. The system then does once for all of them what
+// it does for each otherwise, and cuts them apart last.
+std::size_t datagram_socket::run_from(std::size_t first) const noexcept {
+  constexpr std::size_t run_bytes = 60'000;
+  const auto size = queue_[first].size;
+  if (!runs_ || singly_ != 0 || size == 0 || size > longest_in_run)
+    return 1;
+  const auto most = first + std::min<std::size_t>(run_bytes / size, datagrams_per_call);
+  auto i = first + 1;
+  while (i < std::min(queue_.size(), most) && queue_[i].same && queue_[i].size == size)
+    ++i;
+  if (i < std::min(queue_.size(), most) && queue_[i].same && queue_[i].size < size
+      && queue_[i].size > 0)
+    ++i;
+  return i - first;
+}
+
+void datagram_socket::flush() noexcept {
+  batch b;
   while (first_ < queue_.size() && !blocked_) {
-    const auto count = std::min(queue_.size() - first_, datagrams_per_call);
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto& q = queue_[first_ + i];
-      auto* const name = bytes_.data() + q.offset;
-      pieces[i] = {name + q.name, q.size};
-      messages[i] = {};
-      messages[i].msg_hdr.msg_name = q.name != 0 ? name : nullptr;
-      messages[i].msg_hdr.msg_namelen = q.name;
-      messages[i].msg_hdr.msg_iov = &pieces[i];
-      messages[i].msg_hdr.msg_iovlen = 1;
+    std::size_t count = 0;
+    std::size_t taken = 0; // of the datagrams
+    while (first_ + taken < queue_.size()) {
+      const auto run = run_from(first_ + taken);
+      if (taken + run > datagrams_per_call)
+        break;
+      for (std::size_t i = 0; i < run; ++i) {
+        const auto& q = queue_[first_ + taken + i];
+        b.pieces[taken + i] = {bytes_.data() + q.offset + q.name, q.size};
+      }
+      const auto& q = queue_[first_ + taken];
+      auto& header = b.messages[count].msg_hdr;
+      header = {};
+      header.msg_name = q.name != 0 ? bytes_.data() + q.offset : nullptr;
+      header.msg_namelen = q.name;
+      header.msg_iov = &b.pieces[taken];
+      header.msg_iovlen = run;
+      if (run > 1) {
+        header.msg_control = b.controls[count].bytes.data();
+        header.msg_controllen = segment(b.controls[count].bytes, q.size);
+      }
+      b.runs[count++] = run;
+      taken += run;
     }
-    const auto sent = ::sendmmsg(fd(), messages.data(), static_cast<unsigned>(count),
+    const auto sent = ::sendmmsg(fd(), b.messages.data(), static_cast<unsigned>(count),
                                  MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent > 0) {
-      counters_.sent += static_cast<std::uint64_t>(sent);
-      first_ += static_cast<std::size_t>(sent);
-      failures_ = 0;
-    } else if (!skip_failed(errno)) {
+    if (sent < 0 && !skip_failed(errno, b.runs[0]))
       wait_writable();
+    for (int i = 0; i < sent; ++i) {
+      const auto run = b.runs[static_cast<std::size_t>(i)];
+      counters_.sent += run;
+      first_ += run;
+      singly_ -= std::min<std::size_t>(singly_, run);
+      failures_ = 0;
     }
   }
   forget_sent();
 }
 
-// Deals with an error of the first datagram in the queue. Returns false if it should wait.
-bool datagram_socket::skip_failed(int error) noexcept {
+// Deals with an error of the first message, which is a run of so many datagrams. Returns false if it
+// should wait.
+bool datagram_socket::skip_failed(int error, std::size_t run) noexcept {
   switch (error) {
   case EAGAIN:
     return false;
@@ -170,11 +223,18 @@ bool datagram_socket::skip_failed(int error) noexcept {
   default:
     break;
   }
+  failures_ = 0;
+  if (run > 1) { // the fault may lie in the run: not every network device takes them
+    if (error == EIO || error == EINVAL || error == EOPNOTSUPP || error == ENOPROTOOPT)
+      runs_ = false;
+    singly_ = run;
+    return true;
+  }
   loop_.scheduler().logger().debug("a datagram was not sent: {}",
                                    std::system_category().message(error));
   ++counters_.lost;
   ++first_;
-  failures_ = 0;
+  singly_ -= std::min<std::size_t>(singly_, 1);
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <asio/io_context.hpp>
@@ -32,6 +33,7 @@ public:
   struct limits {
     std::size_t max_packet_size;
     std::size_t max_unsent;
+    bool runs; // whether the system takes runs of datagrams as one message: see `segment`
   };
 
   datagram_socket(event_loop& loop, unique_fd fd, const limits& l);
@@ -61,6 +63,10 @@ protected:
   /// Returns what the protocol gets as `multicast()`; null if that does not exist here.
   virtual multicast_transport* groups() noexcept { return nullptr; }
 
+  /// Tells the system in `control` that this message is many datagrams of `size` bytes each, and
+  /// returns the length of that. Called only with `limits::runs`.
+  virtual std::size_t segment(std::span<std::byte> control, std::size_t size) const noexcept;
+
   /// How long a datagram can be.
   [[nodiscard]] virtual std::size_t longest() const noexcept = 0;
 
@@ -73,16 +79,19 @@ protected:
 private:
   struct queued {
     std::size_t offset; // into bytes_: the address, and then the data
-    std::uint32_t name; // the length of the address; 0: the connected peer
     std::uint32_t size;
+    std::uint16_t name; // the length of the address; 0: the connected peer
+    bool same;          // address as the one before
   };
+  struct batch; // what one system call sends
 
   [[nodiscard]] bool takes_output() const noexcept { return is_open() && !closing_; }
   std::error_code refuse(std::error_code why) noexcept;
   std::error_code enqueue(bytes_view data, const native_address* to);
   void mark_dirty();
   void flush() noexcept;
-  bool skip_failed(int error) noexcept;
+  std::size_t run_from(std::size_t first) const noexcept;
+  bool skip_failed(int error, std::size_t run) noexcept;
   void forget_sent();
   void wait_writable();
 
@@ -108,6 +117,8 @@ private:
   std::vector<queued> queue_;
   std::size_t first_ = 0;   // in queue_: what is before it is sent
   unsigned failures_ = 0;   // of the first in the queue, in a row
+  std::size_t singly_ = 0;  // so many are sent one by one, because a run of them was refused
+  bool runs_;               // whether the system takes runs
   bool blocked_ = false;    // waits until the system takes more
   bool dirty_ = false;      // will hear of the end of the turn
   bool refused_ = false;    // the protocol has to be told

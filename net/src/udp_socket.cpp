@@ -10,6 +10,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 
 #include <troupe/net/listen_multicast.hpp>
 #include <troupe/net/listen_udp.hpp>
@@ -96,7 +97,9 @@ unique_fd open_udp_socket(std::uint16_t port, const udp_options& options) {
 
 udp_socket::udp_socket(event_loop& loop, unique_fd fd, const udp_options& options)
   : datagram_socket(loop, std::move(fd),
-                    {.max_packet_size = options.max_packet_size, .max_unsent = options.max_unsent}),
+                    {.max_packet_size = options.max_packet_size,
+                     .max_unsent = options.max_unsent,
+                     .runs = true}),
     multicast_(options.multicast), outgoing_(family() == AF_INET6 ? "::" : "0.0.0.0") {}
 
 std::error_code udp_socket::resolve(const net_address& a, native_address& to) const {
@@ -114,6 +117,19 @@ std::error_code udp_socket::resolve(const net_address& a, native_address& to) co
 std::size_t udp_socket::longest() const noexcept {
   constexpr std::size_t most = 65535, udp_header = 8, ipv4_header = 20;
   return most - udp_header - (family() == AF_INET ? ipv4_header : 0);
+}
+
+std::size_t udp_socket::segment(std::span<std::byte> control, std::size_t size) const noexcept {
+  const auto value = static_cast<std::uint16_t>(size);
+  msghdr holder{};
+  holder.msg_control = control.data();
+  holder.msg_controllen = CMSG_SPACE(sizeof value);
+  auto* const header = CMSG_FIRSTHDR(&holder);
+  header->cmsg_level = IPPROTO_UDP;
+  header->cmsg_type = UDP_SEGMENT;
+  header->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(header), &value, sizeof value);
+  return holder.msg_controllen;
 }
 
 std::error_code udp_socket::set_broadcast_allowed(bool allowed) {

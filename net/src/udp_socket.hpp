@@ -41,6 +41,7 @@ public:
 private:
   std::error_code resolve(const net_address& a, native_address& to) const override;
   multicast_transport* groups() noexcept override { return multicast_ ? this : nullptr; }
+  std::size_t segment(std::span<std::byte> control, std::size_t size) const noexcept override;
   [[nodiscard]] std::size_t longest() const noexcept override;
 
   chained<void> change_group(bool join, const std::string& group, const std::string& interface);

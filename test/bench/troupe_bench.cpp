@@ -17,6 +17,7 @@
 
 #include "load.hpp"
 #include "server.hpp"
+#include "udp_load.hpp"
 
 namespace {
 
@@ -68,6 +69,18 @@ auto echo(std::vector<std::string> command, bench::echo_load load) {
   return [=](const settings& s) {
     server under_test{command};
     return bench::run_echo(under_test, sized(s, load)).cpu_us;
+  };
+}
+
+auto udp_echo(std::vector<std::string> command) {
+  return [=](const settings& s) {
+    bench::udp_load load;
+    if (s.smoke) {
+      load.warm_up = std::chrono::milliseconds(20);
+      load.time = std::chrono::milliseconds(100);
+    }
+    server under_test{command};
+    return bench::run_udp_echo(under_test, load).cpu_us;
   };
 }
 
@@ -212,6 +225,8 @@ std::vector<row> table() {
      idle_tls({programs + "peer_asio_tls_echo", "release"}),
      at_most,
      {}},
+    {"udp", "UDP echo 64 B, 16 sockets, 8 in flight", us, "Asio",
+     udp_echo(program("bench_udp_echo")), udp_echo(program("peer_asio_udp_echo")), at_most, 0.77},
     {"lines", "lines of 64 B, bursts of 100, 50 connections", us, "Asio, unparsed",
      echo(program("bench_line_echo"), burst), echo(asio, burst), at_most, 1.5},
     {"chat", "chat, 100 users, 10 senders, bursts of 20", us, "Twisted",
