@@ -101,7 +101,7 @@ std::error_code datagram_socket::write(bytes_view data) {
 std::error_code datagram_socket::enqueue(bytes_view data, const native_address* to) {
   if (data.size() > longest())
     return refuse(errc::message_too_long);
-  if (unsent() + (queue_.size() - first_ + 1) * overhead + data.size() > limits_.max_unsent)
+  if (unsent_ + (queue_.size() - first_ + 1) * overhead + data.size() > limits_.max_unsent)
     return refuse(errc::queue_overflow);
   const auto name = static_cast<std::uint16_t>(to != nullptr ? to->length : 0);
   bool same = first_ < queue_.size() && queue_.back().name == name;
@@ -114,16 +114,13 @@ std::error_code datagram_socket::enqueue(bytes_view data, const native_address* 
   if (!data.empty())
     std::memcpy(bytes_.data() + offset + name, data.data(), data.size());
   queue_.push_back({offset, static_cast<std::uint32_t>(data.size()), name, same});
+  unsent_ += data.size();
   if (blocked_)
     return {};
   if (queue_.size() >= datagrams_per_call)
     flush();
   mark_dirty();
   return {};
-}
-
-std::size_t datagram_socket::unsent() const noexcept {
-  return first_ < queue_.size() ? bytes_.size() - queue_[first_].offset : 0;
 }
 
 void datagram_socket::mark_dirty() {
@@ -198,9 +195,7 @@ void datagram_socket::flush() noexcept {
     for (int i = 0; i < sent; ++i) {
       const auto run = b.runs[static_cast<std::size_t>(i)];
       counters_.sent += run;
-      first_ += run;
-      singly_ -= std::min<std::size_t>(singly_, run);
-      failures_ = 0;
+      drop_first(run);
     }
   }
   forget_sent();
@@ -233,9 +228,15 @@ bool datagram_socket::skip_failed(int error, std::size_t run) noexcept {
   loop_.scheduler().logger().debug("a datagram was not sent: {}",
                                    std::system_category().message(error));
   ++counters_.lost;
-  ++first_;
-  singly_ -= std::min<std::size_t>(singly_, 1);
+  drop_first(1);
   return true;
+}
+
+void datagram_socket::drop_first(std::size_t count) noexcept {
+  for (const auto end = first_ + count; first_ < end; ++first_)
+    unsent_ -= queue_[first_].size;
+  singly_ -= std::min(singly_, count);
+  failures_ = 0;
 }
 
 void datagram_socket::forget_sent() {
@@ -400,6 +401,7 @@ void datagram_socket::close() noexcept {
   if (std::exchange(dirty_, false))
     loop_.forget(*this);
   counters_.lost += queue_.size() - first_;
+  drop_first(queue_.size() - first_);
   protocol_ = nullptr;
   asio::error_code ignored;
   socket_->close(ignored);

@@ -50,7 +50,7 @@ public:
   [[nodiscard]] net_address get_host() const final { return host_.to_address(); }
   [[nodiscard]] net_address get_peer() const final;
   [[nodiscard]] bool listening() const noexcept final { return takes_output(); }
-  [[nodiscard]] std::size_t unsent() const noexcept final;
+  [[nodiscard]] std::size_t unsent() const noexcept final { return unsent_; }
   [[nodiscard]] const datagram_counters& counters() const noexcept final { return counters_; }
   void protocol_ended() noexcept final;
 
@@ -91,6 +91,7 @@ private:
   void mark_dirty();
   void flush() noexcept;
   std::size_t run_from(std::size_t first) const noexcept;
+  void drop_first(std::size_t count) noexcept;
   bool skip_failed(int error, std::size_t run) noexcept;
   void forget_sent();
   void wait_writable();
@@ -115,7 +116,8 @@ private:
 
   std::vector<std::byte> bytes_;
   std::vector<queued> queue_;
-  std::size_t first_ = 0;   // in queue_: what is before it is sent
+  std::size_t first_ = 0;   // in queue_: what is before it is gone
+  std::size_t unsent_ = 0;  // bytes of data in the queue
   unsigned failures_ = 0;   // of the first in the queue, in a row
   std::size_t singly_ = 0;  // so many are sent one by one, because a run of them was refused
   bool runs_;               // whether the system takes runs
