@@ -46,9 +46,8 @@ int main(int argc, char** argv) {
   try {
     troupe::runtime rt;
     // listen_multiple lets several of these run on one machine: all of them get the question.
-    const auto port = troupe::listen_multicast(rt, number,
-                                               troupe::datagram_protocol::of<ping_pong>(interface),
-                                               {.listen_multiple = true});
+    const auto port = troupe::listen_multicast(
+      rt, number, troupe::datagram_protocol::of<ping_pong>(interface), {.listen_multiple = true});
     say("multicast_server listens on " + port.get_host().to_string());
     rt.run();
   } catch (const troupe::cannot_listen_error& e) {

@@ -43,8 +43,8 @@ struct datagram_place {
   using maker = std::function<std::shared_ptr<datagram_socket>(event_loop& loop, unique_fd fd)>;
 
   net_address host;
-  opener open;  // throws cannot_listen_error
-  maker adopt;  // on the loop of the port
+  opener open; // throws cannot_listen_error
+  maker adopt; // on the loop of the port
   event_loop* loop = nullptr;
 
   /// Opens the first socket of `protocol`, at `port`.

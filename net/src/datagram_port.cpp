@@ -48,8 +48,7 @@ void begin_on_loop(const std::shared_ptr<datagram_binding>& b,
                    const std::shared_ptr<const datagram_place>& place, unique_fd fd) {
   if (place->loop->is_current())
     return begin(b, *place, std::move(fd));
-  place->loop->post(
-    [b, place, fd = std::move(fd)]() mutable { begin(b, *place, std::move(fd)); });
+  place->loop->post([b, place, fd = std::move(fd)]() mutable { begin(b, *place, std::move(fd)); });
 }
 
 } // namespace
@@ -110,9 +109,8 @@ void stop_there(const detail::datagram_binding& b, std::shared_ptr<promise<void>
     .add_both([done, answer_to](outcome<void> result) {
       if (answer_to == nullptr)
         return done->fire(std::move(result));
-      answer_to->post([done, result = std::move(result)]() mutable {
-        done->fire(std::move(result));
-      });
+      answer_to->post(
+        [done, result = std::move(result)]() mutable { done->fire(std::move(result)); });
     });
 }
 

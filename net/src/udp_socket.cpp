@@ -59,9 +59,9 @@ std::optional<unsigned> interface_index(const std::string& interface) {
 
 failure multicast_failure(const char* what, const std::string& group, const std::string& interface,
                           const std::string& why) {
-  return {errc::multicast_failed,
-          std::string(what) + ' ' + group + (interface.empty() ? "" : " through " + interface)
-            + ": " + why};
+  return {errc::multicast_failed, std::string(what) + ' ' + group
+                                    + (interface.empty() ? "" : " through " + interface) + ": "
+                                    + why};
 }
 
 } // namespace
@@ -88,18 +88,17 @@ unique_fd open_udp_socket(std::uint16_t port, const udp_options& options) {
   }
   if (options.receive_buffer != 0)
     set_flag(fd.get(), SOL_SOCKET, SO_RCVBUF,
-             static_cast<int>(std::min<std::size_t>(options.receive_buffer,
-                                                    std::numeric_limits<int>::max() / 2)));
+             static_cast<int>(
+               std::min<std::size_t>(options.receive_buffer, std::numeric_limits<int>::max() / 2)));
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*at), length_of(*at)) != 0)
     refuse(last_error());
   return fd;
 }
 
 udp_socket::udp_socket(event_loop& loop, unique_fd fd, const udp_options& options)
-  : datagram_socket(loop, std::move(fd),
-                    {.max_packet_size = options.max_packet_size,
-                     .max_unsent = options.max_unsent,
-                     .runs = true}),
+  : datagram_socket(
+    loop, std::move(fd),
+    {.max_packet_size = options.max_packet_size, .max_unsent = options.max_unsent, .runs = true}),
     multicast_(options.multicast), outgoing_(family() == AF_INET6 ? "::" : "0.0.0.0") {}
 
 std::error_code udp_socket::resolve(const net_address& a, native_address& to) const {
@@ -137,7 +136,7 @@ std::error_code udp_socket::set_broadcast_allowed(bool allowed) {
     return errc::not_listening;
   const int value = allowed ? 1 : 0;
   return ::setsockopt(fd(), SOL_SOCKET, SO_BROADCAST, &value, sizeof value) == 0 ? std::error_code{}
-                                                                                : last_error();
+                                                                                 : last_error();
 }
 
 bool udp_socket::get_broadcast_allowed() const {
@@ -182,11 +181,10 @@ chained<void> udp_socket::change_group(bool join, const std::string& group,
   } else {
     sockaddr_in in;
     std::memcpy(&in, &*at, sizeof in);
-    const ip_mreqn request{.imr_multiaddr = in.sin_addr,
-                           .imr_address = {},
-                           .imr_ifindex = static_cast<int>(*index)};
-    result = ::setsockopt(fd(), IPPROTO_IP, join ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP,
-                          &request, sizeof request);
+    const ip_mreqn request{
+      .imr_multiaddr = in.sin_addr, .imr_address = {}, .imr_ifindex = static_cast<int>(*index)};
+    result = ::setsockopt(fd(), IPPROTO_IP, join ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &request,
+                          sizeof request);
   }
   if (result != 0)
     return failed(multicast_failure(what, group, interface, last_error().message()));
@@ -247,7 +245,8 @@ chained<void> udp_socket::set_outgoing_interface(const std::string& interface) {
     wrong = set(0, IPV6_MULTICAST_IF, static_cast<int>(*index));
   } else {
     // With an address of its own, that is also the sender's.
-    ip_mreqn request{.imr_multiaddr = {}, .imr_address = {}, .imr_ifindex = static_cast<int>(*index)};
+    ip_mreqn request{
+      .imr_multiaddr = {}, .imr_address = {}, .imr_ifindex = static_cast<int>(*index)};
     ::inet_pton(AF_INET, interface.c_str(), &request.imr_address);
     if (::setsockopt(fd(), IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request) != 0)
       wrong = last_error();
@@ -265,8 +264,7 @@ datagram_port listen(runtime& rt, std::size_t loop, std::uint16_t port,
   if (options.max_packet_size == 0 || options.max_packet_size > 65535)
     throw std::invalid_argument("max_packet_size must be between 1 and 65535");
   return datagram_place::listen(
-    rt, loop, port, protocol,
-    [options](std::uint16_t at) { return open_udp_socket(at, options); },
+    rt, loop, port, protocol, [options](std::uint16_t at) { return open_udp_socket(at, options); },
     [options](event_loop& on, unique_fd fd) -> std::shared_ptr<datagram_socket> {
       return std::make_shared<udp_socket>(on, std::move(fd), options);
     });

@@ -102,10 +102,13 @@ TEST_CASE("U13: the hops, the loopback mode and the outgoing interface can be se
 TEST_CASE("U13: what is sent to a group arrives where it was joined, and only there", "[U13]") {
   events joined, other;
   running server{1};
-  const auto in = listen_multicast(
-    server.rt, 0,
-    told(joined, {.start = [&](auto& self) { tell(joined, self.multicast().join_group(group, lo)); }}),
-    {.listen_multiple = true});
+  const auto in =
+    listen_multicast(server.rt, 0,
+                     told(joined, {.start =
+                                     [&](auto& self) {
+                                       tell(joined, self.multicast().join_group(group, lo));
+                                     }}),
+                     {.listen_multiple = true});
   const auto number = in.get_host().port();
   const auto out = listen_multicast(server.rt, number, told(other), {.listen_multiple = true});
   server.start();
@@ -201,8 +204,8 @@ TEST_CASE("U14: two ports join and leave the same group", "[U14]") {
   events log;
   running server{1};
   const auto a = listen_multicast(server.rt, 0, told(log), {.listen_multiple = true});
-  const auto b = listen_multicast(server.rt, a.get_host().port(), told(log),
-                                  {.listen_multiple = true});
+  const auto b =
+    listen_multicast(server.rt, a.get_host().port(), told(log), {.listen_multiple = true});
   server.start();
   REQUIRE(log.wait(2));
   on_loop(server, [&] {
@@ -221,11 +224,12 @@ TEST_CASE("U15: two ports with one number both get what is sent to the group", "
     events first, second;
     running server{2};
     const auto join = [](events& log) {
-      return datagram_script{
-        .start = [&log](auto& self) { tell(log, self.multicast().join_group(group, lo)); }};
+      return datagram_script{.start = [&log](auto& self) {
+        tell(log, self.multicast().join_group(group, lo));
+      }};
     };
-    const auto a = listen_multicast(server.rt, 0, told(first, join(first)),
-                                    {.listen_multiple = true});
+    const auto a =
+      listen_multicast(server.rt, 0, told(first, join(first)), {.listen_multiple = true});
     const auto number = a.get_host().port();
     CHECK_THROWS_AS(listen_multicast(server.rt, number, told(second)), cannot_listen_error);
     const auto b = listen_multicast(server.rt, number, told(second, join(second)),

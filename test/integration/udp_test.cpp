@@ -82,10 +82,11 @@ TEST_CASE("U01: a protocol starts with its port, stops after it, and starts agai
     running server{1};
     bool inside = false;
     auto port = listen_udp(server.rt, 0, told(log, {.stop = [&](auto& self) {
-                             CHECK_FALSE(inside);
-                             CHECK_FALSE(self.listening());
-                             CHECK(self.transport().write("late", local(9)) == errc::not_listening);
-                           }}));
+                                                CHECK_FALSE(inside);
+                                                CHECK_FALSE(self.listening());
+                                                CHECK(self.transport().write("late", local(9))
+                                                      == errc::not_listening);
+                                              }}));
     CHECK(port.get_host().host() == "127.0.0.1");
     CHECK(port.get_host().port() != 0);
     server.start();
@@ -256,14 +257,13 @@ TEST_CASE("U09: a connected port hears of refusals, stays open, and sends again"
   events log;
   running server{1};
   const auto nobody = unused_udp_port();
-  const auto port = listen_udp(server.rt, 0, told(log, {.start = [nobody](auto& self) {
-                                                    CHECK_FALSE(
-                                                      self.transport().connect(local(nobody)));
-                                                    CHECK(self.transport().get_peer()
-                                                          == local(nobody));
-                                                    for (int i = 0; i < 10; ++i)
-                                                      CHECK_FALSE(self.transport().write("hello"));
-                                                  }}));
+  const auto port =
+    listen_udp(server.rt, 0, told(log, {.start = [nobody](auto& self) {
+                                    CHECK_FALSE(self.transport().connect(local(nobody)));
+                                    CHECK(self.transport().get_peer() == local(nobody));
+                                    for (int i = 0; i < 10; ++i)
+                                      CHECK_FALSE(self.transport().write("hello"));
+                                  }}));
   server.start();
   REQUIRE(log.wait(2));
   on_loop(server, [&] { CHECK(protocol_of(port).transport().listening()); });
@@ -281,14 +281,16 @@ TEST_CASE("U09: a refusal that arrives while nothing is sent is told, too", "[U0
   events log;
   running server{1};
   const auto nobody = unused_udp_port();
-  const auto port =
-    listen_udp(server.rt, 0,
-               told(log, {.start =
-                            [nobody](auto& self) {
-                              self.transport().connect(local(nobody));
-                              self.transport().write("one");
-                            },
-                          .refused = [](auto&) { throw std::runtime_error("it is logged"); }}));
+  const auto port = listen_udp(server.rt, 0,
+                               told(log, {.start =
+                                            [nobody](auto& self) {
+                                              self.transport().connect(local(nobody));
+                                              self.transport().write("one");
+                                            },
+                                          .refused =
+                                            [](auto&) {
+                                              throw std::runtime_error("it is logged");
+                                            }}));
   server.start();
   REQUIRE(log.wait(2));
   CHECK(log.all() == strings{"start", "refused"});
@@ -315,14 +317,14 @@ TEST_CASE("U09: a port that is not connected ignores refusals", "[U09]") {
 TEST_CASE("U10: a port can be stopped from inside datagram_received", "[U10]") {
   events log;
   running server{1};
-  auto port = listen_udp(server.rt, 0, told(log, {.received = [&](auto& self, auto data, auto& from) {
-                                              CHECK_FALSE(self.transport().write(data, from));
-                                              self.transport().stop_listening().add_callback(
-                                                [&] { log.add("stopped"); });
-                                              CHECK(self.transport().write("late", from)
-                                                    == errc::not_listening);
-                                              CHECK_FALSE(self.transport().listening());
-                                            }}));
+  auto port =
+    listen_udp(server.rt, 0,
+               told(log, {.received = [&](auto& self, auto data, auto& from) {
+                      CHECK_FALSE(self.transport().write(data, from));
+                      self.transport().stop_listening().add_callback([&] { log.add("stopped"); });
+                      CHECK(self.transport().write("late", from) == errc::not_listening);
+                      CHECK_FALSE(self.transport().listening());
+                    }}));
   udp_peer peer;
   for (int i = 0; i < 5; ++i) // all are there when it starts; the first one ends it
     peer.send(port.get_host().port(), "hi");
@@ -473,9 +475,8 @@ TEST_CASE("more than max_unsent bytes are refused and counted, not kept") {
   });
   for (int i = 0; i < 10; ++i)
     CHECK(peer.receive().size() == 36);
-  on_loop(server, [&] {
-    CHECK_FALSE(protocol_of(port).transport().write("again", local(peer.port())));
-  });
+  on_loop(server,
+          [&] { CHECK_FALSE(protocol_of(port).transport().write("again", local(peer.port()))); });
   CHECK(peer.receive() == "again");
 }
 
@@ -487,8 +488,7 @@ TEST_CASE("a datagram that the network refuses counts as lost, and the port goes
   REQUIRE(log.wait(1));
   on_loop(server, [&] {
     for (int i = 0; i < 100; ++i)
-      CHECK_FALSE(
-        protocol_of(port).transport().write("x", net_address::ip("203.0.113.1", 9)));
+      CHECK_FALSE(protocol_of(port).transport().write("x", net_address::ip("203.0.113.1", 9)));
   });
   udp_peer peer;
   peer.send(port.get_host().port(), "hi");
@@ -578,8 +578,9 @@ TEST_CASE("an exception in start_protocol closes the port and ends the protocol"
   events log;
   running server{1};
   const log_watch logged{server};
-  const auto port = listen_udp(
-    server.rt, 0, told(log, {.start = [](auto&) { throw std::runtime_error("no start"); }}));
+  const auto port = listen_udp(server.rt, 0, told(log, {.start = [](auto&) {
+                                                    throw std::runtime_error("no start");
+                                                  }}));
   server.start();
   REQUIRE(log.wait(2));
   CHECK(log.all() == strings{"start", "stop"});
@@ -591,8 +592,9 @@ TEST_CASE("an exception in start_protocol closes the port and ends the protocol"
 TEST_CASE("an exception in stop_protocol fails the deferred, and the port is closed") {
   events log;
   running server{1};
-  auto port = listen_udp(server.rt, 0,
-                         told(log, {.stop = [](auto&) { throw std::runtime_error("no stop"); }}));
+  auto port = listen_udp(server.rt, 0, told(log, {.stop = [](auto&) {
+                                              throw std::runtime_error("no stop");
+                                            }}));
   server.start();
   REQUIRE(log.wait(1));
   on_loop(server, [&] {
@@ -678,5 +680,6 @@ TEST_CASE("several ports at one address share its peers, each on its own loop") 
     CHECK(peer.receive() == "hi");
   }
   on_loop(server, [&] { CHECK(protocol_of(first).transport().counters().received > 0); });
-  on_loop(server, [&] { CHECK(protocol_of(second).transport().counters().received > 0); }, 1);
+  on_loop(
+    server, [&] { CHECK(protocol_of(second).transport().counters().received > 0); }, 1);
 }

@@ -76,8 +76,8 @@ std::string udp_peer::receive() {
   std::vector<char> data(65536);
   sockaddr_storage from{};
   socklen_t length = sizeof from;
-  const auto n = ::recvfrom(fd_, data.data(), data.size(), 0, reinterpret_cast<sockaddr*>(&from),
-                            &length);
+  const auto n =
+    ::recvfrom(fd_, data.data(), data.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
   if (n < 0)
     fail("receive");
   from_ = port_of(from);

@@ -155,16 +155,15 @@ private:
 
 template <class P, class... Args>
 datagram_protocol_ref datagram_protocol::of(Args&&... args) {
-  return datagram_protocol_ref{
-    [args = std::make_tuple(std::forward<Args>(args)...)](caf::actor_system& sys,
-                                                          event_loop& loop) {
-      caf::actor_config cfg{&loop};
-      return std::apply(
-        [&](const auto&... a) {
-          return caf::actor_cast<caf::strong_actor_ptr>(sys.spawn_impl<P, caf::hidden>(cfg, a...));
-        },
-        args);
-    }};
+  return datagram_protocol_ref{[args = std::make_tuple(std::forward<Args>(args)...)](
+                                 caf::actor_system& sys, event_loop& loop) {
+    caf::actor_config cfg{&loop};
+    return std::apply(
+      [&](const auto&... a) {
+        return caf::actor_cast<caf::strong_actor_ptr>(sys.spawn_impl<P, caf::hidden>(cfg, a...));
+      },
+      args);
+  }};
 }
 
 } // namespace troupe
