@@ -55,8 +55,9 @@ def main():
         expect(hello, "now we can only send to")
         expect(hello, "No one listening")
 
-    with running(helloer, "localhost") as hello:
-        expect(hello, "localhost:9999: this is not an address of the right kind")
+    with subprocess.Popen([helloer, "localhost"], stdout=subprocess.PIPE, text=True) as wrong:
+        expect(wrong.stdout, "localhost:9999: this is not an address of the right kind")
+        wrong.kill()
 
     with running(folder + "multicast_server", "0", "127.0.0.1") as out:
         port = port_in(expect(out, "multicast_server listens on"))
