@@ -64,6 +64,13 @@ constexpr entry entries[] = {
   {errc::process_terminated, "process_terminated", "the process was terminated"},
   {errc::process_exited_already, "process_exited_already", "the process has exited already"},
   {errc::spawn_failed, "spawn_failed", "the process could not be started"},
+  {errc::restart_intensity_reached, "restart_intensity_reached", "too many restarts"},
+  {errc::no_such_child, "no_such_child", "there is no such child"},
+  {errc::child_exists, "child_exists", "there is such a child already"},
+  {errc::child_running, "child_running", "the child runs"},
+  {errc::child_restarting, "child_restarting", "the child is about to be restarted"},
+  {errc::child_limit_reached, "child_limit_reached", "there are too many children"},
+  {errc::child_start_failed, "child_start_failed", "the child could not be started"},
 };
 
 const entry* find(errc code) noexcept {

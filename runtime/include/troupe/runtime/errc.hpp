@@ -121,6 +121,23 @@ enum class errc : std::uint8_t {
   process_exited_already = 102,
   /// The process could not be started. Check the program and its rights.
   spawn_failed = 103,
+
+  // -- supervision --------------------------------------------------------------------------------
+
+  /// More children ended than may within the period, so the supervisor gave up. Find out why.
+  restart_intensity_reached = 120,
+  /// The supervisor has no child of that name. Check the name.
+  no_such_child = 121,
+  /// The supervisor has a child of that name already. Choose another, or delete that one first.
+  child_exists = 122,
+  /// The child runs, and this is for one that does not. Terminate it first.
+  child_running = 123,
+  /// The child waits for its next start. Terminate it first, or wait.
+  child_restarting = 124,
+  /// There are as many children as may be. Retry later.
+  child_limit_reached = 125,
+  /// The child could not be started, for the reason in the message. Fix the cause.
+  child_start_failed = 126,
 };
 
 /// Returns the enumerator's own name, such as "timed_out"; "unknown" for a number without one.

@@ -1,0 +1,402 @@
+#include <troupe/actors/supervisor.hpp>
+
+#include <caf/behavior.hpp>
+
+#include <troupe/actors/handlers.hpp>
+#include <troupe/runtime/failure.hpp>
+
+namespace troupe {
+
+namespace {
+
+[[noreturn]] void refuse(errc code, const std::string& id) {
+  failure{code, id}.raise();
+}
+
+} // namespace
+
+supervisor::supervisor(caf::actor_config& cfg, supervisor_options options,
+                       std::vector<child_spec> children)
+  : super(cfg), options_(std::move(options)), first_(std::move(children)) {
+  set_down_handler([this](caf::down_msg& message) { down(message); });
+  set_exit_handler([this](caf::exit_msg& message) {
+    if (message.reason && message.reason != caf::exit_reason::normal)
+      begin_end(message.reason);
+  });
+}
+
+supervisor::~supervisor() = default;
+
+child_spec supervisor::as_child(supervisor_options options, std::vector<child_spec> children,
+                                restart_type restart) {
+  auto id = options.name;
+  auto start = [options = std::move(options),
+                children = std::move(children)](supervisor& parent) -> deferred<caf::actor> {
+    caf::actor_config cfg{&parent.loop()};
+    const auto made = caf::actor_cast<caf::actor>(
+      parent.system().spawn_impl<supervisor, caf::hidden>(cfg, options, children));
+    auto& inner = *static_cast<supervisor*>(caf::actor_cast<caf::abstract_actor*>(made));
+    // A parent that ends meanwhile would not wait for an orderly end.
+    const auto started = std::make_shared<promise<caf::actor>>([made] { send_kill(made); });
+    auto result = started->get_deferred();
+    inner.enter([] {}); // starts its children
+    inner.when_started().add_both([made, started](outcome<void> how) {
+      if (started->called())
+        return;
+      if (how)
+        started->callback(made);
+      else
+        started->errback(how.error());
+    });
+    return result;
+  };
+  return {.id = std::move(id),
+          .start = std::move(start),
+          .restart = restart,
+          .type = child_type::supervisor};
+}
+
+caf::behavior supervisor::make_behavior() {
+  perform([this] { start_first(); });
+  return handlers(
+    *this, [this](which_children_atom) { return which_children(); },
+    [this](count_children_atom) { return count_children(); },
+    [this](start_child_atom, child_spec spec) { return start_child(std::move(spec)); },
+    [this](terminate_child_atom, std::string id) { return terminate_child(id); },
+    [this](terminate_child_atom, caf::actor child) { return terminate_child(child); },
+    [this](restart_child_atom, std::string id) { return restart_child(id); },
+    [this](delete_child_atom, std::string id) { return delete_child(id); });
+}
+
+// -- one thing after the other ------------------------------------------------------------------
+
+void supervisor::perform(operation op) {
+  if (gone_) {
+    if (op.refuse)
+      op.refuse(errc::actor_down);
+    return;
+  }
+  waiting_.push_back(std::move(op));
+  drain();
+}
+
+void supervisor::next() {
+  busy_ = false;
+  drain();
+}
+
+// A loop, not a recursion: many children may have ended at once.
+void supervisor::drain() {
+  if (std::exchange(draining_, true))
+    return;
+  while (!busy_ && !waiting_.empty()) {
+    busy_ = true;
+    const auto op = std::make_shared<operation>(std::move(waiting_.front()));
+    waiting_.pop_front();
+    present_ = op;
+    op->run();
+  }
+  draining_ = false;
+}
+
+template <class T, class F>
+chained<T> supervisor::call(F fn) {
+  const auto answer = std::make_shared<promise<T>>();
+  chained<T> result{answer->get_deferred()};
+  bool asked = false;
+  enter([&] {
+    asked = true;
+    auto run = [this, answer, fn = std::move(fn)]() mutable {
+      try {
+        fn(answer);
+      } catch (...) {
+        answer->errback(failure::current());
+        next();
+      }
+    };
+    perform(operation{std::move(run), [answer](const failure& why) {
+                        if (!answer->called())
+                          answer->errback(why);
+                      }});
+  });
+  if (!asked)
+    answer->errback(errc::actor_down);
+  return result;
+}
+
+// -- children -----------------------------------------------------------------------------------
+
+chained<caf::actor> supervisor::start_child(child_spec spec) {
+  using answer = std::shared_ptr<promise<caf::actor>>;
+  return call<caf::actor>([this, spec = std::move(spec)](const answer& started) mutable {
+    if (ending())
+      refuse(errc::actor_down, "the supervisor ends");
+    check(spec);
+    if (children_.size() >= options_.max_children)
+      refuse(errc::child_limit_reached, spec.id);
+    const auto serial = add(std::move(spec)).serial;
+    begin({serial}, [this, started, serial](child* failed, const failure& why) {
+      if (failed != nullptr) {
+        remove(*failed);
+        started->errback(why);
+      } else {
+        const auto* const c = find(serial); // none if it is not wanted now, and not kept
+        started->callback(c != nullptr ? c->handle : caf::actor{});
+      }
+      next();
+    });
+  });
+}
+
+chained<void> supervisor::terminate_child(const std::string& id) {
+  return call<void>([this, id](const std::shared_ptr<promise<void>>& ended) {
+    if (dynamic())
+      refuse(errc::not_supported, "dynamic children are terminated by their actor");
+    terminate(expect(id), ended);
+  });
+}
+
+chained<void> supervisor::terminate_child(const caf::actor& actor) {
+  return call<void>([this, actor](const std::shared_ptr<promise<void>>& ended) {
+    auto* const c = find(actor);
+    if (c == nullptr)
+      refuse(errc::no_such_child, {});
+    terminate(*c, ended);
+  });
+}
+
+void supervisor::terminate(child& c, std::shared_ptr<promise<void>> ended) {
+  forget_timer(c);
+  c.ended = false;
+  end({c.serial}, false, [this, serial = c.serial, ended = std::move(ended)] {
+    if (auto* const left = find(serial); left != nullptr) {
+      left->state = child_state::stopped;
+      if (dynamic() || left->spec.restart == restart_type::temporary)
+        remove(*left);
+    }
+    ended->callback();
+    next();
+  });
+}
+
+chained<caf::actor> supervisor::restart_child(const std::string& id) {
+  using answer = std::shared_ptr<promise<caf::actor>>;
+  return call<caf::actor>([this, id](const answer& started) {
+    if (ending())
+      refuse(errc::actor_down, "the supervisor ends");
+    auto& c = expect_stopped(id);
+    begin({c.serial}, [this, started, serial = c.serial](child* failed, const failure& why) {
+      if (failed != nullptr)
+        started->errback(why);
+      else
+        started->callback(find(serial)->handle);
+      next();
+    });
+  });
+}
+
+chained<void> supervisor::delete_child(const std::string& id) {
+  return call<void>([this, id](const std::shared_ptr<promise<void>>& deleted) {
+    remove(expect_stopped(id));
+    deleted->callback();
+    next();
+  });
+}
+
+std::vector<child_info> supervisor::which_children() const {
+  std::vector<child_info> all;
+  all.reserve(children_.size());
+  for (const auto& [serial, c] : children_)
+    all.push_back({c.spec.id, c.handle, c.state, c.spec.restart, c.spec.type});
+  return all;
+}
+
+child_counts supervisor::count_children() const {
+  child_counts counts;
+  for (const auto& [serial, c] : children_) {
+    ++counts.specs;
+    counts.active += c.handle ? 1 : 0;
+    ++(c.spec.type == child_type::supervisor ? counts.supervisors : counts.workers);
+  }
+  return counts;
+}
+
+void supervisor::check(const child_spec& spec) const {
+  if (!spec.start)
+    refuse(errc::invalid_argument, spec.id + ": there is no start function");
+  if (!dynamic() && by_id_.contains(spec.id))
+    refuse(errc::child_exists, spec.id);
+}
+
+supervisor::child& supervisor::add(child_spec spec) {
+  const auto serial = ++latest_;
+  if (!dynamic())
+    by_id_.emplace(spec.id, serial);
+  return children_.emplace(serial, child{.serial = serial, .spec = std::move(spec)}).first->second;
+}
+
+void supervisor::remove(child& c) {
+  tell(supervisor_event_kind::child_removed, &c);
+  forget_timer(c);
+  if (!dynamic())
+    by_id_.erase(c.spec.id);
+  children_.erase(c.serial);
+}
+
+supervisor::child* supervisor::find(key serial) {
+  const auto found = children_.find(serial);
+  return found != children_.end() ? &found->second : nullptr;
+}
+
+supervisor::child* supervisor::find(const caf::actor& actor) {
+  const auto found = by_actor_.find(actor.address());
+  return found != by_actor_.end() ? find(found->second) : nullptr;
+}
+
+supervisor::child& supervisor::expect(const std::string& id) {
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end())
+    refuse(errc::no_such_child, id);
+  return *find(found->second);
+}
+
+supervisor::child& supervisor::expect_stopped(const std::string& id) {
+  auto& c = expect(id);
+  if (c.state == child_state::restarting || c.ended)
+    refuse(errc::child_restarting, id);
+  if (c.state != child_state::stopped)
+    refuse(errc::child_running, id);
+  return c;
+}
+
+void supervisor::forget_timer(child& c) {
+  if (c.timer.active())
+    c.timer.cancel();
+}
+
+// -- the whole ----------------------------------------------------------------------------------
+
+void supervisor::start_first() {
+  std::vector<key> all;
+  for (auto& spec : std::exchange(first_, {})) {
+    try {
+      check(spec);
+    } catch (...) {
+      first_start_over(failure::current());
+      return finish(first_start_->error().to_caf_error());
+    }
+    all.push_back(add(std::move(spec)).serial);
+  }
+  begin(std::move(all), [this](child* failed, const failure& why) {
+    if (failed == nullptr) {
+      tell(supervisor_event_kind::started, nullptr);
+      first_start_over({});
+      return next();
+    }
+    const failure reason{errc::child_start_failed, failed->spec.id + ": " + why.message()};
+    first_start_over(reason);
+    if (ending_) // asked to end meanwhile
+      return next();
+    finish(reason.to_caf_error());
+  });
+}
+
+void supervisor::first_start_over(outcome<void> how) {
+  first_start_ = std::move(how);
+  for (auto& wants : std::exchange(want_start_, {}))
+    wants.fire(*first_start_);
+}
+
+chained<void> supervisor::when_started() {
+  promise<void> wants;
+  chained<void> result{wants.get_deferred()};
+  if (first_start_)
+    wants.fire(*first_start_);
+  else if (gone_)
+    wants.errback(errc::actor_down);
+  else
+    want_start_.push_back(std::move(wants));
+  return result;
+}
+
+chained<void> supervisor::shut_down(caf::error reason) {
+  promise<void> wants;
+  chained<void> result{wants.get_deferred()};
+  if (gone_) {
+    wants.callback();
+    return result;
+  }
+  enter([&] {
+    want_end_.push_back(std::move(wants));
+    begin_end(std::move(reason));
+  });
+  return result;
+}
+
+void supervisor::begin_end(caf::error reason) {
+  if (std::exchange(ending_, true))
+    return;
+  waiting_.push_front({[this, why = std::move(reason)]() mutable { finish(std::move(why)); }, {}});
+  if (starting_)
+    starting_->cancel(); // which goes on with what waits
+  drain();
+}
+
+void supervisor::hurry() {
+  enter([this] {
+    hurry_ = true;
+    for (auto& [serial, c] : children_)
+      if (c.state == child_state::stopping)
+        kill(c);
+  });
+}
+
+// The last operation: nothing follows.
+void supervisor::finish(caf::error reason) {
+  ending_ = true;
+  if (group_timer_.active())
+    group_timer_.cancel();
+  std::vector<key> all;
+  for (auto& [serial, c] : children_) {
+    forget_timer(c);
+    c.ended = false;
+    if (!c.handle)
+      c.state = child_state::stopped;
+    all.push_back(serial);
+  }
+  end(std::move(all), dynamic(), [this, reason = std::move(reason)]() mutable {
+    tell(supervisor_event_kind::stopped, nullptr, failure{reason});
+    for (auto& wants : std::exchange(want_end_, {}))
+      wants.callback();
+    quit(std::move(reason));
+  });
+}
+
+void supervisor::stop_requested() {
+  begin_end(caf::exit_reason::user_shutdown);
+}
+
+void supervisor::on_exit() {
+  gone_ = true;
+  for (const auto& [serial, c] : children_)
+    if (c.handle)
+      send_kill(c.handle); // it was killed itself, or failed
+  if (auto late = std::exchange(starting_, std::nullopt))
+    late->cancel();
+  if (const auto op = std::exchange(present_, nullptr); op && op->refuse)
+    op->refuse(errc::actor_down);
+  for (auto& op : std::exchange(waiting_, {}))
+    if (op.refuse)
+      op.refuse(errc::actor_down);
+  if (!first_start_)
+    first_start_over(failure{errc::actor_down});
+  for (auto& wants : std::exchange(want_end_, {}))
+    wants.errback(errc::actor_down);
+  begun_ = {}; // they hold what awaits an answer
+  ended_ = {};
+  by_actor_.clear();
+  children_.clear();
+  super::on_exit();
+}
+
+} // namespace troupe
