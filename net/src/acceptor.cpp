@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include <fcntl.h>
+
 #include <caf/behavior.hpp>
 #include <spdlog/logger.h>
 
@@ -21,10 +23,35 @@ listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, lis
   return {caf::actor_cast<caf::strong_actor_ptr>(handle), made.host_};
 }
 
+listening_port acceptor::make_supervised(caf::actor_system& sys, event_loop& loop,
+                                         const listening_opener& open, const factory_ref& f,
+                                         std::shared_ptr<const transport_kind> kind,
+                                         accept_pace pace, std::shared_ptr<kept_socket> kept) {
+  if (!kept->socket) {
+    kept->socket = open(kept->host ? &*kept->host : nullptr);
+    kept->host = kept->socket->host;
+  }
+  listening_socket socket{unique_fd{::fcntl(kept->socket->fd.get(), F_DUPFD_CLOEXEC, 0)},
+                          kept->socket->host, kept->socket->belongings};
+  if (!socket.fd)
+    throw cannot_listen_error(socket.host, {errno, std::system_category()});
+  f.start(sys, loop);
+  caf::actor_config cfg{&loop};
+  const auto handle = sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(socket), open, f,
+                                                            std::move(kind), pace, std::move(kept));
+  auto& made = *static_cast<acceptor*>(caf::actor_cast<caf::abstract_actor*>(handle));
+  made.enter([] {}); // begins
+  if (!made.counted_)
+    return {};
+  return {caf::actor_cast<caf::strong_actor_ptr>(handle), made.host_};
+}
+
 acceptor::acceptor(caf::actor_config& cfg, listening_socket socket, listening_opener open,
-                   factory_ref f, std::shared_ptr<const transport_kind> kind, accept_pace pace)
+                   factory_ref f, std::shared_ptr<const transport_kind> kind, accept_pace pace,
+                   std::shared_ptr<kept_socket> kept)
   : pinned_actor(cfg), socket_(std::move(socket)), open_(std::move(open)), factory_(std::move(f)),
-    kind_(std::move(kind)), pace_(pace), host_(std::make_shared<const net_address>(socket_.host)) {}
+    kind_(std::move(kind)), pace_(pace), host_(std::make_shared<const net_address>(socket_.host)),
+    kept_(std::move(kept)) {}
 
 caf::behavior acceptor::make_behavior() {
   if (socket_.fd && !loop().stopping())
@@ -37,10 +64,14 @@ void acceptor::begin() {
   loop().scheduler().logger().info("{} starting on {}", factory_.get()->log_prefix(),
                                    host_->to_string());
   bool started = false;
-  factory_.get()->enter([&] {
+  const auto start = [&] {
     factory_.get()->do_start();
     started = true;
-  });
+  };
+  if (factory_.get()->awaits_successor())
+    start(); // only counts; the successor starts with it
+  else
+    factory_.get()->enter(start);
   if (!started) { // start_factory threw, which ended the factory, or it had ended
     socket_ = {};
     return quit(make_error(errc::not_listening, "the factory does not run"));
@@ -64,8 +95,10 @@ void acceptor::accept_some() {
   auto& f = *factory_.get();
   for (std::size_t n = 0; n < pace_.per_turn; ++n) {
     if (!f.has_room())
-      return f.when_room([this, self = caf::strong_actor_ptr{ctrl()}, epoch = epoch_] {
-        if (listener_ && epoch == epoch_)
+      // Weak: a factory may keep this beyond its end, for its successor.
+      return f.when_room([this, weak = caf::weak_actor_ptr{ctrl()}, epoch = epoch_] {
+        const auto alive = caf::actor_cast<caf::strong_actor_ptr>(weak);
+        if (alive && listener_ && epoch == epoch_)
           wait();
       });
     sockaddr_storage peer{};
@@ -147,6 +180,8 @@ void acceptor::close() {
 }
 
 chained<void> acceptor::stop_listening() {
+  if (kept_)
+    kept_->socket.reset();
   return chained<void>(maybe_deferred([this] { close(); }));
 }
 
@@ -165,6 +200,11 @@ void acceptor::stop_requested() {
 }
 
 void acceptor::on_exit() {
+  // After a crash the socket is kept for the next acceptor.
+  if (kept_
+      && (!fail_state_ || fail_state_ == caf::exit_reason::normal
+          || fail_state_ == caf::exit_reason::user_shutdown))
+    kept_->socket.reset();
   try {
     close();
   } catch (...) {

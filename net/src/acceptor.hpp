@@ -23,6 +23,13 @@ struct accept_pace {
   std::chrono::milliseconds pause_without_descriptors;
 };
 
+/// The socket of a supervised port. It outlives an acceptor that crashed, so that connections that
+/// wait in the listen queue are served by the next one.
+struct kept_socket {
+  std::optional<listening_socket> socket; // while the port listens, or is to again
+  std::optional<net_address> host;        // once it is known
+};
+
 /// The actor behind a `listening_port`: accepts connections and brings them together with the
 /// protocols that its factory builds. Pinned to loop 0, as the factory is.
 ///
@@ -30,12 +37,20 @@ struct accept_pace {
 class acceptor final : public pinned_actor {
 public:
   acceptor(caf::actor_config& cfg, listening_socket socket, listening_opener open, factory_ref f,
-           std::shared_ptr<const transport_kind> kind, accept_pace pace);
+           std::shared_ptr<const transport_kind> kind, accept_pace pace,
+           std::shared_ptr<kept_socket> kept = nullptr);
 
   /// Opens a port, whose actor runs on `loop`. \throws cannot_listen_error
   static listening_port make_port(caf::actor_system& sys, event_loop& loop, listening_opener open,
                                   const factory_ref& f, std::shared_ptr<const transport_kind> kind,
                                   accept_pace pace);
+
+  /// As above, for a supervisor: listens at the socket that is kept, or opens it. Names no port if
+  /// the factory does not run.
+  static listening_port make_supervised(caf::actor_system& sys, event_loop& loop,
+                                        const listening_opener& open, const factory_ref& f,
+                                        std::shared_ptr<const transport_kind> kind,
+                                        accept_pace pace, std::shared_ptr<kept_socket> kept);
 
   caf::behavior make_behavior() override;
   void on_exit() override;
@@ -62,8 +77,9 @@ private:
   const accept_pace pace_;
   const std::shared_ptr<const net_address> host_;
   std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> listener_;
-  std::uint64_t epoch_ = 0; // counts starts; what waits for an older one is void
-  bool counted_ = false;    // by the factory
+  const std::shared_ptr<kept_socket> kept_; // null unless supervised
+  std::uint64_t epoch_ = 0;                 // counts starts; what waits for an older one is void
+  bool counted_ = false;                    // by the factory
 };
 
 } // namespace troupe::detail

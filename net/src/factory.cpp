@@ -22,7 +22,7 @@ caf::behavior factory::make_behavior() {
 }
 
 void factory::do_start() {
-  if (ports_ == 0) {
+  if (ports_ == 0 && !awaits_successor()) {
     if (noisy)
       loop().scheduler().logger().info("starting {}", log_prefix());
     start_factory();
@@ -31,7 +31,7 @@ void factory::do_start() {
 }
 
 void factory::do_stop() {
-  if (ports_ == 0 || --ports_ > 0)
+  if (ports_ == 0 || --ports_ > 0 || awaits_successor())
     return;
   if (noisy)
     loop().scheduler().logger().info("stopping {}", log_prefix());
@@ -73,6 +73,9 @@ void factory::child_ended(caf::strong_actor_ptr self) {
 }
 
 void factory::one_less() {
+  if (const auto latest = caf::actor_cast<caf::strong_actor_ptr>(family_->latest);
+      latest && latest.get() != ctrl())
+    return static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(latest))->one_less();
   --connections_;
   if (!waiting_.empty() && has_room())
     for (auto& fn : std::exchange(waiting_, {}))
@@ -97,10 +100,15 @@ void factory::set_max_connections(std::size_t count) {
 }
 
 bool factory::serves(const protocol& p) const {
-  if (p.factory_.get() == ctrl())
+  const auto is_mine = [this](const caf::strong_actor_ptr& other) {
+    return other
+           && static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(other))->family_
+                == family_;
+  };
+  if (is_mine(p.factory_))
     return true;
   for (auto* w = p.wrapper(); w != nullptr; w = w->next())
-    if (w->factory_.get() == ctrl())
+    if (is_mine(w->factory_))
       return true;
   return false;
 }
@@ -123,7 +131,9 @@ chained<void> factory::drain() {
 }
 
 void factory::on_exit() {
-  const auto dropped = std::exchange(waiting_, {}); // ports, which refer to this factory
+  std::vector<task> dropped;
+  if (!supervised_) // else its successor takes them over
+    dropped = std::exchange(waiting_, {});
   super::on_exit();
 }
 
@@ -131,6 +141,52 @@ void factory::on_exit() {
 void factory::stop_requested() {
   stopping_ = true;
   end_if_stopping();
+}
+
+// -- under a supervisor -------------------------------------------------------------------------
+
+// Told to end, it ends when its connections have.
+void factory::be_supervised() {
+  if (std::exchange(supervised_, true))
+    return;
+  set_exit_handler([this](caf::exit_msg& message) {
+    if (message.reason == caf::exit_reason::user_shutdown) {
+      drain();
+      stop_requested();
+    } else if (message.reason && message.reason != caf::exit_reason::normal) {
+      quit(message.reason);
+    }
+  });
+}
+
+void factory::take_over(factory& old) {
+  ports_ = old.ports_;
+  connections_ = old.connections_;
+  max_connections_ = old.max_connections_;
+  noisy = old.noisy;
+  family_ = old.family_;
+  waiting_ = std::move(old.waiting_);
+  draining_ = std::move(old.draining_);
+  family_->latest = caf::weak_actor_ptr{ctrl()};
+  if (ports_ > 0)
+    start_factory();
+  if (has_room())
+    for (auto& fn : std::exchange(waiting_, {}))
+      fn();
+}
+
+caf::actor factory_ref::start_supervised(caf::actor_system& sys, event_loop& loop) const {
+  const auto old = state_->actor;
+  auto* const before = get();
+  if (before == nullptr || before->has_ended()) {
+    state_->actor = state_->start(sys, loop);
+    get()->enter([&] {
+      if (before != nullptr)
+        get()->take_over(*before);
+    });
+  }
+  get()->be_supervised();
+  return get()->has_ended() ? caf::actor{} : actor();
 }
 
 } // namespace troupe

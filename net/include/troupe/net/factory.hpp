@@ -66,7 +66,7 @@ class factory : public pinned_actor {
 public:
   using super = pinned_actor;
 
-  explicit factory(caf::actor_config& cfg) : super(cfg) {}
+  explicit factory(caf::actor_config& cfg) : super(cfg), family_(std::make_shared<family>()) {}
 
   /// Returns a factory that builds `P(cfg, args...)` for each connection. It is started by the
   /// first port that uses it.
@@ -122,7 +122,12 @@ public:
   protocol_ptr build(const net_address& peer, event_loop& where);
 
   /// Tells whether one more connection may be open.
-  [[nodiscard]] virtual bool has_room() const noexcept { return connections_ < max_connections_; }
+  [[nodiscard]] virtual bool has_room() const noexcept {
+    return connections_ < max_connections_ && !awaits_successor() && !(supervised_ && stopping_);
+  }
+
+  /// Tells whether it has ended, and its supervisor makes another one, which takes over its ports.
+  [[nodiscard]] bool awaits_successor() const noexcept { return supervised_ && has_ended(); }
 
   /// Runs `fn` once there is room, or may be.
   virtual void when_room(task fn) { waiting_.push_back(std::move(fn)); }
@@ -160,7 +165,15 @@ protected:
 private:
   friend class factory_ref;
 
+  // The factories that a supervisor made one after the other.
+  struct family {
+    caf::weak_actor_ptr latest; // counts the connections of all; null while there is one only
+  };
+
   void one_less();
+  void be_supervised();
+  void take_over(factory& old);
+  [[nodiscard]] bool has_ended() const noexcept { return getf(is_cleaned_up_flag); }
   [[nodiscard]] bool serves(const protocol& p) const; // as its own, or through a wrapper
 
   std::size_t ports_ = 0;
@@ -168,7 +181,9 @@ private:
   std::size_t max_connections_ = 65536;
   event_loop* where_ = nullptr;
   bool stopping_ = false;
-  std::vector<task> waiting_; // for room
+  bool supervised_ = false;        // so another one follows after its end
+  std::shared_ptr<family> family_; // shared with predecessors and successors
+  std::vector<task> waiting_;      // for room
   std::vector<promise<void>> draining_;
 };
 
@@ -189,9 +204,18 @@ public:
     return *get();
   }
 
+  /// As `start`, as the child of a supervisor: a factory that has ended is made anew. The new one
+  /// takes over ports and limits, and counts the connections of the old one, which go on. Ports wait
+  /// while there is none.
+  ///
+  /// \returns the actor, or null if `start_factory` threw
+  [[nodiscard]] caf::actor start_supervised(caf::actor_system& sys, event_loop& loop) const;
+
   /// Returns the started factory, or null.
   [[nodiscard]] factory* get() const noexcept {
-    return static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(state_->actor));
+    return state_->actor
+             ? static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(state_->actor))
+             : nullptr;
   }
 
   /// Returns a handle to send messages to; empty before it is started.
