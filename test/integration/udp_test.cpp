@@ -402,7 +402,7 @@ TEST_CASE("an address that is taken or is none is refused with the reason", "[F-
     listen_udp(server.rt, other.port(), protocol);
     FAIL("it was not refused");
   } catch (const cannot_listen_error& e) {
-    CHECK(e.port() == other.port());
+    CHECK(e.where().port() == other.port());
     CHECK(e.code() == std::errc::address_in_use);
   }
   CHECK_THROWS_AS(listen_udp(server.rt, 0, protocol, {.interface = "localhost"}),
