@@ -66,7 +66,8 @@ std::uint16_t memory_network::listen(std::uint16_t number, const factory_ref& f,
     for (number = 8000; taken(number);)
       ++number;
   if (taken(number))
-    throw cannot_listen_error("127.0.0.1", number, std::make_error_code(std::errc::address_in_use));
+    throw cannot_listen_error({net_address::kind::ipv4, "127.0.0.1", number},
+                              std::make_error_code(std::errc::address_in_use));
   auto added = std::make_shared<port>(*this, number, f, std::move(options));
   rt.in_turn([&] {
     f.start(rt.system(), rt.scheduler().loop(0));

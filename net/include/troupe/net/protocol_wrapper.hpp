@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <caf/actor_control_block.hpp>
@@ -106,6 +107,9 @@ public:
   void protocol_ended() override { inner_->protocol_ended(); }
   [[nodiscard]] net_address get_peer() const override { return inner_->get_peer(); }
   [[nodiscard]] net_address get_host() const override { return inner_->get_host(); }
+  [[nodiscard]] std::optional<peer_credentials> get_peer_credentials() const override {
+    return inner_->get_peer_credentials();
+  }
   [[nodiscard]] bool connected() const noexcept override { return inner_->connected(); }
   [[nodiscard]] bool disconnecting() const noexcept override { return inner_->disconnecting(); }
   [[nodiscard]] transport& underlying() noexcept override { return inner_->underlying(); }
