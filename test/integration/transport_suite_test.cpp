@@ -5,6 +5,6 @@
 #include "support/catch.hpp"
 #include "support/socket_adaptors.hpp"
 
-using transports = std::tuple<troupe::testing::over_tcp>;
+using transports = std::tuple<troupe::testing::over_tcp, troupe::testing::over_unix>;
 
 #include "support/transport_suite_test.hpp"

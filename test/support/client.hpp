@@ -12,6 +12,9 @@ namespace troupe::testing {
 class client {
 public:
   explicit client(std::uint16_t port, const std::string& host = "127.0.0.1");
+
+  /// Takes over a connected socket of any kind.
+  explicit client(int fd) noexcept : fd_(fd) {}
   ~client();
   client(client&& other) noexcept;
   client& operator=(client&&) = delete;

@@ -1,9 +1,15 @@
 #pragma once
 
 #include <future>
+#include <stdexcept>
 #include <string>
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <troupe/net/listen_tcp.hpp>
+#include <troupe/net/listen_unix.hpp>
 
 #include "support/client.hpp"
 #include "support/running.hpp"
@@ -44,6 +50,23 @@ struct over_tcp : over_sockets {
     const auto port = listen_tcp(server.rt, 0, f);
     server.start();
     peer.emplace(port.get_host().port());
+  }
+};
+
+/// A UNIX socket cannot tell its peer that it was aborted.
+struct over_unix : over_sockets {
+  static constexpr bool tells_reset = false;
+
+  explicit over_unix(const factory_ref& f) {
+    sockaddr_un to{.sun_family = AF_UNIX, .sun_path = {}};
+    const auto path = "/tmp/troupe-suite-" + std::to_string(::getpid());
+    path.copy(to.sun_path, sizeof to.sun_path - 1);
+    listen_unix(server.rt, path, f);
+    server.start();
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    peer.emplace(client{fd});
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
+      throw std::runtime_error("over_unix: cannot connect");
   }
 };
 
