@@ -122,8 +122,12 @@ chained<void> factory::drain() {
       where.each_pinned([&self](pinned_actor& a) {
         auto* const p = dynamic_cast<protocol*>(&a);
         const auto& f = *static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(self));
-        if (p != nullptr && p->connected() && f.serves(*p))
+        if (p == nullptr || !f.serves(*p))
+          return;
+        if (p->connected())
           p->transport().lose_connection();
+        else // in the middle of a handshake
+          p->enter([p] { p->quit(make_error(errc::cancelled)); });
       });
     });
   draining_.emplace_back();

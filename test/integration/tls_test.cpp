@@ -4,6 +4,7 @@
 
 #include <troupe/net/listen_ssl.hpp>
 #include <troupe/net/start_tls.hpp>
+#include <troupe/net/timeout_factory.hpp>
 
 #include "support/catch.hpp"
 #include "support/running.hpp"
@@ -545,6 +546,27 @@ TEST_CASE("a handshake counts as a connection of its factory") {
   CHECK(third.error().empty());
 }
 
+TEST_CASE("draining a factory ends handshakes that are under way") {
+  authority ca;
+  events log;
+  running server{2};
+  const tls_server_context tls{{.identities = {ca.issue()}}};
+  const auto f = factory::for_protocol<puppet>(&log);
+  const auto port = listen_ssl(server.rt, 0, f, tls);
+  server.start();
+  client silent{port.get_host().port()};
+  tls_client good{port.get_host().port()};
+  good.send("x");
+  CHECK(good.receive(1) == "x"); // so the silent one has been accepted too
+  server.rt.reactor().call_from_thread(
+    [&] { f.get()->drain().add_callback([&] { log.add("drained"); }); });
+  CHECK(silent.rest().empty());
+  CHECK(good.rest().empty());
+  CHECK(good.clean());
+  REQUIRE(log.wait(3));
+  CHECK(log.all().back() == "drained");
+}
+
 TEST_CASE("stopping the runtime ends handshakes that are under way") {
   const std::size_t loops = GENERATE(1, 4);
   authority ca;
@@ -777,4 +799,26 @@ TEST_CASE("one who asks for TLS and then is silent is dropped") {
   CHECK(c.rest().empty());
   REQUIRE(s.log.wait(1));
   CHECK(s.log.all().front() == "lost: the TLS handshake: " + text_of(errc::timed_out));
+}
+
+TEST_CASE("a policy stands between a protocol and TLS as it does without") {
+  authority ca;
+  events log;
+  running server{2};
+  const tls_server_context tls{{.identities = {ca.issue()}}};
+  const auto direct = listen_ssl(
+    server.rt, 0, factory::of<timeout_factory>(factory::for_protocol<puppet>(&log), 10s), tls);
+  const auto later = listen_tcp(
+    server.rt, 0, factory::of<timeout_factory>(factory::for_protocol<upgrading>(&log, tls), 10s));
+  server.start();
+  tls_client c{direct.get_host().port(), {.trusted = ca.file(), .name = "localhost"}};
+  c.send("about");
+  CHECK(line_of(c) == "TLSv1.3  localhost new nobody\r\n");
+  client plain{later.get_host().port()};
+  plain.send("STARTTLS\r\n");
+  CHECK(plain.line() == "go ahead\r\n");
+  tls_client upgraded{std::move(plain), {.trusted = ca.file(), .name = "localhost"}};
+  CHECK(line_of(upgraded) == "after\r\n");
+  upgraded.send("hello\r\n");
+  CHECK(line_of(upgraded) == "sealed hello\r\n");
 }
