@@ -64,6 +64,7 @@ constexpr entry entries[] = {
   {errc::process_terminated, "process_terminated", "the process was terminated"},
   {errc::process_exited_already, "process_exited_already", "the process has exited already"},
   {errc::spawn_failed, "spawn_failed", "the process could not be started"},
+  {errc::process_wrote_errors, "process_wrote_errors", "the process wrote to its standard error"},
   {errc::restart_intensity_reached, "restart_intensity_reached", "too many restarts"},
   {errc::no_such_child, "no_such_child", "there is no such child"},
   {errc::child_exists, "child_exists", "there is such a child already"},

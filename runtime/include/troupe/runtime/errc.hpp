@@ -121,6 +121,8 @@ enum class errc : std::uint8_t {
   process_exited_already = 102,
   /// The process could not be started. Check the program and its rights.
   spawn_failed = 103,
+  /// The process wrote to its standard error. Read the text.
+  process_wrote_errors = 104,
 
   // -- supervision --------------------------------------------------------------------------------
 

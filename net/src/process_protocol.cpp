@@ -1,0 +1,140 @@
+#include <troupe/net/process_protocol.hpp>
+
+#include <typeinfo>
+
+#include <caf/behavior.hpp>
+#include <caf/detail/pretty_type_name.hpp>
+#include <caf/exit_reason.hpp>
+#include <spdlog/logger.h>
+
+#include <troupe/runtime/loop_scheduler.hpp>
+
+namespace troupe {
+
+namespace {
+
+const caf::behavior& no_messages() {
+  static const caf::behavior nothing{[](caf::unit_t) {
+  }};
+  return nothing;
+}
+
+caf::error exit_reason_of(const failure& reason) {
+  if (reason.check(errc::process_done))
+    return caf::exit_reason::normal;
+  if (reason.check(errc::runtime_stopped))
+    return caf::exit_reason::user_shutdown;
+  return reason.to_caf_error();
+}
+
+} // namespace
+
+process_protocol::process_protocol(caf::actor_config& cfg) : super(cfg) {
+  set_exception_handler([](caf::scheduled_actor* self, std::exception_ptr& e) -> caf::error {
+    auto& p = *static_cast<process_protocol*>(self);
+    try {
+      std::rethrow_exception(e);
+    } catch (...) {
+      p.fail_with_current_exception();
+    }
+    return p.reason_.to_caf_error();
+  });
+}
+
+process_protocol::~process_protocol() = default;
+
+void process_protocol::out_received(bytes_view) {}
+
+void process_protocol::err_received(bytes_view) {}
+
+void process_protocol::child_data_received(int fd, bytes_view data) {
+  if (fd == 1)
+    out_received(data);
+  else if (fd == 2)
+    err_received(data);
+}
+
+void process_protocol::child_connection_lost(int fd) {
+  if (fd == 0)
+    in_connection_lost();
+  else if (fd == 1)
+    out_connection_lost();
+  else if (fd == 2)
+    err_connection_lost();
+}
+
+void process_protocol::process_exited(const failure&) {}
+
+void process_protocol::process_ended(const failure&) {}
+
+std::string process_protocol::log_prefix() const {
+  return caf::detail::pretty_type_name(typeid(*this));
+}
+
+caf::behavior process_protocol::make_behavior() {
+  return no_messages();
+}
+
+const char* process_protocol::name() const {
+  return "process_protocol";
+}
+
+// -- for transports -------------------------------------------------------------------------------
+
+void process_protocol::make_connection(process_transport& t) {
+  enter([this, &t] {
+    transport_ = &t;
+    connection_made();
+  });
+}
+
+void process_protocol::exited(const failure& reason) {
+  exit_ = reason;
+  enter([this] { process_exited(exit_); });
+}
+
+void process_protocol::end(const failure& reason) {
+  if (!reason_)
+    reason_ = reason;
+  enter([this] { quit(exit_reason_of(reason_)); });
+}
+
+void process_protocol::stop_requested() {
+  if (!connected())
+    return super::stop_requested();
+  transport_->stop();
+}
+
+void process_protocol::fail_with_current_exception() {
+  reason_ = failure::current();
+  loop().scheduler().logger().error("[{}] unhandled exception: {}: {}", log_prefix(),
+                                    reason_.type_name(), reason_.message());
+  quit(reason_.to_caf_error());
+}
+
+void process_protocol::on_exit() {
+  // Nothing may leave here: the actor ends in a destructor (pinned_actor::enter).
+  const auto guarded = [this](const char* where, auto&& fn) {
+    try {
+      fn();
+    } catch (...) {
+      const auto f = failure::current();
+      loop().scheduler().logger().error("[{}] unhandled exception in {}: {}: {}", log_prefix(),
+                                        where, f.type_name(), f.message());
+    }
+  };
+  if (transport_ != nullptr)
+    guarded("stop_producing", [this] { transport_->protocol_ended(); });
+  if (!reason_) { // the actor quit, or was told to
+    const auto& why = fail_state_;
+    reason_ = !why || why == caf::exit_reason::normal ? failure{errc::connection_done}
+              : why == caf::exit_reason::user_shutdown && loop().stopping()
+                ? failure{errc::runtime_stopped}
+                : failure{why};
+  }
+  guarded("process_ended", [this] { process_ended(exit_ ? exit_ : reason_); });
+  transport_ = nullptr;
+  super::on_exit();
+}
+
+} // namespace troupe
