@@ -1,0 +1,72 @@
+#include "pipe_transport.hpp"
+
+#include "fd_io.hpp"
+
+namespace troupe::detail {
+
+pipe_transport::pipe_transport(event_loop& loop, unique_fd in, unique_fd out,
+                               const output_limits& limits)
+  : stream_transport(loop, asio::use_service<loop_memory>(loop.io()).chunks, limits),
+    memory_(asio::use_service<loop_memory>(loop.io())), in_(loop.io()), out_(loop.io()) {
+  in_.assign(in.get());
+  static_cast<void>(in.release());
+  out_.assign(out.get());
+  static_cast<void>(out.release());
+}
+
+pipe_transport::~pipe_transport() = default;
+
+std::size_t pipe_transport::send(std::span<const iovec> pieces, std::error_code& ec) noexcept {
+  return write_some(out_.native_handle(), pieces, ec);
+}
+
+void pipe_transport::wait_writable() {
+  waiting_ = true;
+  out_.async_wait(asio::posix::descriptor_base::wait_write, [this](const asio::error_code&) {
+    waiting_ = false;
+    if (connected())
+      return writable();
+    release();
+  });
+}
+
+// Asio answers at once, with an error, for what the system does not wait for: it never blocks.
+void pipe_transport::start_reading() {
+  if (reading_)
+    return;
+  reading_ = true;
+  in_.async_wait(asio::posix::descriptor_base::wait_read, [this](const asio::error_code&) {
+    reading_ = false;
+    if (!connected())
+      return release();
+    if (wants_input())
+      take_input();
+  });
+}
+
+void pipe_transport::take_input() {
+  std::error_code ec;
+  auto* const into = memory_.scratch();
+  const auto count = read_some(in_.native_handle(), {into, loop_memory::read_bytes}, ec);
+  if (ec)
+    return broken(ec);
+  if (count == 0)
+    return input_ended();
+  if (count > 0)
+    received({into, static_cast<std::size_t>(count)});
+  if (wants_input()) // what was closed meanwhile lives until the end of the turn
+    start_reading();
+}
+
+void pipe_transport::shut_write() noexcept {
+  asio::error_code ignored;
+  out_.close(ignored);
+}
+
+void pipe_transport::close(bool) noexcept {
+  asio::error_code ignored;
+  in_.close(ignored);
+  out_.close(ignored);
+}
+
+} // namespace troupe::detail
