@@ -15,6 +15,9 @@ EXPECTED = {
     "with callbacks: no word for night: the argument makes no sense\n"
     "as a coroutine: bonjour\n"
     "as a coroutine: no word for night: the argument makes no sense\n",
+    "word_count": "7 words\n",
+    "process_output": "expr says 42\ntest says 1\n"
+    "/no/such/program: No such file or directory: the process could not be started\n",
 }
 
 

@@ -10,6 +10,9 @@
 namespace troupe {
 
 /// How a program is run whose output is collected.
+///
+/// Within a `co_await`, GCC 12 cannot make one of these, nor a list of arguments: give it a name
+/// before.
 struct run_options {
   std::optional<environment> env{}; ///< as in `process_options`
   std::string directory{};
@@ -45,14 +48,17 @@ struct process_output {
 /// `errc::runtime_stopped`. The exit code is not looked at, as in Twisted.
 /// Thread: loop 0, or before `run()`. Source: twisted.internet.utils.getProcessOutput
 deferred<std::string> get_process_output(runtime& rt, const std::string& executable,
-                                         std::vector<std::string> args = {},
-                                         run_options options = {});
+                                         std::vector<std::string> args = {});
+deferred<std::string> get_process_output(runtime& rt, const std::string& executable,
+                                         std::vector<std::string> args, run_options options);
 
 /// Runs a program, and returns its exit code. Output is dropped.
 ///
 /// Fails with: as below. Thread: as above. Source: twisted.internet.utils.getProcessValue
 deferred<int> get_process_value(runtime& rt, const std::string& executable,
-                                std::vector<std::string> args = {}, run_options options = {});
+                                std::vector<std::string> args = {});
+deferred<int> get_process_value(runtime& rt, const std::string& executable,
+                                std::vector<std::string> args, run_options options);
 
 /// Runs a program, and returns all that it wrote, and its exit code.
 ///
@@ -61,7 +67,9 @@ deferred<int> get_process_value(runtime& rt, const std::string& executable,
 /// `message_too_long`, `runtime_stopped`.
 /// Thread: as above. Source: twisted.internet.utils.getProcessOutputAndValue
 deferred<process_output> get_process_output_and_value(runtime& rt, const std::string& executable,
-                                                      std::vector<std::string> args = {},
-                                                      run_options options = {});
+                                                      std::vector<std::string> args = {});
+deferred<process_output> get_process_output_and_value(runtime& rt, const std::string& executable,
+                                                      std::vector<std::string> args,
+                                                      run_options options);
 
 } // namespace troupe
