@@ -332,7 +332,7 @@ started_child start_child(const std::string& executable, const std::vector<std::
   plan.gid = options.gid.value_or(0);
 
   constexpr std::size_t stack_bytes = 64 * 1024;
-  const auto stack = std::make_unique<std::byte[]>(stack_bytes);
+  const auto stack = std::make_unique_for_overwrite<std::byte[]>(stack_bytes);
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all); // no handler of ours may run in the child

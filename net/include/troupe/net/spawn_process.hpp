@@ -59,7 +59,8 @@ struct process_options {
   /// `child_fds` says of these. What it writes to either comes as `out_received`.
   bool use_pty = false;
 
-  /// Who it runs as; supplementary groups are dropped. This process must have the right to do so.
+  /// Who it runs as; supplementary groups are dropped. With `uid` alone it keeps our group: give
+  /// both. This process must have the right to do so.
   std::optional<uid_t> uid{};
   std::optional<gid_t> gid{};
 
