@@ -596,6 +596,22 @@ TEST_CASE("a child that ignores SIGTERM is killed", "[process]") {
   REQUIRE(wait_for(told, "ended: signal 9 (Killed): the process was terminated"));
 }
 
+TEST_CASE("a child that is killed while it writes is ended, and its last output is told",
+          "[process]") {
+  leaves_nothing check;
+  events told;
+  running r{2};
+  spawn_process(r.rt, reports(told, {.on_out =
+                                       [](reporter& p) {
+                                         if (p.received > 1'000'000)
+                                           p.transport().signal_process(SIGKILL);
+                                       }}),
+                "yes");
+  r.start();
+  REQUIRE(wait_for(told, "ended: signal 9 (Killed): the process was terminated"));
+  CHECK(told.count("closed 1") == 1);
+}
+
 TEST_CASE("stopping the runtime closes the pipes and does not wait for children", "[process]") {
   const std::size_t loops = GENERATE(1, 4);
   const auto before = open_descriptors();
