@@ -338,10 +338,11 @@ started_child start_child(const std::string& executable, const std::vector<std::
   ::sigfillset(&all); // no handler of ours may run in the child
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   int pidfd = -1;
-  const auto top = reinterpret_cast<std::uintptr_t>(stack.get() + stack_bytes) & ~std::uintptr_t{15};
+  const auto top =
+    reinterpret_cast<std::uintptr_t>(stack.get() + stack_bytes) & ~std::uintptr_t{15};
   const auto pid =
-    ::clone(run_child, reinterpret_cast<void*>(top),
-            CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd, nullptr, nullptr);
+    ::clone(run_child, reinterpret_cast<void*>(top), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
+            &plan, &pidfd, nullptr, nullptr);
   const int error = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0)
@@ -353,11 +354,10 @@ started_child start_child(const std::string& executable, const std::vector<std::
   siginfo_t ended{};
   while (::waitid(P_PIDFD, static_cast<id_t>(pidfd), &ended, WEXITED) != 0 && errno == EINTR) {
   }
-  const std::string about =
-    plan.step == std::string_view("executable") ? executable
-    : plan.step == std::string_view("directory")
-      ? executable + ": directory " + options.directory
-      : executable + ": " + plan.step;
+  const std::string about = plan.step == std::string_view("executable") ? executable
+                            : plan.step == std::string_view("directory")
+                              ? executable + ": directory " + options.directory
+                              : executable + ": " + plan.step;
   return spawn_failure(about + ": " + system_text(plan.error));
 }
 

@@ -55,9 +55,8 @@ private:
   }
 
   void finish() {
-    protocol_of(protocol_).end_connection(exit_.check(errc::process_done)
-                                            ? failure{errc::connection_done}
-                                            : exit_);
+    protocol_of(protocol_).end_connection(
+      exit_.check(errc::process_done) ? failure{errc::connection_done} : exit_);
   }
 
   void close(bool reset) noexcept override {
@@ -108,9 +107,8 @@ caf::actor connect_process(runtime& rt, const builder<protocol>& p, const std::s
   auto& loop = rt.scheduler().next_loop();
   auto built = p(rt.system(), loop);
   CAF_SET_LOGGER_SYS(nullptr); // left behind by CAF's spawn, it would slow every actor down
-  options.child_fds = {{0, child_fd::we_write()},
-                       {1, child_fd::we_read()},
-                       {2, child_fd::ours(STDERR_FILENO)}};
+  options.child_fds = {
+    {0, child_fd::we_write()}, {1, child_fd::we_read()}, {2, child_fd::ours(STDERR_FILENO)}};
   loop.post([&loop, built, executable, args = std::move(args), options = std::move(options)] {
     begin(loop, built, executable, args, options);
   });

@@ -108,7 +108,8 @@ outcome<int> exit_code_of(const finished& f) {
 
 } // namespace
 
-deferred<std::string> get_process_output(runtime& rt, const std::string& executable, std::vector<std::string> args) {
+deferred<std::string> get_process_output(runtime& rt, const std::string& executable,
+                                         std::vector<std::string> args) {
   return get_process_output(rt, executable, std::move(args), run_options{});
 }
 
@@ -125,18 +126,19 @@ deferred<std::string> get_process_output(runtime& rt, const std::string& executa
       }));
 }
 
-deferred<int> get_process_value(runtime& rt, const std::string& executable, std::vector<std::string> args) {
+deferred<int> get_process_value(runtime& rt, const std::string& executable,
+                                std::vector<std::string> args) {
   return get_process_value(rt, executable, std::move(args), run_options{});
 }
 
 deferred<int> get_process_value(runtime& rt, const std::string& executable,
                                 std::vector<std::string> args, run_options options) {
-  return deferred<int>(
-    collect(rt, executable, std::move(args), std::move(options), keeps::nothing)
-      .add_callback([](const finished& f) { return exit_code_of(f); }));
+  return deferred<int>(collect(rt, executable, std::move(args), std::move(options), keeps::nothing)
+                         .add_callback([](const finished& f) { return exit_code_of(f); }));
 }
 
-deferred<process_output> get_process_output_and_value(runtime& rt, const std::string& executable, std::vector<std::string> args) {
+deferred<process_output> get_process_output_and_value(runtime& rt, const std::string& executable,
+                                                      std::vector<std::string> args) {
   return get_process_output_and_value(rt, executable, std::move(args), run_options{});
 }
 

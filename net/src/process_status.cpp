@@ -10,7 +10,8 @@ std::string process_status::to_string() const {
   if (!signal)
     return "unknown, as other code has waited for it";
   const char* const text = ::sigdescr_np(*signal);
-  return "signal " + std::to_string(*signal) + (text != nullptr ? " (" + std::string(text) + ')' : "");
+  return "signal " + std::to_string(*signal)
+         + (text != nullptr ? " (" + std::string(text) + ')' : "");
 }
 
 process_terminated_error::process_terminated_error(process_status status, std::string output,

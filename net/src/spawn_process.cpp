@@ -51,8 +51,8 @@ void with_transport(const caf::strong_actor_ptr& p, F fn) {
 
 child_process detail::spawn_process_on(event_loop& loop, runtime& rt,
                                        const builder<process_protocol>& p,
-                                       const std::string& executable,
-                                       std::vector<std::string> args, process_options options) {
+                                       const std::string& executable, std::vector<std::string> args,
+                                       process_options options) {
   auto built = p(rt.system(), loop);
   CAF_SET_LOGGER_SYS(nullptr); // left behind by CAF's spawn, it would slow every actor down
   loop.post([&loop, built, executable, args = std::move(args), options = std::move(options)] {

@@ -135,13 +135,14 @@ TEST_CASE("X01: a process echoes what it is sent, exits, and then is ended", "[p
   leaves_nothing check;
   events told;
   running r{loops};
-  spawn_process(r.rt, reports(told, {.on_made =
-                                       [](reporter& p) {
-                                         CHECK(p.transport().pid() > 0);
-                                         p.transport().write("abc");
-                                         p.transport().close_stdin();
-                                         p.transport().write("def"); // X10: in the same turn
-                                       }}),
+  spawn_process(r.rt,
+                reports(told, {.on_made =
+                                 [](reporter& p) {
+                                   CHECK(p.transport().pid() > 0);
+                                   p.transport().write("abc");
+                                   p.transport().close_stdin();
+                                   p.transport().write("def"); // X10: in the same turn
+                                 }}),
                 "cat");
   CHECK(told.all().empty()); // waits for run()
   r.start();
@@ -162,10 +163,12 @@ TEST_CASE("X02: an exit code, and a signal, are told", "[process]") {
   {
     events told;
     std::optional<process_status> status;
-    spawn_process(r.rt, reports(told, {.on_ended = [&](reporter& p) {
-                    status = status_of(p.reason);
-                    told.add("over");
-                  }}),
+    spawn_process(r.rt,
+                  reports(told, {.on_ended =
+                                   [&](reporter& p) {
+                                     status = status_of(p.reason);
+                                     told.add("over");
+                                   }}),
                   "sh", shell("exit 23"));
     REQUIRE(wait_for(told, "over"));
     CHECK(status == process_status{.exit_code = 23});
@@ -175,17 +178,17 @@ TEST_CASE("X02: an exit code, and a signal, are told", "[process]") {
                                      std::pair{"KILL", SIGKILL}, std::pair{"TERM", SIGTERM}}) {
     events told;
     std::optional<process_status> status;
-    spawn_process(r.rt, reports(told, {.on_made =
-                                         [name = name](reporter& p) {
-                                           CHECK_FALSE(p.transport().signal_process(name));
-                                         },
-                                       .on_ended =
-                                         [&](reporter& p) {
-                                           status = status_of(p.reason);
-                                           CHECK(p.reason.check(errc::process_terminated));
-                                           told.add("over");
-                                         }}),
-                  "sleep", {"100"});
+    spawn_process(
+      r.rt,
+      reports(told, {.on_made = [name = name](
+                                  reporter& p) { CHECK_FALSE(p.transport().signal_process(name)); },
+                     .on_ended =
+                       [&](reporter& p) {
+                         status = status_of(p.reason);
+                         CHECK(p.reason.check(errc::process_terminated));
+                         told.add("over");
+                       }}),
+      "sleep", {"100"});
     REQUIRE(wait_for(told, "over"));
     CHECK(status == process_status{.signal = number});
   }
@@ -195,26 +198,25 @@ TEST_CASE("X03: a signal after the exit is refused, and there is no pid", "[proc
   leaves_nothing check;
   events told;
   running r{1};
-  spawn_process(r.rt, reports(told, {.on_made =
-                                       [](reporter& p) {
-                                         CHECK(p.transport().signal_process("NONSENSE").check(
-                                           errc::invalid_argument));
-                                       },
-                                     .on_ended =
-                                       [&](reporter& p) {
-                                         auto& t = p.transport();
-                                         CHECK(t.signal_process(SIGTERM).check(
-                                           errc::process_exited_already));
-                                         CHECK(t.signal_process("HUP").check(
-                                           errc::process_exited_already));
-                                         CHECK_FALSE(t.pid());
-                                         CHECK_NOTHROW(t.write("nobody"));
-                                         CHECK_NOTHROW(t.lose_connection());
-                                         CHECK_THROWS_AS(t.write_to_child(7, "x"),
-                                                         std::logic_error);
-                                         told.add("over");
-                                       }}),
-                "true");
+  spawn_process(
+    r.rt,
+    reports(told, {.on_made =
+                     [](reporter& p) {
+                       CHECK(
+                         p.transport().signal_process("NONSENSE").check(errc::invalid_argument));
+                     },
+                   .on_ended =
+                     [&](reporter& p) {
+                       auto& t = p.transport();
+                       CHECK(t.signal_process(SIGTERM).check(errc::process_exited_already));
+                       CHECK(t.signal_process("HUP").check(errc::process_exited_already));
+                       CHECK_FALSE(t.pid());
+                       CHECK_NOTHROW(t.write("nobody"));
+                       CHECK_NOTHROW(t.lose_connection());
+                       CHECK_THROWS_AS(t.write_to_child(7, "x"), std::logic_error);
+                       told.add("over");
+                     }}),
+    "true");
   r.start();
   REQUIRE(wait_for(told, "over"));
 }
@@ -223,14 +225,13 @@ TEST_CASE("X05: a child that closes its pipes and lingers is ended when it exits
   leaves_nothing check;
   events told;
   running r{1};
-  spawn_process(r.rt,
-                reports(told), "sh",
+  spawn_process(r.rt, reports(told), "sh",
                 shell("echo here is some text; exec 0<&- 1>&- 2>&-; sleep 0.2; exit 3"));
   r.start();
   REQUIRE(wait_for(told, "ended: exit code 3: the process was terminated"));
   const auto all = told.all();
-  const auto exited = std::find(all.begin(), all.end(),
-                                "exited: exit code 3: the process was terminated");
+  const auto exited =
+    std::find(all.begin(), all.end(), "exited: exit code 3: the process was terminated");
   CHECK(std::find(all.begin(), exited, "closed 0") != exited);
   CHECK(std::find(all.begin(), exited, "closed 1") != exited);
   CHECK(std::find(all.begin(), exited, "closed 2") != exited);
@@ -256,7 +257,10 @@ TEST_CASE("X05: lose_connection does not wait for a grandchild", "[process]") {
   events told;
   running r{1};
   spawn_process(r.rt,
-                reports(told, {.on_exited = [](reporter& p) { p.transport().lose_connection(); }}),
+                reports(told, {.on_exited =
+                                 [](reporter& p) {
+                                   p.transport().lose_connection();
+                                 }}),
                 "sh", shell("sleep 3 & exit 0"));
   const auto begun = std::chrono::steady_clock::now();
   r.start();
@@ -272,27 +276,28 @@ TEST_CASE("X06: 25 processes at once, on any map of descriptors, with no other o
   running r{loops};
   const int not_for_them = ::open("/dev/null", O_RDONLY); // survives an exec unless it is closed
   for (int i = 0; i < 25; ++i)
-    spawn_process(
-      r.rt,
-      reports(told, {.on_made =
-                       [i](reporter& p) {
-                         p.transport().write_to_child(3, "to three " + std::to_string(i));
-                         p.transport().close_child_fd(3);
-                       },
-                     .on_ended =
-                       [i, &told](reporter& p) {
-                         CHECK(status_of(p.reason) == process_status{.exit_code = 23});
-                         CHECK(p.other == "to three " + std::to_string(i));
-                         CHECK(p.out == "0\n1\n2\n3\n7\n");
-                         told.add("over");
-                       }}),
-      "sh", shell("for f in 0 1 2 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$f ] && echo $f; done; "
-                  "cat <&3 >&7; exit 23"),
-      {.child_fds = {{0, child_fd::we_write()},
-                     {1, child_fd::we_read()},
-                     {2, child_fd::ours(2)},
-                     {3, child_fd::we_write()},
-                     {7, child_fd::we_read()}}});
+    spawn_process(r.rt,
+                  reports(told, {.on_made =
+                                   [i](reporter& p) {
+                                     p.transport().write_to_child(3,
+                                                                  "to three " + std::to_string(i));
+                                     p.transport().close_child_fd(3);
+                                   },
+                                 .on_ended =
+                                   [i, &told](reporter& p) {
+                                     CHECK(status_of(p.reason) == process_status{.exit_code = 23});
+                                     CHECK(p.other == "to three " + std::to_string(i));
+                                     CHECK(p.out == "0\n1\n2\n3\n7\n");
+                                     told.add("over");
+                                   }}),
+                  "sh",
+                  shell("for f in 0 1 2 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$f ] && echo $f; done; "
+                        "cat <&3 >&7; exit 23"),
+                  {.child_fds = {{0, child_fd::we_write()},
+                                 {1, child_fd::we_read()},
+                                 {2, child_fd::ours(2)},
+                                 {3, child_fd::we_write()},
+                                 {7, child_fd::we_read()}}});
   r.start();
   for (std::size_t n = 25; told.count("over") < 25; ++n)
     REQUIRE(told.wait(n));
@@ -336,10 +341,12 @@ TEST_CASE("X09: the environment is what is given, or this one", "[process]") {
   const auto out_of = [&](process_options options) {
     events told;
     std::string out;
-    spawn_process(r.rt, reports(told, {.on_ended = [&](reporter& p) {
-                    out = p.out;
-                    told.add("over");
-                  }}),
+    spawn_process(r.rt,
+                  reports(told, {.on_ended =
+                                   [&](reporter& p) {
+                                     out = p.out;
+                                     told.add("over");
+                                   }}),
                   "/usr/bin/env", {}, std::move(options));
     REQUIRE(wait_for(told, "over"));
     return out;
@@ -379,9 +386,11 @@ TEST_CASE("a process has a terminal of its own", "[process]") {
   events told;
   running r{1};
   r.start();
-  spawn_process(r.rt, reports(told, {.on_made = [](reporter& p) {
-                  p.transport().write("word\n");
-                }}),
+  spawn_process(r.rt,
+                reports(told, {.on_made =
+                                 [](reporter& p) {
+                                   p.transport().write("word\n");
+                                 }}),
                 "sh", shell("read x; test -t 0 && test -t 2 && test -w /dev/tty && echo got $x"),
                 {.use_pty = true});
   REQUIRE(wait_for(told, "ended: " + done));
@@ -393,15 +402,20 @@ TEST_CASE("X10: each pipe closes on its own, and is told once", "[process]") {
   events told;
   running r{1};
   r.start();
-  spawn_process(r.rt, reports(told, {.on_made =
-                                       [](reporter& p) {
-                                         p.transport().close_stderr();
-                                         p.transport().close_stderr();
-                                         p.transport().close_stdout();
-                                         p.transport().write("x");
-                                       },
-                                     .on_out = [](reporter&) { FAIL("closed"); }}),
-                "sh", shell("trap '' PIPE; head -c 1 > /dev/null; echo nobody hears 2>/dev/null; exit 5"));
+  spawn_process(
+    r.rt,
+    reports(told, {.on_made =
+                     [](reporter& p) {
+                       p.transport().close_stderr();
+                       p.transport().close_stderr();
+                       p.transport().close_stdout();
+                       p.transport().write("x");
+                     },
+                   .on_out =
+                     [](reporter&) {
+                       FAIL("closed");
+                     }}),
+    "sh", shell("trap '' PIPE; head -c 1 > /dev/null; echo nobody hears 2>/dev/null; exit 5"));
   REQUIRE(wait_for(told, "ended: exit code 5: the process was terminated"));
   for (const auto* fd : {"closed 0", "closed 1", "closed 2"})
     CHECK(told.count(fd) == 1);
@@ -438,18 +452,21 @@ TEST_CASE("X13: output, exit code, or both are results", "[process]") {
   r.start();
   const auto tell = [&told](const std::string& what) {
     return [&told, what](const failure& f) {
-      told.add(what + (f.check(errc::process_wrote_errors)  ? "wrote errors "
-                       : f.check(errc::message_too_long)    ? "too long "
-                       : f.check(errc::cancelled)           ? "cancelled "
-                       : f.check(errc::spawn_failed)        ? "spawn failed "
-                       : f.check(errc::process_terminated)  ? "terminated "
-                                                            : "else ")
+      told.add(what
+               + (f.check(errc::process_wrote_errors) ? "wrote errors "
+                  : f.check(errc::message_too_long)   ? "too long "
+                  : f.check(errc::cancelled)          ? "cancelled "
+                  : f.check(errc::spawn_failed)       ? "spawn failed "
+                  : f.check(errc::process_terminated) ? "terminated "
+                                                      : "else ")
                + f.context());
     };
   };
   rt.reactor().call_from_thread([&] {
     const auto text = [&told](const std::string& what) {
-      return [&told, what](const std::string& out) { told.add(what + out); };
+      return [&told, what](const std::string& out) {
+        told.add(what + out);
+      };
     };
     get_process_output(rt, "echo", {"hello"}).add_callbacks(text("1 "), tell("1 "));
     get_process_output(rt, "sh", shell("echo bad >&2")).add_callbacks(text("2 "), tell("2 "));
@@ -520,19 +537,20 @@ TEST_CASE("a child that writes a lot to one who does not read waits", "[process]
   events told;
   running r{1};
   const std::size_t total = load_size(100'000'000);
-  spawn_process(r.rt, reports(told, {.on_made =
-                                       [](reporter& p) {
-                                         p.transport().pause_producing();
-                                         p.call_later(50ms, [&p] {
-                                           CHECK(p.received == 0);
-                                           p.transport().resume_producing();
-                                         });
-                                       },
-                                     .on_ended =
-                                       [&](reporter& p) {
-                                         CHECK(p.received == total);
-                                         told.add("over");
-                                       }}),
+  spawn_process(r.rt,
+                reports(told, {.on_made =
+                                 [](reporter& p) {
+                                   p.transport().pause_producing();
+                                   p.call_later(50ms, [&p] {
+                                     CHECK(p.received == 0);
+                                     p.transport().resume_producing();
+                                   });
+                                 },
+                               .on_ended =
+                                 [&](reporter& p) {
+                                   CHECK(p.received == total);
+                                   told.add("over");
+                                 }}),
                 "head", {"-c", std::to_string(total), "/dev/zero"});
   r.start();
   REQUIRE(wait_for(told, "over"));
@@ -558,25 +576,28 @@ TEST_CASE("a child that does not read is written to within limits", "[process]")
     std::size_t most = 0;
   };
   std::unique_ptr<endless> source;
-  spawn_process(r.rt, reports(told, {.on_made =
-                                       [&](reporter& p) {
-                                         source = std::make_unique<endless>(p.transport());
-                                         p.transport().register_producer(*source, true);
-                                         source->resume_producing();
-                                       },
-                                     .on_ended =
-                                       [&](reporter&) {
-                                         CHECK(source->stopped);
-                                         CHECK(source->most < 100'000);
-                                         told.add("over");
-                                       }}),
+  spawn_process(r.rt,
+                reports(told, {.on_made =
+                                 [&](reporter& p) {
+                                   source = std::make_unique<endless>(p.transport());
+                                   p.transport().register_producer(*source, true);
+                                   source->resume_producing();
+                                 },
+                               .on_ended =
+                                 [&](reporter&) {
+                                   CHECK(source->stopped);
+                                   CHECK(source->most < 100'000);
+                                   told.add("over");
+                                 }}),
                 "sh", shell("sleep 0.1; head -c 1000000 >/dev/null; exit 0"));
   events flood;
-  spawn_process(r.rt, reports(flood, {.on_made = [](reporter& p) {
-                  for (int i = 0; i < 1000; ++i)
-                    p.transport().write(std::string(100'000, 'x'));
-                  CHECK(p.transport().unsent() < 17'000'000);
-                }}),
+  spawn_process(r.rt,
+                reports(flood, {.on_made =
+                                  [](reporter& p) {
+                                    for (int i = 0; i < 1000; ++i)
+                                      p.transport().write(std::string(100'000, 'x'));
+                                    CHECK(p.transport().unsent() < 17'000'000);
+                                  }}),
                 "sleep", {"0.1"});
   r.start();
   REQUIRE(wait_for(told, "over"));
@@ -587,10 +608,12 @@ TEST_CASE("a child that ignores SIGTERM is killed", "[process]") {
   leaves_nothing check;
   events told;
   running r{1};
-  spawn_process(r.rt, reports(told, {.on_out = [](reporter& p) {
-                  p.transport().signal_process("TERM");
-                  p.transport().signal_process("KILL");
-                }}),
+  spawn_process(r.rt,
+                reports(told, {.on_out =
+                                 [](reporter& p) {
+                                   p.transport().signal_process("TERM");
+                                   p.transport().signal_process("KILL");
+                                 }}),
                 "sh", shell("trap '' TERM; echo ready; exec sleep 100"));
   r.start();
   REQUIRE(wait_for(told, "ended: signal 9 (Killed): the process was terminated"));
@@ -601,11 +624,12 @@ TEST_CASE("a child that is killed while it writes is ended, and its last output 
   leaves_nothing check;
   events told;
   running r{2};
-  spawn_process(r.rt, reports(told, {.on_out =
-                                       [](reporter& p) {
-                                         if (p.received > 1'000'000)
-                                           p.transport().signal_process(SIGKILL);
-                                       }}),
+  spawn_process(r.rt,
+                reports(told, {.on_out =
+                                 [](reporter& p) {
+                                   if (p.received > 1'000'000)
+                                     p.transport().signal_process(SIGKILL);
+                                 }}),
                 "yes");
   r.start();
   REQUIRE(wait_for(told, "ended: signal 9 (Killed): the process was terminated"));
@@ -621,15 +645,19 @@ TEST_CASE("stopping the runtime closes the pipes and does not wait for children"
     events told;
     running r{loops};
     for (int i = 0; i < 3; ++i)
-      spawn_process(r.rt, reports(told, {.on_made = [&](reporter& p) {
-                      const std::lock_guard hold{mutex};
-                      pids.push_back(*p.transport().pid());
-                      told.add("pid");
-                    }}),
+      spawn_process(r.rt,
+                    reports(told, {.on_made =
+                                     [&](reporter& p) {
+                                       const std::lock_guard hold{mutex};
+                                       pids.push_back(*p.transport().pid());
+                                       told.add("pid");
+                                     }}),
                     "sleep", {"100"});
-    spawn_process(r.rt, reports(told, {.on_made = [](reporter& p) {
-                    p.transport().write(std::string(1'000'000, 'x'));
-                  }}),
+    spawn_process(r.rt,
+                  reports(told, {.on_made =
+                                   [](reporter& p) {
+                                     p.transport().write(std::string(1'000'000, 'x'));
+                                   }}),
                   "sh", shell("test $(wc -c) = 1000000"));
     r.start();
     for (std::size_t n = 1; told.count("made") < 4 || told.count("pid") < 3; ++n)

@@ -113,11 +113,12 @@ TEST_CASE("E09: a protocol talks to a process, and hears how it ended", "[stdio]
   leaves_nothing check;
   running r{loops};
   events told;
-  connect_process(r.rt, calls(told, {.on_made =
-                                       [](caller& c) {
-                                         c.transport().write("hello");
-                                         c.transport().lose_write_connection();
-                                       }}),
+  connect_process(r.rt,
+                  calls(told, {.on_made =
+                                 [](caller& c) {
+                                   c.transport().write("hello");
+                                   c.transport().lose_write_connection();
+                                 }}),
                   "sh", {"-c", "cat; exit 7"});
   events good;
   connect_process(r.rt, calls(good), "echo", {"bye"});
@@ -148,10 +149,11 @@ TEST_CASE("E09: a program that has read enough may go on writing", "[stdio]") {
   leaves_nothing check;
   running r{1};
   events told;
-  connect_process(r.rt, calls(told, {.on_data =
-                                       [](caller& c) {
-                                         c.transport().write(std::string(100'000, 'x'));
-                                       }}),
+  connect_process(r.rt,
+                  calls(told, {.on_data =
+                                 [](caller& c) {
+                                   c.transport().write(std::string(100'000, 'x'));
+                                 }}),
                   "sh", {"-c", "exec 0<&-; echo a; sleep 0.1; echo b; sleep 0.1; echo c"});
   r.start();
   REQUIRE(told.wait(2));
@@ -163,20 +165,24 @@ TEST_CASE("E09: much goes through a process both ways; aborting kills it", "[std
   running r{2};
   const std::size_t total = load_size(20'000'000);
   events told;
-  connect_process(r.rt, calls(told, {.on_made =
-                                       [total](caller& c) {
-                                         c.transport().set_output_limits({.hard = total + 1});
-                                         c.transport().write(std::string(total, 'x'));
-                                         c.transport().lose_write_connection();
-                                       }}),
+  connect_process(r.rt,
+                  calls(told, {.on_made =
+                                 [total](caller& c) {
+                                   c.transport().set_output_limits({.hard = total + 1});
+                                   c.transport().write(std::string(total, 'x'));
+                                   c.transport().lose_write_connection();
+                                 }}),
                   "cat");
   r.start();
   REQUIRE(told.wait(2));
   CHECK(told.all()[0].starts_with("got " + std::to_string(total)));
   CHECK(told.all()[1] == clean);
   events aborted;
-  connect_process(r.rt, calls(aborted, {.on_data =
-                                          [](caller& c) { c.transport().abort_connection(); }}),
+  connect_process(r.rt,
+                  calls(aborted, {.on_data =
+                                    [](caller& c) {
+                                      c.transport().abort_connection();
+                                    }}),
                   "sh", {"-c", "trap '' TERM HUP PIPE; echo x; exec sleep 1000"});
   REQUIRE(aborted.wait(2));
   CHECK(aborted.all()[1] == "lost: the connection was aborted");
@@ -191,12 +197,13 @@ TEST_CASE("standard input and output may be pipes; theirs go on blocking", "[std
   {
     events told;
     running r{loops};
-    open_stdio(r.rt, calls(told, {.on_data =
-                                    [&](caller& c) {
-                                      CHECK(blocks(in.fd[0]));
-                                      CHECK(blocks(out.fd[1]));
-                                      c.transport().write("<" + std::exchange(c.got, {}) + ">");
-                                    }}),
+    open_stdio(r.rt,
+               calls(told, {.on_data =
+                              [&](caller& c) {
+                                CHECK(blocks(in.fd[0]));
+                                CHECK(blocks(out.fd[1]));
+                                c.transport().write("<" + std::exchange(c.got, {}) + ">");
+                              }}),
                {.input = in.fd[0], .output = out.fd[1]});
     r.start();
     REQUIRE(::write(in.fd[1], "hello", 5) == 5);
@@ -223,10 +230,11 @@ TEST_CASE("standard input may be a file, and standard output too", "[stdio]") {
   {
     events told;
     running r{1};
-    open_stdio(r.rt, calls(told, {.on_data =
-                                    [](caller& c) {
-                                      c.transport().write(std::exchange(c.got, {}));
-                                    }}),
+    open_stdio(r.rt,
+               calls(told, {.on_data =
+                              [](caller& c) {
+                                c.transport().write(std::exchange(c.got, {}));
+                              }}),
                {.input = ::fileno(from), .output = ::fileno(to)});
     r.start();
     REQUIRE(told.wait(2));
@@ -239,8 +247,7 @@ TEST_CASE("standard input may be a file, and standard output too", "[stdio]") {
   std::fclose(to);
 }
 
-TEST_CASE("standard input and output may be one socket, which blocks again at the end",
-          "[stdio]") {
+TEST_CASE("standard input and output may be one socket, which blocks again at the end", "[stdio]") {
   leaves_nothing check;
   int pair[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
@@ -272,11 +279,12 @@ TEST_CASE("standard input may be a terminal", "[stdio]") {
   {
     events told;
     running r{1};
-    open_stdio(r.rt, calls(told, {.on_data =
-                                    [](caller& c) {
-                                      if (c.got == "typed\n")
-                                        c.transport().lose_connection();
-                                    }}),
+    open_stdio(r.rt,
+               calls(told, {.on_data =
+                              [](caller& c) {
+                                if (c.got == "typed\n")
+                                  c.transport().lose_connection();
+                              }}),
                {.input = slave, .output = slave});
     r.start();
     REQUIRE(::write(master, "typed\n", 6) == 6);
@@ -329,7 +337,11 @@ TEST_CASE("a reader that is gone ends the connection, without a signal", "[stdio
   {
     events told;
     running r{1};
-    open_stdio(r.rt, calls(told, {.on_made = [](caller& c) { c.transport().write("x"); }}),
+    open_stdio(r.rt,
+               calls(told, {.on_made =
+                              [](caller& c) {
+                                c.transport().write("x");
+                              }}),
                {.input = in.fd[0], .output = out.fd[1]});
     r.start();
     REQUIRE(told.wait(2));
