@@ -7,6 +7,7 @@ namespace troupe {
 void client_factory::started_connecting(connector&) {}
 void client_factory::client_connection_failed(connector&, const failure&) {}
 void client_factory::client_connection_lost(connector&, const failure&) {}
+void client_factory::client_connection_made(connector&, const protocol_ptr&) {}
 
 void client_factory::stop_requested() {
   const auto active = active_; // what is stopped here leaves it

@@ -210,6 +210,8 @@ void connecting::opened(const failure* why) {
         self->lost(why);
     });
   });
+  connector handle{shared_from_this()};
+  as_factory([&] { factory().client_connection_made(handle, protocol_ptr{protocol_}); });
 }
 
 void connecting::failed(const failure& why) {

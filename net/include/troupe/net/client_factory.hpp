@@ -58,6 +58,10 @@ public:
   /// A connection has ended; `reason` is what its protocol was told.
   virtual void client_connection_lost(connector& c, const failure& reason);
 
+  /// The connection is open, and its protocol has been told; `p` runs on its own loop, and may have
+  /// ended already.
+  virtual void client_connection_made(connector& c, const protocol_ptr& p);
+
 protected:
   void stop_requested() override;
   [[nodiscard]] bool idle() const noexcept override { return factory::idle() && active_.empty(); }

@@ -119,7 +119,7 @@ public:
   void do_stop();  ///< counts a port that has stopped; throws what `stop_factory` throws
 
   /// Builds a protocol that will run on `where`; empty if there is to be none.
-  protocol_ptr build(const net_address& peer, event_loop& where);
+  virtual protocol_ptr build(const net_address& peer, event_loop& where);
 
   /// Tells whether one more connection may be open.
   [[nodiscard]] virtual bool has_room() const noexcept {
@@ -235,7 +235,7 @@ namespace detail {
 
 /// Builds the same kind of protocol from the same arguments every time.
 template <class P, class... Args>
-class simple_factory final : public factory {
+class simple_factory : public factory {
 public:
   simple_factory(caf::actor_config& cfg, std::tuple<Args...> args)
     : factory(cfg), args_(std::move(args)) {}

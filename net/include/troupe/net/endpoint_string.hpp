@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include <troupe/net/endpoint.hpp>
+#include <troupe/net/endpoint_description.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+namespace troupe {
+
+/// Returns the server endpoint that `description` is about.
+///
+/// | description | arguments, in the order in which they may come without a keyword |
+/// | --- | --- |
+/// | `tcp:8123:interface=0.0.0.0` | port, interface (`127.0.0.1`), backlog (50) |
+/// | `tcp6:8123` | the same; interface (`::1`) |
+/// | `unix:/run/chat:mode=660` | address, mode (666, octal), backlog (50), lockfile (1) |
+///
+/// In an address of IPv6, each `:` is written `\:`; see `quote_string_argument`.
+///
+/// ```cpp
+/// troupe::server_from_string(rt, "tcp:8123")->listen(troupe::factory::for_protocol<echo>());
+/// ```
+///
+/// \throws endpoint_syntax_error if the kind is unknown (small letters only), an argument is missing,
+///         is there twice, is unknown, or is not of its kind
+/// Source: serverFromString, where the interface is that of all by default
+[[nodiscard]] std::unique_ptr<server_endpoint> server_from_string(runtime& rt,
+                                                                  std::string_view description);
+
+/// Returns the client endpoint that `description` is about.
+///
+/// | description | arguments, in the order in which they may come without a keyword |
+/// | --- | --- |
+/// | `tcp:chat.example:8123:timeout=7` | host, port, timeout (30 seconds), bindAddress |
+/// | `tcp6:\:\:1:8123` | the same; an address in numbers must be one of IPv6 |
+/// | `unix:/run/chat` | path, timeout (30), lockfile or checkPID (0) |
+///
+/// With `host=` or `path=`, what comes without a keyword begins behind it.
+///
+/// \throws endpoint_syntax_error as `server_from_string` does; small and capital letters of the kind
+///         are the same here
+/// Source: clientFromString
+[[nodiscard]] std::unique_ptr<client_endpoint> client_from_string(runtime& rt,
+                                                                  std::string_view description);
+
+} // namespace troupe

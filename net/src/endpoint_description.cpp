@@ -1,0 +1,76 @@
+#include <troupe/net/endpoint_description.hpp>
+
+#include <utility>
+
+namespace troupe {
+
+namespace {
+
+// One character for each character of the description, so that the mark stands below the place.
+std::string with_mark(std::string_view description, std::size_t position) {
+  std::string shown;
+  std::string space;
+  for (std::size_t i = 0; i < description.size(); ++i) {
+    const auto c = static_cast<unsigned char>(description[i]);
+    shown += c < 0x20 || c == 0x7f ? '?' : description[i];
+    if (i < position && (c & 0xc0) != 0x80) // not within a character of UTF-8
+      space += ' ';
+  }
+  return "\n  " + shown + "\n  " + space + '^';
+}
+
+} // namespace
+
+endpoint_syntax_error::endpoint_syntax_error(std::string_view description, std::size_t position,
+                                             const std::string& reason)
+  : std::invalid_argument(reason + with_mark(description, position)), position_(position) {}
+
+endpoint_description endpoint_description::parse(std::string_view text) {
+  endpoint_description result{std::string(text), {}, {}};
+  const auto wrong = [&](std::size_t at, const std::string& why) {
+    throw endpoint_syntax_error(text, at, why);
+  };
+  std::size_t i = 0;
+  // Reads up to the end of the part, or to a `=` if that ends it.
+  const auto part = [&](bool ends_at_equals) {
+    std::string value;
+    for (; i < text.size() && text[i] != ':' && !(ends_at_equals && text[i] == '='); ++i) {
+      if (text[i] == '\\' && ++i == text.size())
+        wrong(i - 1, "a character was expected behind the backslash; \"\\\\\" is a backslash");
+      value += text[i];
+    }
+    return value;
+  };
+  result.kind = part(true);
+  if (i < text.size() && text[i] == '=')
+    wrong(0, "a kind of endpoint was expected, such as \"tcp:\", and no keyword");
+  if (result.kind.empty())
+    wrong(0, "a kind of endpoint was expected, such as \"tcp:\"");
+  while (i < text.size()) {
+    const auto start = ++i;
+    argument a{std::nullopt, part(true), start, start};
+    if (i < text.size() && text[i] == '=') {
+      a.value_position = ++i;
+      a.keyword = std::exchange(a.value, part(false));
+      if (a.keyword->empty())
+        wrong(start, "a keyword was expected before \"=\"");
+      for (const auto& b : result.arguments)
+        if (a.keyword == b.keyword)
+          wrong(start, '"' + *a.keyword + "\" is there twice");
+    }
+    result.arguments.push_back(std::move(a));
+  }
+  return result;
+}
+
+std::string quote_string_argument(std::string_view value) {
+  std::string result;
+  for (const auto c : value) {
+    if (c == '\\' || c == ':' || c == '=')
+      result += '\\';
+    result += c;
+  }
+  return result;
+}
+
+} // namespace troupe

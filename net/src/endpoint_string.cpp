@@ -1,0 +1,141 @@
+#include <troupe/net/endpoint_string.hpp>
+
+#include <algorithm>
+#include <limits>
+
+#include <troupe/net/tcp_endpoint.hpp>
+#include <troupe/net/unix_endpoint.hpp>
+
+#include "endpoint_arguments.hpp"
+#include "socket_address.hpp"
+
+namespace troupe {
+
+namespace {
+
+using detail::endpoint_arguments;
+
+constexpr std::uint32_t max_backlog = std::numeric_limits<std::int32_t>::max();
+constexpr std::uint32_t max_seconds = 366 * 24 * 3600;
+
+// -- servers --------------------------------------------------------------------------------------
+
+listen_options listening(const endpoint_arguments& a, bool v6) {
+  listen_options o;
+  if (v6)
+    o.interface = "::1";
+  if (a.has("interface")) {
+    o.interface = a.text("interface");
+    const auto ip = detail::parse_ip(o.interface, 0);
+    if (!ip || (v6 && ip->ss_family != AF_INET6))
+      a.refuse("interface", std::string("an address in numbers") + (v6 ? " of IPv6" : ""));
+  }
+  if (a.has("backlog"))
+    o.backlog = static_cast<int>(a.number("backlog", 1, max_backlog));
+  return o;
+}
+
+std::unique_ptr<server_endpoint> tcp_server(runtime& rt, const endpoint_description& d) {
+  const endpoint_arguments a{d, {"port", "interface", "backlog"}};
+  const auto port = a.port();
+  return std::make_unique<tcp_server_endpoint>(rt, port, listening(a, d.kind == "tcp6"));
+}
+
+std::unique_ptr<server_endpoint> unix_server(runtime& rt, const endpoint_description& d) {
+  const endpoint_arguments a{d, {"address", "mode", "backlog", "lockfile"}};
+  unix_listen_options o;
+  const auto& path = a.text("address");
+  if (a.has("mode"))
+    o.mode = a.number("mode", 0, 0777, 8);
+  if (a.has("backlog"))
+    o.backlog = static_cast<int>(a.number("backlog", 1, max_backlog));
+  if (a.has("lockfile"))
+    o.lock_file = a.flag("lockfile");
+  return std::make_unique<unix_server_endpoint>(rt, path, o);
+}
+
+// -- clients --------------------------------------------------------------------------------------
+
+duration timeout_of(const endpoint_arguments& a) {
+  return std::chrono::seconds(a.has("timeout") ? a.number("timeout", 1, max_seconds) : 30);
+}
+
+std::unique_ptr<client_endpoint> tcp_client(runtime& rt, const endpoint_description& d) {
+  const endpoint_arguments a{d, {"host", "port", "timeout", "bindAddress"}};
+  const auto& host = a.text("host");
+  const auto ip = detail::parse_ip(host, 0);
+  if (d.kind == "tcp6" && ip && ip->ss_family != AF_INET6)
+    a.refuse("host", "a name or an address of IPv6");
+  const auto port = a.port();
+  connect_options o;
+  o.timeout = timeout_of(a);
+  if (a.has("bindAddress")) {
+    o.bind_address = a.text("bindAddress");
+    if (!detail::parse_ip(o.bind_address, 0))
+      a.refuse("bindAddress", "an address in numbers");
+  } else if (d.kind == "tcp6") {
+    o.bind_address = "::"; // leaves out what is not of its family
+  }
+  return std::make_unique<tcp_client_endpoint>(rt, host, port, o);
+}
+
+std::unique_ptr<client_endpoint> unix_client(runtime& rt, const endpoint_description& d) {
+  const endpoint_arguments a{d, {"path", "timeout", "lockfile", "checkPID"}};
+  unix_connect_options o;
+  const auto& path = a.text("path");
+  o.timeout = timeout_of(a);
+  for (const auto* name : {"lockfile", "checkPID"})
+    if (a.has(name) && a.flag(name))
+      o.check_lock = true;
+  return std::make_unique<unix_client_endpoint>(rt, path, o);
+}
+
+// -- kinds ----------------------------------------------------------------------------------------
+
+template <class Endpoint>
+struct kind {
+  std::string_view name;
+  std::unique_ptr<Endpoint> (*make)(runtime&, const endpoint_description&);
+};
+
+constexpr kind<server_endpoint> servers[] = {
+  {"tcp", tcp_server},
+  {"tcp6", tcp_server},
+  {"unix", unix_server},
+};
+
+constexpr kind<client_endpoint> clients[] = {
+  {"tcp", tcp_client},
+  {"tcp6", tcp_client},
+  {"unix", unix_client},
+};
+
+template <class Endpoint, std::size_t N>
+std::unique_ptr<Endpoint> make(const kind<Endpoint> (&kinds)[N], const char* what, runtime& rt,
+                               const endpoint_description& d) {
+  std::string known;
+  for (const auto& k : kinds) {
+    if (k.name == d.kind)
+      return k.make(rt, d);
+    known += (known.empty() ? "" : ", ") + std::string(k.name);
+  }
+  throw endpoint_syntax_error(d.text, 0,
+                              "unknown kind of " + std::string(what) + " endpoint \"" + d.kind
+                                + "\"; there are " + known);
+}
+
+} // namespace
+
+std::unique_ptr<server_endpoint> server_from_string(runtime& rt, std::string_view description) {
+  return make(servers, "server", rt, endpoint_description::parse(description));
+}
+
+std::unique_ptr<client_endpoint> client_from_string(runtime& rt, std::string_view description) {
+  auto d = endpoint_description::parse(description);
+  for (auto& c : d.kind)
+    if (c >= 'A' && c <= 'Z')
+      c = static_cast<char>(c - 'A' + 'a');
+  return make(clients, "client", rt, d);
+}
+
+} // namespace troupe
