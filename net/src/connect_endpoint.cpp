@@ -38,14 +38,23 @@ public:
   }
 
   void stop_factory() override {
-    if (started_)
-      inner_.get()->enter([this] { inner_.get()->do_stop(); });
+    if (std::exchange(started_, false)) {
+      bool lives = false;
+      inner_.get()->enter([&] {
+        lives = true;
+        inner_.get()->do_stop();
+      });
+      if (!lives) // the runtime stops, and it had no connection any more
+        inner_.get()->do_stop();
+    }
     quit();
   }
 
   void started_connecting(connector& c) override {
-    if (!started_) // it has ended, or its start_factory threw, which was logged
+    if (!started_) { // it has ended, or its start_factory threw, which was logged
+      refused_ = true;
       c.stop_connecting();
+    }
   }
 
   // The inner factory counts the connection, and is the one that the protocol knows.
@@ -67,7 +76,7 @@ public:
   void client_connection_failed(connector&, const failure& why) override {
     auto waiting = attempt_->finish();
     if (waiting && !waiting->called())
-      waiting->errback(started_ ? why : failure{errc::no_protocol, "the factory does not run"});
+      waiting->errback(refused_ ? failure{errc::no_protocol, "the factory does not run"} : why);
   }
 
   std::string log_prefix() const override { return inner_.get()->log_prefix(); }
@@ -80,7 +89,8 @@ public:
 private:
   const factory_ref inner_;
   const std::shared_ptr<attempt> attempt_;
-  bool started_ = false;
+  bool started_ = false; // the inner one, by this one
+  bool refused_ = false;
 };
 
 } // namespace

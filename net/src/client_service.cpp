@@ -1,0 +1,264 @@
+#include <troupe/net/client_service.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <stdexcept>
+#include <vector>
+
+#include <troupe/runtime/detail/tracked_call.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
+
+namespace troupe {
+
+namespace {
+
+duration up_to_a_second() {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  return std::chrono::duration_cast<duration>(
+    std::chrono::duration<double>(std::uniform_real_distribution<double>(0, 1)(random)));
+}
+
+} // namespace
+
+retry_policy backoff_policy(backoff b) {
+  return [b = std::move(b)](std::size_t attempt) {
+    using seconds = std::chrono::duration<double>;
+    const seconds grown{seconds(b.initial).count()
+                        * std::pow(b.factor, static_cast<double>(attempt))};
+    return (grown < seconds(b.max) ? std::chrono::duration_cast<duration>(grown) : b.max)
+           + (b.jitter ? b.jitter() : up_to_a_second());
+  };
+}
+
+// What comes back to it holds it weakly, and the number of the attempt that it is about.
+class client_service::machine : public std::enable_shared_from_this<machine> {
+public:
+  machine(runtime& rt, std::shared_ptr<client_endpoint> to, factory_ref f,
+          client_service_options options)
+    : loop_(rt.scheduler().loop(0)), to_(std::move(to)), factory_(std::move(f)),
+      options_(std::move(options)), clock_(options_.clock ? *options_.clock : rt.reactor()) {}
+
+  [[nodiscard]] bool running() const noexcept {
+    return state_ != state::fresh && state_ != state::disconnecting && state_ != state::stopped;
+  }
+
+  void start() {
+    if (state_ == state::fresh || state_ == state::stopped) {
+      failures_ = 0;
+      connect();
+    } else if (state_ == state::disconnecting) {
+      state_ = state::restarting;
+    }
+  }
+
+  deferred<void> stop() {
+    const auto before = state_;
+    if (before == state::fresh || before == state::waiting || before == state::stopped) {
+      finish();
+      return succeed();
+    }
+    state_ = state::disconnecting;
+    stopping_.emplace_back();
+    auto result = stopping_.back().get_deferred();
+    if (before == state::connected)
+      connection_->lose_connection();
+    else if (before == state::connecting)
+      call_off();
+    return result;
+  }
+
+  deferred<connected_protocol> when_connected(std::size_t failures) {
+    if (state_ == state::connected)
+      return succeed(*connection_);
+    if (state_ == state::stopped)
+      return fail<connected_protocol>(errc::cancelled);
+    waiting_.push_back({promise<connected_protocol>{}, failures});
+    return waiting_.back().result.get_deferred();
+  }
+
+private:
+  enum class state { fresh, connecting, waiting, connected, disconnecting, restarting, stopped };
+
+  struct waiter {
+    promise<connected_protocol> result;
+    std::size_t failures; // until it gives up; 0: never
+  };
+
+  void connect() {
+    state_ = state::connecting;
+    const auto mine = ++attempt_;
+    const std::weak_ptr<machine> weak = weak_from_this();
+    // Tells whether this is still about the present attempt.
+    const auto current = [weak, mine] {
+      auto self = weak.lock();
+      return self && self->attempt_ == mine ? self : nullptr;
+    };
+    auto d = maybe_deferred([&] { return to_->connect(factory_); })
+               .add_callback([current](const connected_protocol& p) -> deferred<void> {
+                 const auto self = current();
+                 if (!self) {
+                   p.lose_connection();
+                   return fail(errc::cancelled);
+                 }
+                 return self->prepare(p);
+               })
+               .add_callbacks(
+                 [current] {
+                   if (const auto self = current())
+                     self->prepared();
+                 },
+                 [current](const failure& why) {
+                   if (const auto self = current())
+                     self->failed(why);
+                 });
+    if (d.ready())
+      return;
+    if (attempt_ == mine && state_ == state::connecting)
+      under_way_.emplace(std::move(d));
+    else // was stopped in there
+      d.cancel();
+  }
+
+  deferred<void> prepare(const connected_protocol& p) {
+    connection_ = p;
+    p.when_ended(loop_, [weak = weak_from_this(), mine = attempt_](const caf::error&) {
+      const auto self = weak.lock();
+      if (self && self->attempt_ == mine)
+        self->lost();
+    });
+    return options_.prepare_connection
+             ? maybe_deferred([&] { return options_.prepare_connection(p); })
+             : succeed();
+  }
+
+  void prepared() {
+    under_way_.reset();
+    if (state_ != state::connecting) { // was stopped; a hook may not care that it is cancelled
+      connection_->lose_connection();
+      return;
+    }
+    state_ = state::connected;
+    failures_ = 0;
+    const auto p = *connection_;
+    for (auto& w : std::exchange(waiting_, {}))
+      w.result.callback(p);
+  }
+
+  void failed(const failure& why) {
+    under_way_.reset();
+    if (connection_) { // it could not be prepared
+      connection_->lose_connection();
+      if (state_ != state::connecting)
+        return; // the end of the connection is waited for
+      connection_.reset();
+    }
+    ++attempt_;
+    if (state_ != state::connecting)
+      return stopped();
+    if (why.check(errc::runtime_stopped))
+      return finish();
+    std::vector<waiter> told;
+    std::vector<waiter> left;
+    for (auto& w : std::exchange(waiting_, {}))
+      (w.failures == 1 ? told : left).push_back({std::move(w.result), w.failures - (w.failures > 0)});
+    waiting_ = std::move(left);
+    wait();
+    for (auto& w : told)
+      w.result.errback(why);
+  }
+
+  void lost() {
+    ++attempt_;
+    connection_.reset();
+    if (state_ == state::connected) {
+      wait();
+    } else if (state_ == state::connecting) { // while it was being prepared
+      call_off();
+      failed(errc::connection_lost);
+    } else {
+      call_off();
+      stopped();
+    }
+  }
+
+  void wait() {
+    if (loop_.stopping())
+      return finish();
+    state_ = state::waiting;
+    retry_.start(clock_, std::max(duration(0), options_.retry(++failures_)),
+                 [weak = weak_from_this()] {
+                   if (const auto self = weak.lock())
+                     self->connect();
+                 });
+  }
+
+  void call_off() {
+    if (auto d = std::exchange(under_way_, std::nullopt))
+      d->cancel();
+  }
+
+  // There is no connection any more, and there was to be none, at least for a moment.
+  void stopped() {
+    auto stopping = std::exchange(stopping_, {});
+    if (state_ == state::restarting) {
+      failures_ = 0;
+      connect();
+    } else {
+      finish();
+    }
+    for (auto& p : stopping)
+      p.callback();
+  }
+
+  void finish() {
+    retry_.cancel();
+    state_ = state::stopped;
+    for (auto& w : std::exchange(waiting_, {}))
+      w.result.errback(errc::cancelled);
+  }
+
+  event_loop& loop_;
+  const std::shared_ptr<client_endpoint> to_;
+  const factory_ref factory_;
+  const client_service_options options_;
+  clock& clock_;
+  state state_ = state::fresh;
+  std::uint64_t attempt_ = 0; // counts; what belongs to an older one is void
+  std::size_t failures_ = 0;  // since the last success
+  std::optional<deferred<void>> under_way_;
+  std::optional<connected_protocol> connection_; // from before it is prepared to its end
+  detail::tracked_call retry_;
+  std::vector<waiter> waiting_;
+  std::vector<promise<void>> stopping_; // who waits for the end
+};
+
+client_service::client_service(runtime& rt, std::shared_ptr<client_endpoint> to, factory_ref f,
+                               client_service_options options)
+  : machine_(std::make_shared<machine>(rt, std::move(to), std::move(f), std::move(options))) {}
+
+client_service::~client_service() {
+  (void) machine_->stop();
+}
+
+deferred<void> client_service::start_service() {
+  machine_->start();
+  return succeed();
+}
+
+deferred<void> client_service::stop_service() {
+  return machine_->stop();
+}
+
+bool client_service::running() const noexcept {
+  return machine_->running();
+}
+
+deferred<connected_protocol>
+client_service::when_connected(std::optional<std::size_t> fail_after_failures) {
+  if (fail_after_failures == 0U)
+    throw std::logic_error("when_connected() after 0 failures");
+  return machine_->when_connected(fail_after_failures.value_or(0));
+}
+
+} // namespace troupe

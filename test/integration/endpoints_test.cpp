@@ -1,0 +1,298 @@
+// Endpoints over real sockets.
+
+#include <troupe/net/endpoint_string.hpp>
+
+#include <filesystem>
+#include <future>
+
+#include <stdlib.h>
+
+#include <troupe/net/client_service.hpp>
+#include <troupe/net/tcp_endpoint.hpp>
+#include <troupe/net/unix_endpoint.hpp>
+#include <troupe/runtime/threads.hpp>
+
+#include "support/catch.hpp"
+#include "support/client.hpp"
+#include "support/running.hpp"
+
+using namespace troupe;
+using namespace troupe::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+class echo : public protocol {
+public:
+  using protocol::protocol;
+  void data_received(bytes_view data) override { transport().write(data); }
+};
+
+class teller : public protocol {
+public:
+  teller(caf::actor_config& cfg, events& told) : protocol(cfg), told_(told) {}
+  void connection_made() override { told_.add("made"); }
+  void data_received(bytes_view data) override { told_.add(std::string(as_text(data))); }
+  void connection_lost(const failure& why) override { told_.add("lost: " + why.message()); }
+
+private:
+  events& told_;
+};
+
+/// A factory that tells what happens to it.
+class telling : public client_factory {
+public:
+  telling(caf::actor_config& cfg, events& told, bool builds = true)
+    : client_factory(cfg), told_(told), builds_(builds) {}
+  void start_factory() override { told_.add("start"); }
+  void stop_factory() override {
+    told_.add("stop with " + std::to_string(connections()));
+  }
+  protocol_ptr build_protocol(const net_address&) override {
+    return builds_ ? make_protocol<teller>(std::ref(told_)) : nullptr;
+  }
+  void client_connection_failed(connector&, const failure&) override { told_.add("wrong"); }
+  void client_connection_lost(connector&, const failure&) override { told_.add("wrong"); }
+
+private:
+  events& told_;
+  bool builds_;
+};
+
+class directory {
+public:
+  directory() {
+    char name[] = "/tmp/troupe-endpoints-XXXXXX";
+    REQUIRE(::mkdtemp(name) != nullptr);
+    path = name;
+  }
+  ~directory() { std::filesystem::remove_all(path); }
+  std::string path;
+};
+
+/// Does `fn` on loop 0, and returns its result.
+template <class F>
+auto on_loop(running& r, F fn) {
+  std::promise<decltype(fn())> result;
+  auto future = result.get_future();
+  r.rt.reactor().call_from_thread([&] { result.set_value(fn()); });
+  REQUIRE(future.wait_for(10s) == std::future_status::ready);
+  return future.get();
+}
+
+std::string at_port(std::uint16_t port) {
+  return "tcp:127.0.0.1:" + std::to_string(port);
+}
+
+} // namespace
+
+TEST_CASE("a string connects to what a string listens at", "[endpoints][E01]") {
+  const std::size_t loops = GENERATE(1, 4);
+  const std::string kind = GENERATE("tcp", "tcp6", "unix");
+  const auto before = open_descriptors();
+  {
+    directory d;
+    events told;
+    running r{loops};
+    const auto path = "unix:" + quote_string_argument(d.path + "/a:b=c");
+    const auto listen = kind == "unix" ? path : kind + ":0";
+    listening_port port;
+    server_from_string(r.rt, listen)->listen(factory::for_protocol<echo>())
+      .add_callback([&](listening_port p) { port = std::move(p); });
+    const auto where = kind == "unix" ? path
+                       : kind + (kind == "tcp" ? ":127.0.0.1:" : ":\\:\\:1:")
+                           + std::to_string(port.get_host().port());
+    auto to = client_from_string(r.rt, where);
+    to->connect(factory::of<telling>(std::ref(told)))
+      .add_callback([&](const connected_protocol& p) {
+        told.add("connected");
+        p.enter<teller>([](teller& t) { t.transport().write("hello"); });
+        p.enter<echo>([&](echo&) { told.add("wrong"); });
+      });
+    r.start();
+    REQUIRE(told.wait(4));
+    CHECK(told.count("made") == 1);
+    CHECK(told.count("hello") == 1);
+    r.stop();
+    REQUIRE(told.wait(6));
+    CHECK(told.count("wrong") == 0);
+    CHECK(told.count("start") == 1);
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("the factory is started before, and stopped after the connection", "[endpoints][E06]") {
+  events told;
+  running r{2};
+  const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>()).get_host().port();
+  tcp_client_endpoint to{r.rt, "127.0.0.1", port};
+  to.connect(factory::of<telling>(std::ref(told)))
+    .add_callback([](const connected_protocol& p) { p.lose_connection(); });
+  r.start();
+  REQUIRE(told.wait(4));
+  CHECK(told.all()
+        == std::vector<std::string>{"start", "made", "lost: the connection was closed cleanly",
+                                    "stop with 0"});
+}
+
+TEST_CASE("E05: failures come as failures of the deferred", "[endpoints][E05]") {
+  events told;
+  running r{1};
+  const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>()).get_host().port();
+
+  failure why;
+  tcp_server_endpoint{r.rt, port}
+    .listen(factory::for_protocol<echo>())
+    .add_callback([](const listening_port&) {})
+    .add_errback([&](const failure& f) { why = f; });
+  CHECK(why.check<cannot_listen_error>());
+
+  const auto tell = [&](const failure& f) { told.add("failed: " + f.message()); };
+  const auto ignore = [&](const connected_protocol&) { told.add("wrong"); };
+  unix_client_endpoint nowhere{r.rt, "/nonexistent/socket"};
+  nowhere.connect(factory::of<telling>(std::ref(told))).add_callback(ignore).add_errback(tell);
+  r.start();
+  REQUIRE(told.wait(3));
+  CHECK(told.count("wrong") == 0);
+  CHECK(told.count("start") == 1);
+  CHECK(told.count("stop with 0") == 1);
+
+  SECTION("E06: a factory that builds nothing is no_protocol") {
+    tcp_client_endpoint to{r.rt, "127.0.0.1", port};
+    r.rt.reactor().call_from_thread([&] {
+      to.connect(factory::of<telling>(std::ref(told), false))
+        .add_callback(ignore)
+        .add_errback([&](const failure& f) {
+          told.add(f.check(errc::no_protocol) ? "no protocol" : "wrong");
+        });
+    });
+    REQUIRE(told.wait(6));
+    CHECK(told.count("no protocol") == 1);
+    CHECK(told.count("wrong") == 0);
+  }
+  r.stop();
+}
+
+TEST_CASE("E05: cancelling stops the attempt and leaves nothing behind", "[endpoints][E05]") {
+  const auto before = open_descriptors();
+  {
+    events told;
+    running r{2};
+    const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>()).get_host().port();
+    tcp_client_endpoint to{r.rt, "127.0.0.1", port};
+    auto cancel = [&] {
+      auto d = to.connect(factory::of<telling>(std::ref(told)));
+      d.add_errback([&](const failure& f) -> outcome<connected_protocol> {
+        told.add(f.check(errc::cancelled) ? "cancelled" : "wrong: " + f.message());
+        return f;
+      });
+      d.cancel();
+      std::move(d).add_callback([](const connected_protocol&) {}).add_errback([] {});
+    };
+    SECTION("before the runtime runs") {
+      cancel();
+      CHECK(told.all() == std::vector<std::string>{"cancelled"});
+      r.start();
+    }
+    SECTION("while it runs") {
+      r.start();
+      on_loop(r, [&] {
+        cancel();
+        return 0;
+      });
+      CHECK(told.count("cancelled") == 1);
+      CHECK(told.count("stop with 0") == 1);
+    }
+    r.stop();
+    CHECK(told.count("made") == 0);
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("cancelling at any moment never leaves a connection open", "[endpoints][E05]") {
+  const auto before = open_descriptors();
+  {
+    events told;
+    running r{4};
+    const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>()).get_host().port();
+    tcp_client_endpoint to{r.rt, "127.0.0.1", port};
+    r.start();
+    const auto count = load_size(300);
+    std::size_t done = 0;
+    std::promise<void> all;
+    r.rt.reactor().call_from_thread([&] {
+      for (std::size_t i = 0; i < count; ++i) {
+        auto d = std::make_shared<std::optional<deferred<void>>>();
+        d->emplace(to.connect(factory::of<telling>(std::ref(told)))
+                     .add_callback([](const connected_protocol& p) { p.lose_connection(); })
+                     .add_both([&](const outcome<void>& o) {
+                       if (!o && !o.error().check(errc::cancelled))
+                         told.add("wrong: " + o.error().message());
+                       if (++done == count)
+                         all.set_value();
+                     }));
+        r.rt.reactor().call_later(std::chrono::microseconds(i * 37 % 5000), [d] {
+          (*d)->cancel();
+        });
+      }
+    });
+    REQUIRE(all.get_future().wait_for(20s) == std::future_status::ready);
+    // Each factory hears of its end; so no connection is left.
+    for (std::size_t waited = 0; told.count("stop with 0") < count && waited < 10; ++waited)
+      told.wait(told.all().size() + 1);
+    CHECK(told.count("stop with 0") == count);
+    CHECK(told.count("made") == told.count("lost: the connection was closed cleanly"));
+    r.stop();
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a single protocol connects without a factory of its own", "[endpoints]") {
+  events told;
+  running r{2};
+  const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>()).get_host().port();
+  auto to = client_from_string(r.rt, at_port(port));
+  connect_protocol<teller>(*to, std::ref(told)).add_callback([](const connected_protocol& p) {
+    p.enter([](protocol& t) { t.transport().write("hello"); });
+  });
+  r.start();
+  REQUIRE(told.wait(2));
+  CHECK(told.all() == std::vector<std::string>{"made", "hello"});
+}
+
+TEST_CASE("an attempt that the end of the runtime meets fails", "[endpoints]") {
+  events told;
+  running r{1};
+  auto to = client_from_string(r.rt, "tcp:192.0.2.1:9"); // a network for documents
+  to->connect(factory::of<telling>(std::ref(told)))
+    .add_callback([&](const connected_protocol&) { told.add("wrong"); })
+    .add_errback([&](const failure&) { told.add("failed"); });
+  r.start();
+  REQUIRE(told.wait(1));
+  r.stop();
+  REQUIRE(told.wait(3));
+  CHECK(told.count("failed") == 1);
+}
+
+TEST_CASE("a service connects again when its server is back", "[endpoints][P14]") {
+  events told;
+  running r{2};
+  auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>());
+  client_service_options o;
+  o.retry = [](std::size_t) { return 10ms; };
+  client_service service{r.rt, client_from_string(r.rt, at_port(port.get_host().port())),
+                         factory::of<telling>(std::ref(told)), o};
+  (void) service.start_service();
+  service.when_connected().add_callback([](const connected_protocol& p) { p.lose_connection(); });
+  r.start();
+  REQUIRE(told.wait(5)); // start, made, lost, stop, start
+  for (int i = 0; told.count("made") < 2 && i < 10; ++i)
+    told.wait(told.all().size() + 1);
+  CHECK(told.count("made") == 2);
+  std::promise<void> stopped;
+  r.rt.reactor().call_from_thread([&] {
+    service.stop_service().add_callback([&] { stopped.set_value(); });
+  });
+  REQUIRE(stopped.get_future().wait_for(10s) == std::future_status::ready);
+  r.stop();
+}
