@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include <troupe/net/ssl_endpoint.hpp>
 #include <troupe/net/tcp_endpoint.hpp>
 #include <troupe/net/unix_endpoint.hpp>
 
@@ -41,6 +42,17 @@ std::unique_ptr<server_endpoint> tcp_server(runtime& rt, const endpoint_descript
   return std::make_unique<tcp_server_endpoint>(rt, port, listening(a, d.kind == "tcp6"));
 }
 
+std::unique_ptr<server_endpoint> ssl_server(runtime& rt, const endpoint_description& d) {
+  const endpoint_arguments a{d, {"port", "privateKey", "certKey", "interface", "backlog"}};
+  const auto port = a.port();
+  auto options = listening(a, false);
+  const auto& key = a.text("privateKey");
+  tls_server_options tls;
+  tls.identities.push_back({a.has("certKey") ? a.text("certKey") : key, key, {}});
+  return std::make_unique<ssl_server_endpoint>(rt, port, tls_server_context{tls},
+                                               std::move(options));
+}
+
 std::unique_ptr<server_endpoint> unix_server(runtime& rt, const endpoint_description& d) {
   const endpoint_arguments a{d, {"address", "mode", "backlog", "lockfile"}};
   unix_listen_options o;
@@ -60,6 +72,17 @@ duration timeout_of(const endpoint_arguments& a) {
   return std::chrono::seconds(a.has("timeout") ? a.number("timeout", 1, max_seconds) : 30);
 }
 
+connect_options connecting_of(const endpoint_arguments& a) {
+  connect_options o;
+  o.timeout = timeout_of(a);
+  if (a.has("bindAddress")) {
+    o.bind_address = a.text("bindAddress");
+    if (!detail::parse_ip(o.bind_address, 0))
+      a.refuse("bindAddress", "an address in numbers");
+  }
+  return o;
+}
+
 std::unique_ptr<client_endpoint> tcp_client(runtime& rt, const endpoint_description& d) {
   const endpoint_arguments a{d, {"host", "port", "timeout", "bindAddress"}};
   const auto& host = a.text("host");
@@ -67,16 +90,32 @@ std::unique_ptr<client_endpoint> tcp_client(runtime& rt, const endpoint_descript
   if (d.kind == "tcp6" && ip && ip->ss_family != AF_INET6)
     a.refuse("host", "a name or an address of IPv6");
   const auto port = a.port();
-  connect_options o;
-  o.timeout = timeout_of(a);
-  if (a.has("bindAddress")) {
-    o.bind_address = a.text("bindAddress");
-    if (!detail::parse_ip(o.bind_address, 0))
-      a.refuse("bindAddress", "an address in numbers");
-  } else if (d.kind == "tcp6") {
+  auto o = connecting_of(a);
+  if (d.kind == "tcp6" && o.bind_address.empty())
     o.bind_address = "::"; // leaves out what is not of its family
-  }
   return std::make_unique<tcp_client_endpoint>(rt, host, port, o);
+}
+
+std::unique_ptr<client_endpoint> ssl_client(runtime& rt, const endpoint_description& d) {
+  const endpoint_arguments a{d,
+                             {"host", "port", "timeout", "bindAddress", "privateKey", "certKey",
+                              "caCertsFile", "hostname"}};
+  const auto& host = a.text("host");
+  const auto port = a.port();
+  auto options = connecting_of(a);
+  tls_client_options tls;
+  if (a.has("caCertsFile"))
+    tls.trusted_file = a.text("caCertsFile");
+  if (a.has("hostname"))
+    tls.server_name = a.text("hostname");
+  if (a.has("privateKey"))
+    tls.identity.key_file = a.text("privateKey");
+  if (a.has("certKey"))
+    tls.identity.certificate_file = a.text("certKey");
+  else
+    tls.identity.certificate_file = std::exchange(tls.identity.key_file, {});
+  return std::make_unique<ssl_client_endpoint>(rt, host, port, tls_client_context{tls},
+                                               std::move(options));
 }
 
 std::unique_ptr<client_endpoint> unix_client(runtime& rt, const endpoint_description& d) {
@@ -101,12 +140,16 @@ struct kind {
 constexpr kind<server_endpoint> servers[] = {
   {"tcp", tcp_server},
   {"tcp6", tcp_server},
+  {"ssl", ssl_server},
+  {"tls", ssl_server},
   {"unix", unix_server},
 };
 
 constexpr kind<client_endpoint> clients[] = {
   {"tcp", tcp_client},
   {"tcp6", tcp_client},
+  {"ssl", ssl_client},
+  {"tls", ssl_client},
   {"unix", unix_client},
 };
 

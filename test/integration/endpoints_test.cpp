@@ -15,6 +15,7 @@
 #include "support/catch.hpp"
 #include "support/client.hpp"
 #include "support/running.hpp"
+#include "support/tls.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -295,4 +296,33 @@ TEST_CASE("a service connects again when its server is back", "[endpoints][P14]"
   });
   REQUIRE(stopped.get_future().wait_for(10s) == std::future_status::ready);
   r.stop();
+}
+
+TEST_CASE("strings speak TLS, and verify", "[endpoints]") {
+  events told;
+  authority ca;
+  const auto mine = ca.issue();
+  running r{2};
+  listening_port port;
+  server_from_string(r.rt, "ssl:0:" + quote_string_argument(mine.key_file)
+                             + ":certKey=" + quote_string_argument(mine.certificate_file))
+    ->listen(factory::for_protocol<echo>())
+    .add_callback([&](listening_port p) { port = std::move(p); });
+  const auto at = "tls" + at_port(port.get_host().port()).substr(3);
+  const bool trusted = GENERATE(true, false);
+  auto to = client_from_string(
+    r.rt, trusted ? at + ":caCertsFile=" + quote_string_argument(ca.file()) : at);
+  connect_protocol<teller>(*to, std::ref(told))
+    .add_callback([](const connected_protocol& p) {
+      p.enter([](protocol& t) { t.transport().write("hello"); });
+    })
+    .add_errback([&](const failure& f) {
+      told.add(f.check(errc::certificate_refused) ? "refused" : "wrong: " + f.message());
+    });
+  r.start();
+  REQUIRE(told.wait(trusted ? 2 : 1));
+  CHECK(told.all()
+        == (trusted ? std::vector<std::string>{"made", "hello"}
+                    : std::vector<std::string>{"refused"}));
+  CHECK_THROWS_AS((void) server_from_string(r.rt, "ssl:0:/nonexistent.pem"), tls_setup_error);
 }

@@ -97,7 +97,7 @@ TEST_CASE_METHOD(strings, "what is wrong with a description is shown at its plac
 
 TEST_CASE_METHOD(strings, "E03: an unknown kind is named, with those that there are", "[endpoint][E03]") {
   CHECK(server_error("bogus-type:nothing").find("unknown kind of server endpoint \"bogus-type\"; "
-                                                "there are tcp, tcp6, unix")
+                                                "there are tcp, tcp6, ssl, tls, unix")
         == 0);
   CHECK(client_error("ftl:andromeda/carcosa/hali/2387")
           .find("unknown kind of client endpoint \"ftl\"")
@@ -118,7 +118,7 @@ TEST_CASE_METHOD(strings, "E01: a server takes Twisted's arguments", "[endpoint]
   for (const auto* text :
        {"tcp:-1", "tcp:65536", "tcp:", "tcp: 80", "tcp:80:interface=", "tcp:80:interface=::1",
         "tcp:80:backlog=0", "tcp6:80:interface=127.0.0.1", "unix", "unix:", "unix:/x:mode=1000",
-        "unix:/x:lockfile=2", "unix:/x:lockfile=yes"}) {
+        "unix:/x:lockfile=2", "unix:/x:lockfile=yes", "ssl:443", "ssl:443:x:sslmethod=y"}) {
     CAPTURE(text);
     CHECK(server_error(text) != "");
   }
@@ -128,7 +128,8 @@ TEST_CASE_METHOD(strings, "E01: a client takes Twisted's arguments", "[endpoint]
   for (const auto* text :
        {"tcp:host:1234", "tcp:host:1234:timeout=7:bindAddress=127.0.0.2", "tcp:host=x:port=80",
         "tcp:x:port=80", "tcp:80:host=x", "tcp6:\\:\\:1:80", "unix:/x",
-        "unix:path=/x:timeout=3:lockfile=1", "unix:/x:checkPID=1"}) {
+        "unix:path=/x:timeout=3:lockfile=1", "unix:/x:checkPID=1",
+        "ssl:host:443", "tls:host:443:hostname=other:timeout=5"}) {
     CAPTURE(text);
     CHECK(client_error(text) == "");
   }

@@ -15,7 +15,11 @@ namespace troupe {
 /// | --- | --- |
 /// | `tcp:8123:interface=0.0.0.0` | port, interface (`127.0.0.1`), backlog (50) |
 /// | `tcp6:8123` | the same; interface (`::1`) |
+/// | `ssl:443:key.pem:chain.pem` | port, privateKey, certKey (the same file), interface, backlog |
 /// | `unix:/run/chat:mode=660` | address, mode (666, octal), backlog (50), lockfile (1) |
+///
+/// `tls` is another name of `ssl`. The files are read here; the certificates that lead to the
+/// authority come behind the server's own in `certKey`, and not from an `extraCertChain`.
 ///
 /// In an address of IPv6, each `:` is written `\:`; see `quote_string_argument`.
 ///
@@ -25,6 +29,7 @@ namespace troupe {
 ///
 /// \throws endpoint_syntax_error if the kind is unknown (small letters only), an argument is missing,
 ///         is there twice, is unknown, or is not of its kind
+/// \throws tls_setup_error if a file cannot be used
 /// Source: serverFromString, where the interface is that of all by default
 [[nodiscard]] std::unique_ptr<server_endpoint> server_from_string(runtime& rt,
                                                                   std::string_view description);
@@ -35,12 +40,16 @@ namespace troupe {
 /// | --- | --- |
 /// | `tcp:chat.example:8123:timeout=7` | host, port, timeout (30 seconds), bindAddress |
 /// | `tcp6:\:\:1:8123` | the same; an address in numbers must be one of IPv6 |
+/// | `ssl:chat.example:6697` | host, port, timeout, bindAddress, privateKey, certKey (the same file), caCertsFile (what the system trusts), hostname (the host) |
 /// | `unix:/run/chat` | path, timeout (30), lockfile or checkPID (0) |
+///
+/// `tls` is another name of `ssl`; both verify whom they reach.
 ///
 /// With `host=` or `path=`, what comes without a keyword begins behind it.
 ///
 /// \throws endpoint_syntax_error as `server_from_string` does; small and capital letters of the kind
 ///         are the same here
+/// \throws tls_setup_error if a file cannot be used
 /// Source: clientFromString
 [[nodiscard]] std::unique_ptr<client_endpoint> client_from_string(runtime& rt,
                                                                   std::string_view description);
