@@ -161,7 +161,8 @@ private:
     std::vector<waiter> told;
     std::vector<waiter> left;
     for (auto& w : std::exchange(waiting_, {}))
-      (w.failures == 1 ? told : left).push_back({std::move(w.result), w.failures - (w.failures > 0)});
+      (w.failures == 1 ? told : left)
+        .push_back({std::move(w.result), w.failures - (w.failures > 0)});
     waiting_ = std::move(left);
     wait();
     for (auto& w : told)
@@ -238,7 +239,7 @@ client_service::client_service(runtime& rt, std::shared_ptr<client_endpoint> to,
   : machine_(std::make_shared<machine>(rt, std::move(to), std::move(f), std::move(options))) {}
 
 client_service::~client_service() {
-  (void) machine_->stop();
+  (void)machine_->stop();
 }
 
 deferred<void> client_service::start_service() {

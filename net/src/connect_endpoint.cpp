@@ -98,8 +98,11 @@ private:
 deferred<connected_protocol>
 connect_endpoint(runtime& rt, const factory_ref& f,
                  const std::function<connector(const client_factory_ref&)>& start) {
+  auto& loop = rt.scheduler().loop(0);
+  if (loop.stopping()) // a connector would do nothing
+    return fail<connected_protocol>(errc::runtime_stopped);
   try {
-    f.start(rt.system(), rt.scheduler().loop(0));
+    f.start(rt.system(), loop);
     const auto made = std::make_shared<attempt>();
     made->waiting.emplace([weak = std::weak_ptr<attempt>(made)] {
       if (const auto self = weak.lock()) {

@@ -6,24 +6,30 @@ namespace troupe {
 
 namespace {
 
-// One character for each character of the description, so that the mark stands below the place.
+// Nothing that moves the cursor, or ends the text.
+std::string printable(std::string_view text) {
+  std::string shown{text};
+  for (auto& c : shown)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      c = '?';
+  return shown;
+}
+
+// The mark stands below the place: one space for each character in front of it.
 std::string with_mark(std::string_view description, std::size_t position) {
-  std::string shown;
   std::string space;
-  for (std::size_t i = 0; i < description.size(); ++i) {
-    const auto c = static_cast<unsigned char>(description[i]);
-    shown += c < 0x20 || c == 0x7f ? '?' : description[i];
-    if (i < position && (c & 0xc0) != 0x80) // not within a character of UTF-8
+  for (const auto c : description.substr(0, position))
+    if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) // not within a character of UTF-8
       space += ' ';
-  }
-  return "\n  " + shown + "\n  " + space + '^';
+  return "\n  " + printable(description) + "\n  " + space + '^';
 }
 
 } // namespace
 
 endpoint_syntax_error::endpoint_syntax_error(std::string_view description, std::size_t position,
                                              const std::string& reason)
-  : std::invalid_argument(reason + with_mark(description, position)), position_(position) {}
+  : std::invalid_argument(printable(reason) + with_mark(description, position)),
+    position_(position) {}
 
 endpoint_description endpoint_description::parse(std::string_view text) {
   endpoint_description result{std::string(text), {}, {}};

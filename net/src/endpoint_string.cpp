@@ -97,9 +97,9 @@ std::unique_ptr<client_endpoint> tcp_client(runtime& rt, const endpoint_descript
 }
 
 std::unique_ptr<client_endpoint> ssl_client(runtime& rt, const endpoint_description& d) {
-  const endpoint_arguments a{d,
-                             {"host", "port", "timeout", "bindAddress", "privateKey", "certKey",
-                              "caCertsFile", "hostname"}};
+  const endpoint_arguments a{
+    d,
+    {"host", "port", "timeout", "bindAddress", "privateKey", "certKey", "caCertsFile", "hostname"}};
   const auto& host = a.text("host");
   const auto port = a.port();
   auto options = connecting_of(a);
@@ -138,19 +138,13 @@ struct kind {
 };
 
 constexpr kind<server_endpoint> servers[] = {
-  {"tcp", tcp_server},
-  {"tcp6", tcp_server},
-  {"ssl", ssl_server},
-  {"tls", ssl_server},
-  {"unix", unix_server},
+  {"tcp", tcp_server}, {"tcp6", tcp_server},  {"ssl", ssl_server},
+  {"tls", ssl_server}, {"unix", unix_server},
 };
 
 constexpr kind<client_endpoint> clients[] = {
-  {"tcp", tcp_client},
-  {"tcp6", tcp_client},
-  {"ssl", ssl_client},
-  {"tls", ssl_client},
-  {"unix", unix_client},
+  {"tcp", tcp_client}, {"tcp6", tcp_client},  {"ssl", ssl_client},
+  {"tls", ssl_client}, {"unix", unix_client},
 };
 
 template <class Endpoint, std::size_t N>

@@ -46,9 +46,7 @@ public:
   telling(caf::actor_config& cfg, events& told, bool builds = true)
     : client_factory(cfg), told_(told), builds_(builds) {}
   void start_factory() override { told_.add("start"); }
-  void stop_factory() override {
-    told_.add("stop with " + std::to_string(connections()));
-  }
+  void stop_factory() override { told_.add("stop with " + std::to_string(connections())); }
   protocol_ptr build_protocol(const net_address&) override {
     return builds_ ? make_protocol<teller>(std::ref(told_)) : nullptr;
   }
@@ -98,11 +96,12 @@ TEST_CASE("a string connects to what a string listens at", "[endpoints][E01]") {
     const auto path = "unix:" + quote_string_argument(d.path + "/a:b=c");
     const auto listen = kind == "unix" ? path : kind + ":0";
     listening_port port;
-    server_from_string(r.rt, listen)->listen(factory::for_protocol<echo>())
+    server_from_string(r.rt, listen)
+      ->listen(factory::for_protocol<echo>())
       .add_callback([&](listening_port p) { port = std::move(p); });
     const auto where = kind == "unix" ? path
-                       : kind + (kind == "tcp" ? ":127.0.0.1:" : ":\\:\\:1:")
-                           + std::to_string(port.get_host().port());
+                                      : kind + (kind == "tcp" ? ":127.0.0.1:" : ":\\:\\:1:")
+                                          + std::to_string(port.get_host().port());
     auto to = client_from_string(r.rt, where);
     to->connect(factory::of<telling>(std::ref(told)))
       .add_callback([&](const connected_protocol& p) {
@@ -127,8 +126,9 @@ TEST_CASE("the factory is started before, and stopped after the connection", "[e
   running r{2};
   const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>()).get_host().port();
   tcp_client_endpoint to{r.rt, "127.0.0.1", port};
-  to.connect(factory::of<telling>(std::ref(told)))
-    .add_callback([](const connected_protocol& p) { p.lose_connection(); });
+  to.connect(factory::of<telling>(std::ref(told))).add_callback([](const connected_protocol& p) {
+    p.lose_connection();
+  });
   r.start();
   REQUIRE(told.wait(4));
   CHECK(told.all()
@@ -148,8 +148,12 @@ TEST_CASE("E05: failures come as failures of the deferred", "[endpoints][E05]") 
     .add_errback([&](const failure& f) { why = f; });
   CHECK(why.check<cannot_listen_error>());
 
-  const auto tell = [&](const failure& f) { told.add("failed: " + f.message()); };
-  const auto ignore = [&](const connected_protocol&) { told.add("wrong"); };
+  const auto tell = [&](const failure& f) {
+    told.add("failed: " + f.message());
+  };
+  const auto ignore = [&](const connected_protocol&) {
+    told.add("wrong");
+  };
   unix_client_endpoint nowhere{r.rt, "/nonexistent/socket"};
   nowhere.connect(factory::of<telling>(std::ref(told))).add_callback(ignore).add_errback(tell);
   r.start();
@@ -232,9 +236,8 @@ TEST_CASE("cancelling at any moment never leaves a connection open", "[endpoints
                        if (++done == count)
                          all.set_value();
                      }));
-        r.rt.reactor().call_later(std::chrono::microseconds(i * 37 % 5000), [d] {
-          (*d)->cancel();
-        });
+        r.rt.reactor().call_later(std::chrono::microseconds(i * 37 % 5000),
+                                  [d] { (*d)->cancel(); });
       }
     });
     REQUIRE(all.get_future().wait_for(20s) == std::future_status::ready);
@@ -280,10 +283,12 @@ TEST_CASE("a service connects again when its server is back", "[endpoints][P14]"
   running r{2};
   auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>());
   client_service_options o;
-  o.retry = [](std::size_t) { return 10ms; };
+  o.retry = [](std::size_t) {
+    return 10ms;
+  };
   client_service service{r.rt, client_from_string(r.rt, at_port(port.get_host().port())),
                          factory::of<telling>(std::ref(told)), o};
-  (void) service.start_service();
+  (void)service.start_service();
   service.when_connected().add_callback([](const connected_protocol& p) { p.lose_connection(); });
   r.start();
   REQUIRE(told.wait(5)); // start, made, lost, stop, start
@@ -291,9 +296,8 @@ TEST_CASE("a service connects again when its server is back", "[endpoints][P14]"
     told.wait(told.all().size() + 1);
   CHECK(told.count("made") == 2);
   std::promise<void> stopped;
-  r.rt.reactor().call_from_thread([&] {
-    service.stop_service().add_callback([&] { stopped.set_value(); });
-  });
+  r.rt.reactor().call_from_thread(
+    [&] { service.stop_service().add_callback([&] { stopped.set_value(); }); });
   REQUIRE(stopped.get_future().wait_for(10s) == std::future_status::ready);
   r.stop();
 }
@@ -321,8 +325,8 @@ TEST_CASE("strings speak TLS, and verify", "[endpoints]") {
     });
   r.start();
   REQUIRE(told.wait(trusted ? 2 : 1));
-  CHECK(told.all()
-        == (trusted ? std::vector<std::string>{"made", "hello"}
-                    : std::vector<std::string>{"refused"}));
-  CHECK_THROWS_AS((void) server_from_string(r.rt, "ssl:0:/nonexistent.pem"), tls_setup_error);
+  CHECK(
+    told.all()
+    == (trusted ? std::vector<std::string>{"made", "hello"} : std::vector<std::string>{"refused"}));
+  CHECK_THROWS_AS((void)server_from_string(r.rt, "ssl:0:/nonexistent.pem"), tls_setup_error);
 }

@@ -105,7 +105,9 @@ struct fixture {
 private:
   std::unique_ptr<client_service> make(client_service_options o) {
     o.clock = &clock;
-    o.retry = backoff_policy({.jitter = [] { return duration(0); }});
+    o.retry = backoff_policy({.jitter = [] {
+      return duration(0);
+    }});
     return std::make_unique<client_service>(rt, to, factory::for_protocol<nothing>(), std::move(o));
   }
 };
@@ -113,7 +115,9 @@ private:
 } // namespace
 
 TEST_CASE("P15: a policy backs off from one second to sixty", "[client_service][P15]") {
-  const auto wait = backoff_policy({.jitter = [] { return duration(0); }});
+  const auto wait = backoff_policy({.jitter = [] {
+    return duration(0);
+  }});
   const double expected[] = {1, 1.5, 2.25, 3.375, 5.0625};
   for (std::size_t i = 0; i < 5; ++i)
     CHECK(std::chrono::duration<double>(wait(i)).count() == Approx(expected[i]));
@@ -170,7 +174,7 @@ TEST_CASE("P13: who waits gives up after as many failures as were said", "[clien
   auto one = t.service->when_connected(1);
   auto two = t.service->when_connected(2);
   auto all = t.service->when_connected();
-  CHECK_THROWS_AS((void) t.service->when_connected(0), std::logic_error);
+  CHECK_THROWS_AS((void)t.service->when_connected(0), std::logic_error);
   t.start();
   t.in_turn([&] { t.to->fail_last(); });
   failure_result_of(std::move(one), errc::connection_refused);
@@ -305,9 +309,8 @@ TEST_CASE("the end of a service is a stop", "[client_service]") {
 TEST_CASE("a callback may stop the service", "[client_service]") {
   fixture t;
   bool stopped = false;
-  t.service->when_connected(1).add_errback([&](const failure&) {
-    t.service->stop_service().add_callback([&] { stopped = true; });
-  });
+  t.service->when_connected(1).add_errback(
+    [&](const failure&) { t.service->stop_service().add_callback([&] { stopped = true; }); });
   t.start();
   t.in_turn([&] { t.to->fail_last(); });
   CHECK(stopped);

@@ -43,9 +43,8 @@ public:
   /// Runs `fn(reason)` in the thread of `where` once the actor has ended, or soon if it has.
   template <class F>
   void when_ended(event_loop& where, F fn) const {
-    target().attach_functor([&where, fn = std::move(fn)](const caf::error& why) {
-      where.post([fn, why] { fn(why); });
-    });
+    target().attach_functor(
+      [&where, fn = std::move(fn)](const caf::error& why) { where.post([fn, why] { fn(why); }); });
   }
 
   friend bool operator==(const connected_protocol&, const connected_protocol&) noexcept = default;
@@ -114,8 +113,8 @@ template <class P, class... Args>
     // Nobody else has it, so it ends with its last connection.
     void stop_factory() override { this->quit(); }
   };
-  return to.connect(factory::of<quiet>(
-    std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)));
+  return to.connect(
+    factory::of<quiet>(std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)));
 }
 
 } // namespace troupe
