@@ -24,7 +24,12 @@ namespace troupe {
 /// In an address of IPv6, each `:` is written `\:`; see `quote_string_argument`.
 ///
 /// ```cpp
-/// troupe::server_from_string(rt, "tcp:8123")->listen(troupe::factory::for_protocol<echo>());
+/// troupe::server_from_string(rt, "tcp:8123")
+///   ->listen(troupe::factory::for_protocol<echo>())
+///   .add_errback([](const troupe::failure& why) {
+///     std::puts(why.message().c_str());
+///     return troupe::listening_port{};
+///   });
 /// ```
 ///
 /// \throws endpoint_syntax_error if the kind is unknown (small letters only), an argument is missing,
