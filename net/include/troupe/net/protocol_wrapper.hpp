@@ -114,9 +114,6 @@ public:
   [[nodiscard]] bool disconnecting() const noexcept override { return inner_->disconnecting(); }
   [[nodiscard]] transport& underlying() noexcept override { return inner_->underlying(); }
   [[nodiscard]] const tls_info* tls() const noexcept override { return inner_->tls(); }
-  [[nodiscard]] std::optional<peer_credentials> get_peer_credentials() const override {
-    return inner_->get_peer_credentials();
-  }
   void set_tcp_no_delay(bool on) override { inner_->set_tcp_no_delay(on); }
   [[nodiscard]] bool get_tcp_no_delay() const override { return inner_->get_tcp_no_delay(); }
   void set_tcp_keep_alive(bool on) override { inner_->set_tcp_keep_alive(on); }
