@@ -79,6 +79,19 @@ auto on_loop(running& r, F fn) {
   return future.get();
 }
 
+/// Waits until `event` has been told `count` times; false after twenty seconds without.
+bool wait_for(events& told, const std::string& event, std::size_t count) {
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  for (;;) {
+    const auto seen = told.all().size(); // before counting, so that none is missed
+    if (told.count(event) >= count)
+      return true;
+    if (std::chrono::steady_clock::now() > deadline)
+      return false;
+    told.wait(seen + 1);
+  }
+}
+
 std::string at_port(std::uint16_t port) {
   return "tcp:127.0.0.1:" + std::to_string(port);
 }
@@ -242,8 +255,7 @@ TEST_CASE("cancelling at any moment never leaves a connection open", "[endpoints
     });
     REQUIRE(all.get_future().wait_for(20s) == std::future_status::ready);
     // Each factory hears of its end; so no connection is left.
-    for (std::size_t waited = 0; told.count("stop with 0") < count && waited < 10; ++waited)
-      told.wait(told.all().size() + 1);
+    REQUIRE(wait_for(told, "stop with 0", count));
     CHECK(told.count("stop with 0") == count);
     CHECK(told.count("made") == told.count("lost: the connection was closed cleanly"));
     r.stop();
@@ -292,9 +304,7 @@ TEST_CASE("a service connects again when its server is back", "[endpoints][P14]"
   service.when_connected().add_callback([](const connected_protocol& p) { p.lose_connection(); });
   r.start();
   REQUIRE(told.wait(5)); // start, made, lost, stop, start
-  for (int i = 0; told.count("made") < 2 && i < 10; ++i)
-    told.wait(told.all().size() + 1);
-  CHECK(told.count("made") == 2);
+  REQUIRE(wait_for(told, "made", 2));
   std::promise<void> stopped;
   r.rt.reactor().call_from_thread(
     [&] { service.stop_service().add_callback([&] { stopped.set_value(); }); });
