@@ -68,7 +68,7 @@ failure multicast_failure(const char* what, const std::string& group, const std:
 
 unique_fd open_udp_socket(std::uint16_t port, const udp_options& options) {
   const auto refuse = [&](std::error_code reason) {
-    throw cannot_listen_error(options.interface, port, reason);
+    throw cannot_listen_error({net_address::kind::host_name, options.interface, port}, reason);
   };
   const auto at = parse_ip(options.interface, port);
   if (!at)
