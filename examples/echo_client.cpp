@@ -1,0 +1,44 @@
+// Says hello to the echo server, prints what comes back, and stops. If nobody listens yet it tries
+// again, after waits that grow.
+//
+//   $ build/release/examples/echo_server
+//   $ build/release/examples/echo_client 127.0.0.1 7007
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include <troupe/net/connect_tcp.hpp>
+#include <troupe/net/reconnecting_client_factory.hpp>
+
+using namespace std::chrono_literals;
+
+class greeter : public troupe::protocol {
+public:
+  greeter(caf::actor_config& cfg, troupe::runtime& rt) : protocol(cfg), rt_(rt) {}
+
+  void connection_made() override { transport().write("Hello, world!\n"); }
+
+  void data_received(troupe::bytes_view data) override {
+    got_ += troupe::as_text(data);
+    if (got_.back() != '\n')
+      return;
+    std::printf("Server said: %s", got_.c_str());
+    std::fflush(stdout);
+    rt_.stop(); // which closes the connection
+  }
+
+private:
+  troupe::runtime& rt_;
+  std::string got_;
+};
+
+int main(int argc, char** argv) {
+  if (argc != 3)
+    return std::fprintf(stderr, "usage: echo_client HOST PORT\n"), 2;
+  troupe::runtime rt;
+  troupe::connect_tcp(rt, argv[1], static_cast<std::uint16_t>(std::atoi(argv[2])),
+                      troupe::reconnecting_client_factory::for_protocol<greeter>(
+                        {.initial = 100ms, .max = 5s}, std::ref(rt)));
+  rt.run();
+}

@@ -1,0 +1,92 @@
+#include <troupe/net/reconnecting_client_factory.hpp>
+
+#include <algorithm>
+#include <random>
+#include <stdexcept>
+
+#include <spdlog/logger.h>
+
+#include <troupe/runtime/loop_scheduler.hpp>
+
+namespace troupe {
+
+namespace {
+
+double system_random() {
+  static thread_local std::mt19937_64 engine{std::random_device{}()};
+  return std::normal_distribution<double>{}(engine);
+}
+
+reconnect_options checked(reconnect_options o) {
+  if (o.initial < duration::zero() || o.max < o.initial || !(o.factor >= 1) || !(o.jitter >= 0))
+    throw std::invalid_argument(
+      "reconnect_options: 0 <= initial <= max, factor >= 1 and jitter >= 0 are needed");
+  return o;
+}
+
+} // namespace
+
+reconnecting_client_factory::reconnecting_client_factory(caf::actor_config& cfg,
+                                                         reconnect_options options)
+  : client_factory(cfg), options_(checked(std::move(options))), delay_(options_.initial) {}
+
+void reconnecting_client_factory::started_connecting(connector& c) {
+  latest_ = c;
+}
+
+void reconnecting_client_factory::client_connection_failed(connector& c, const failure&) {
+  retry(c);
+}
+
+void reconnecting_client_factory::client_connection_lost(connector& c, const failure&) {
+  retry(c);
+}
+
+void reconnecting_client_factory::retry(connector& c) {
+  latest_ = c;
+  if (!continue_trying_ || loop().stopping())
+    return;
+  if (options_.max_retries && retries_ >= *options_.max_retries) {
+    if (noisy)
+      loop().scheduler().logger().info("{}: gives up {} after {} retries", log_prefix(),
+                                       c.get_destination().to_string(), retries_);
+    return;
+  }
+  ++retries_;
+  const auto wait = next_wait();
+  if (noisy)
+    loop().scheduler().logger().info("{}: connects to {} again in {:.1f} s", log_prefix(),
+                                     c.get_destination().to_string(),
+                                     std::chrono::duration<double>(wait).count());
+  waiting_ = call_later(wait, [this] {
+    if (latest_.get_state() == connector::state::disconnected)
+      latest_.connect();
+  });
+}
+
+// The jitter is of this wait only; what the next one grows from has none.
+duration reconnecting_client_factory::next_wait() {
+  const std::chrono::duration<double> planned = delay_;
+  const std::chrono::duration<double> most = options_.max;
+  delay_ = std::chrono::duration_cast<duration>(std::min(planned * options_.factor, most));
+  const double spread = options_.random ? options_.random() : system_random();
+  const auto wait = planned * (1 + options_.jitter * spread);
+  return std::chrono::duration_cast<duration>(
+    std::clamp(wait, std::chrono::duration<double>::zero(), most));
+}
+
+void reconnecting_client_factory::stop_trying() {
+  continue_trying_ = false;
+  if (waiting_.active())
+    waiting_.cancel();
+  if (latest_.get_state() == connector::state::connecting)
+    latest_.stop_connecting();
+}
+
+void reconnecting_client_factory::reset_delay() noexcept {
+  delay_ = options_.initial;
+  retries_ = 0;
+  continue_trying_ = true;
+}
+
+} // namespace troupe
