@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <string>
 
+#include <spdlog/sinks/stdout_sinks.h>
+
 #include <troupe/net/connect_tcp.hpp>
 #include <troupe/net/reconnecting_client_factory.hpp>
 
@@ -36,7 +38,7 @@ private:
 int main(int argc, char** argv) {
   if (argc != 3)
     return std::fprintf(stderr, "usage: echo_client HOST PORT\n"), 2;
-  troupe::runtime rt;
+  troupe::runtime rt{{.logger = spdlog::stderr_logger_mt("echo_client")}};
   troupe::connect_tcp(rt, argv[1], static_cast<std::uint16_t>(std::atoi(argv[2])),
                       troupe::reconnecting_client_factory::for_protocol<greeter>(
                         {.initial = 100ms, .max = 5s}, std::ref(rt)));

@@ -72,7 +72,7 @@ duration reconnecting_client_factory::next_wait() {
   const double spread = options_.random ? options_.random() : system_random();
   const auto wait = planned * (1 + options_.jitter * spread);
   return std::chrono::duration_cast<duration>(
-    std::clamp(wait, std::chrono::duration<double>::zero(), most));
+    std::clamp<std::chrono::duration<double>>(wait, planned / 2, most));
 }
 
 void reconnecting_client_factory::stop_trying() {

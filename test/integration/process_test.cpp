@@ -709,9 +709,7 @@ TEST_CASE("a thousand processes, one after the other, leave nothing behind", "[p
     events some;
     for (int k = 0; k < 20; ++k)
       spawn_process(r.rt, reports(some), k % 2 == 0 ? "true" : "/no/such");
-    for (std::size_t n = 1; some.count("ended: " + done) < 10; ++n)
-      REQUIRE(some.wait(n));
-    while (some.all().size() < 10 * 7)
-      REQUIRE(some.wait(some.all().size() + 1));
+    REQUIRE(some.wait_for("ended: " + done, 10));
+    REQUIRE(some.wait(10 * 7));
   }
 }

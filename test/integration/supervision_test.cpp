@@ -102,10 +102,7 @@ struct served {
   }
 
   /// Waits until `event` has happened `count` times.
-  void wait(const std::string& event, std::size_t count) {
-    while (log.count(event) < count)
-      REQUIRE(log.wait(log.all().size() + 1));
-  }
+  void wait(const std::string& event, std::size_t count) { REQUIRE(log.wait_for(event, count)); }
 
   events log;
   factory_ref f = factory::of<frail_factory>(&log);
@@ -386,8 +383,7 @@ TEST_CASE("a tree under random kills heals, and leaks nothing") {
         log.add("up");
       });
     server.start();
-    while (log.count("up") == 0)
-      REQUIRE(log.wait(log.all().size() + 1));
+    REQUIRE(log.wait_for("up"));
     const auto look = [&] {
       return on_loop(server, [&] {
         census result;

@@ -80,10 +80,18 @@ public:
     changed_.notify_all();
   }
 
-  /// Waits until `count` events have been told; false after ten seconds without.
+  /// Waits until `count` events have been told; false after half a minute without.
   bool wait(std::size_t count) {
     std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return all_.size() >= count; });
+    return changed_.wait_for(lock, patience, [&] { return all_.size() >= count; });
+  }
+
+  /// Waits until `event` has been told `count` times; false after half a minute without.
+  bool wait_for(const std::string& event, std::size_t count = 1) {
+    std::unique_lock lock{mutex_};
+    return changed_.wait_for(lock, patience, [&] {
+      return static_cast<std::size_t>(std::count(all_.begin(), all_.end(), event)) >= count;
+    });
   }
 
   std::vector<std::string> all() {
@@ -97,6 +105,8 @@ public:
   }
 
 private:
+  static constexpr std::chrono::seconds patience{30};
+
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> all_;

@@ -22,7 +22,8 @@ struct reconnect_options {
   double factor = 2.7182818284590451;
 
   /// Each wait is spread around that with this share of it as standard deviation, so that the many
-  /// clients of a server that was gone do not come back all at once. Source: Twisted's jitter
+  /// clients of a server that was gone do not come back all at once. A wait is never less than half
+  /// of what it would be without. Source: Twisted's jitter
   double jitter = 0.119626565582;
 
   /// How often it tries again before it gives up; nothing: for ever.
@@ -99,6 +100,10 @@ public:
     reset_delay();
     return std::apply([this](auto&... args) { return this->template make_protocol<P>(args...); },
                       args_);
+  }
+
+  std::string log_prefix() const override {
+    return "client of " + caf::detail::pretty_type_name(typeid(P));
   }
 
 private:
