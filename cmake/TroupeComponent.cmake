@@ -41,7 +41,7 @@ function(troupe_warnings target)
     # Names of CAF's actor classes (`done`, `id`) may be reused; the thread sanitizer does not know
     # Asio's fences; GCC 12 sees std::string overflow where it does not (GCC bug 105329).
     target_compile_options(${target} PRIVATE -Wshadow=local -Wno-tsan -Wno-array-bounds
-                                             -Wno-restrict -Wno-stringop-overflow)
+                                             -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
   elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     target_compile_definitions(${target} PRIVATE ASIO_HAS_CO_AWAIT ASIO_HAS_STD_COROUTINE)
   endif()

@@ -70,15 +70,17 @@ void thread_pool::join() {
 void thread_pool::call_in_thread(task fn) {
   if (!fn)
     throw std::logic_error("call_in_thread: the function is empty");
-  const std::lock_guard hold{mutex_};
-  if (state_ == state::stopped)
-    return;
-  queue_.push_back(std::move(fn));
-  if (state_ != state::running)
-    return;
-  if (idle_ < queue_.size() && workers_ < max_)
-    grow();
-  more_.notify_one();
+  {
+    const std::lock_guard hold{mutex_};
+    if (state_ == state::stopped)
+      return;
+    queue_.push_back(std::move(fn));
+    if (state_ != state::running)
+      return;
+    if (idle_ < queue_.size() && workers_ < max_)
+      grow();
+  }
+  more_.notify_one(); // without the mutex, which the thread would only run into
 }
 
 void thread_pool::adjust_size(std::size_t min, std::size_t max) {
