@@ -93,9 +93,11 @@ TEMPLATE_TEST_CASE("an actor's coroutine is destroyed with it, wherever it waits
             went_on[2])
       .add_both([&] { after = true; });
     caf::anon_send(caf::actor{&self}, quit_atom::value);
-    rt.reactor().call_later(20ms, [&] {
-      outside.callback(); // finds nobody
-      rt.stop();
+    self.attach_functor([&](const caf::error&) { // when it has ended
+      rt.reactor().call_from_thread([&] {
+        outside.callback(); // finds nobody
+        rt.stop();
+      });
     });
     return succeed();
   });
@@ -112,10 +114,11 @@ TEST_CASE("a pinned actor's coroutine that somebody else wakes runs inside it",
           "[coroutine][actors]") {
   class quitter : public pinned_actor {
   public:
-    quitter(caf::actor_config& cfg, promise<void>& p, bool& ended)
-      : pinned_actor(cfg), promise_(p), ended_(ended) {}
+    quitter(caf::actor_config& cfg, promise<void>& p, bool& ended, task waits)
+      : pinned_actor(cfg), promise_(p), ended_(ended), waits_(std::move(waits)) {}
     caf::behavior make_behavior() override {
       leave().add_both([] {});
+      waits_();
       return {[](int) {
       }};
     }
@@ -131,17 +134,19 @@ TEST_CASE("a pinned actor's coroutine that somebody else wakes runs inside it",
   private:
     promise<void>& promise_;
     bool& ended_;
+    task waits_; // told that it does
   };
   runtime rt{{.loops = 1, .install_signal_handlers = false}};
   promise<void> p;
   bool ended = false;
   bool at_once = false;
-  const auto a = rt.spawn_on<quitter>(0, p, ended);
-  rt.reactor().call_later(5ms, [&] {
-    p.callback();
-    at_once = ended;
-    rt.stop();
-  });
+  const auto a = rt.spawn_on<quitter>(0, p, ended, task{[&] {
+                                        rt.reactor().call_from_thread([&] {
+                                          p.callback();
+                                          at_once = ended;
+                                          rt.stop();
+                                        });
+                                      }});
   rt.run();
   CHECK(at_once);
 }
@@ -150,8 +155,8 @@ TEST_CASE("a coroutine that waits after its actor's end is destroyed at once",
           "[coroutine][actors]") {
   class late : public pinned_actor {
   public:
-    late(caf::actor_config& cfg, bool& gone, bool& went_on)
-      : pinned_actor(cfg), gone_(gone), went_on_(went_on) {}
+    late(caf::actor_config& cfg, runtime& rt, bool& gone, bool& went_on)
+      : pinned_actor(cfg), rt_(rt), gone_(gone), went_on_(went_on) {}
     caf::behavior make_behavior() override {
       quit();
       return {[](int) {
@@ -160,6 +165,7 @@ TEST_CASE("a coroutine that waits after its actor's end is destroyed at once",
     void on_exit() override {
       pinned_actor::on_exit();
       wait(witness{gone_}).add_both([] {});
+      rt_.reactor().call_from_thread([&rt = rt_] { rt.stop(); });
     }
     deferred<void> wait(witness) {
       promise<void> never;
@@ -168,6 +174,7 @@ TEST_CASE("a coroutine that waits after its actor's end is destroyed at once",
     }
 
   private:
+    runtime& rt_;
     bool& gone_;
     bool& went_on_;
   };
@@ -175,8 +182,7 @@ TEST_CASE("a coroutine that waits after its actor's end is destroyed at once",
   bool went_on = false;
   {
     runtime rt{{.loops = 1, .install_signal_handlers = false}};
-    rt.spawn_on<late>(0, gone, went_on);
-    rt.reactor().call_later(5ms, [&] { rt.stop(); });
+    rt.spawn_on<late>(0, std::ref(rt), gone, went_on);
     rt.run();
   }
   CHECK(gone);
