@@ -282,7 +282,7 @@ std::vector<row> table() {
      actors("bench_actors", "ask-flight", 0, 1),
      {},
      at_most,
-     1024},
+     16384},
     {"ask-timers",
      "timers after these asks",
      "timers",
