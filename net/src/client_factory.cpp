@@ -9,11 +9,15 @@ void client_factory::client_connection_failed(connector&, const failure&) {}
 void client_factory::client_connection_lost(connector&, const failure&) {}
 void client_factory::client_connection_made(connector&, const protocol_ptr&) {}
 
-void client_factory::stop_requested() {
+void client_factory::stop_attempts(const failure& why) {
   const auto active = active_; // what is stopped here leaves it
   for (const auto& c : active)
     if (c->get_state() == connector::state::connecting)
-      c->stop_connecting(errc::runtime_stopped);
+      c->stop_connecting(why);
+}
+
+void client_factory::stop_requested() {
+  stop_attempts(errc::runtime_stopped);
   factory::stop_requested();
 }
 

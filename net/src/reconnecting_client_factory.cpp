@@ -30,10 +30,6 @@ reconnecting_client_factory::reconnecting_client_factory(caf::actor_config& cfg,
                                                          reconnect_options options)
   : client_factory(cfg), options_(checked(std::move(options))), delay_(options_.initial) {}
 
-void reconnecting_client_factory::started_connecting(connector& c) {
-  latest_ = c;
-}
-
 void reconnecting_client_factory::client_connection_failed(connector& c, const failure&) {
   retry(c);
 }
@@ -43,7 +39,6 @@ void reconnecting_client_factory::client_connection_lost(connector& c, const fai
 }
 
 void reconnecting_client_factory::retry(connector& c) {
-  latest_ = c;
   if (!continue_trying_ || loop().stopping())
     return;
   if (options_.max_retries && retries_ >= *options_.max_retries) {
@@ -58,9 +53,9 @@ void reconnecting_client_factory::retry(connector& c) {
     loop().scheduler().logger().info("{}: connects to {} again in {:.1f} s", log_prefix(),
                                      c.get_destination().to_string(),
                                      std::chrono::duration<double>(wait).count());
-  waiting_ = call_later(wait, [this] {
-    if (latest_.get_state() == connector::state::disconnected)
-      latest_.connect();
+  waiting_ = call_later(wait, [c]() mutable {
+    if (c.get_state() == connector::state::disconnected)
+      c.connect();
   });
 }
 
@@ -79,8 +74,7 @@ void reconnecting_client_factory::stop_trying() {
   continue_trying_ = false;
   if (waiting_.active())
     waiting_.cancel();
-  if (latest_.get_state() == connector::state::connecting)
-    latest_.stop_connecting();
+  stop_attempts(errc::cancelled);
 }
 
 void reconnecting_client_factory::reset_delay() noexcept {

@@ -17,8 +17,7 @@ class hopeless : public reconnecting_client_factory {
 public:
   using reconnecting_client_factory::reconnecting_client_factory;
   protocol_ptr build_protocol(const net_address&) override { return nullptr; }
-  void started_connecting(connector& c) override {
-    reconnecting_client_factory::started_connecting(c);
+  void started_connecting(connector&) override {
     attempts.push_back(std::chrono::duration<double>(event_loop_time()).count());
   }
 

@@ -63,6 +63,9 @@ public:
   virtual void client_connection_made(connector& c, const protocol_ptr& p);
 
 protected:
+  /// Ends the attempts that are under way: each fails with `why`.
+  void stop_attempts(const failure& why);
+
   void stop_requested() override;
   [[nodiscard]] bool idle() const noexcept override { return factory::idle() && active_.empty(); }
 

@@ -60,7 +60,6 @@ public:
   template <class P, class... Args>
   [[nodiscard]] static client_factory_ref for_protocol(reconnect_options options, Args&&... args);
 
-  void started_connecting(connector& c) override;
   void client_connection_failed(connector& c, const failure& reason) override;
   void client_connection_lost(connector& c, const failure& reason) override;
 
@@ -83,7 +82,6 @@ private:
   duration delay_;
   std::size_t retries_ = 0;
   bool continue_trying_ = true;
-  connector latest_;
   delayed_call waiting_;
 };
 
