@@ -12,7 +12,10 @@
 #include "server_program.hpp"
 
 int main(int argc, char** argv) {
-  return server_program::run(argc, argv, "chat_server", "A chat room.", 8123, [](auto& rt) {
-    return troupe::factory::for_protocol<chat>(rt.template spawn<room>());
-  });
+  return server_program::run(argc, argv, "chat_server", "A chat room.", 8123,
+                             [everybody = caf::actor{}](auto& rt) mutable {
+                               if (!everybody)
+                                 everybody = rt.template spawn<room>();
+                               return troupe::factory::for_protocol<chat>(everybody);
+                             });
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +13,7 @@
 
 #include <troupe/net/listen_ssl.hpp>
 #include <troupe/net/listen_tcp.hpp>
+#include <troupe/net/metrics_page.hpp>
 
 namespace server_program {
 
@@ -26,7 +28,8 @@ inline void allow_many_connections() {
 
 /// Is the `main` of a server: reads the options, listens, says where, and serves until Ctrl-C.
 ///
-/// \param make_factory  called with the runtime; returns the factory of what the server speaks
+/// \param make_factory  called with the runtime; returns the factory of what the server speaks. With
+///                      `--placement reuse_port` it is called once for each loop.
 /// \param secure        whether it speaks that over TLS
 template <class F>
 int run(int argc, char** argv, const std::string& name, const std::string& about,
@@ -34,6 +37,8 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
   troupe::runtime_options options;
   troupe::listen_options listen;
   std::size_t max_connections = 65536;
+  std::optional<std::uint16_t> metrics_port;
+  std::string place = "round_robin";
   listen.no_delay = true;
 
   CLI::App app{about, name};
@@ -41,6 +46,13 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
   app.add_option("--interface", listen.interface,
                  "local address; 0.0.0.0 or :: opens it to the network (127.0.0.1)");
   app.add_option("--loops", options.loops, "event loops, and so threads; 0 is one a core (0)");
+  app
+    .add_option("--placement", place,
+                "which loop serves a connection; reuse_port: a port on each (round_robin)")
+    ->check(CLI::IsMember({"round_robin", "least_loaded", "reuse_port"}));
+  app.add_flag("--pin-threads", options.pin_threads, "ties each loop to a core");
+  app.add_option("--metrics", metrics_port,
+                 "HTTP port on 127.0.0.1 with counters for Prometheus; 0 takes a free one");
   app.add_option("--max-connections", max_connections, "more of them wait (65536)");
   troupe::tls_identity identity;
   if (secure) {
@@ -54,12 +66,32 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
   allow_many_connections();
   try {
     troupe::runtime rt{options};
-    const troupe::factory_ref protocols = make_factory(rt);
-    const auto listening =
-      secure ? troupe::listen_ssl(rt, port, protocols,
-                                  troupe::tls_server_context{{.identities = {identity}}}, listen)
-             : troupe::listen_tcp(rt, port, protocols, listen);
-    protocols.get()->set_max_connections(max_connections);
+    const auto open = [&] {
+      const troupe::factory_ref protocols = make_factory(rt);
+      const auto listening =
+        secure ? troupe::listen_ssl(rt, port, protocols,
+                                    troupe::tls_server_context{{.identities = {identity}}}, listen)
+               : troupe::listen_tcp(rt, port, protocols, listen);
+      protocols.get()->set_max_connections(max_connections);
+      return listening;
+    };
+    listen.reuse_port = place == "reuse_port";
+    if (listen.reuse_port) {
+      listen.placement = troupe::placement::same_loop;
+      max_connections = (max_connections + rt.loops() - 1) / rt.loops(); // each factory has its own
+    } else if (place == "least_loaded") {
+      listen.placement = troupe::placement::least_loaded;
+    }
+    const auto listening = open();
+    port = listening.get_host().port();
+    for (listen.loop = 1; listen.reuse_port && listen.loop < rt.loops(); ++listen.loop)
+      open();
+    if (metrics_port)
+      std::printf("metrics: http://%s/metrics\n",
+                  troupe::listen_tcp(rt, *metrics_port, troupe::metrics_page(rt))
+                    .get_host()
+                    .to_string()
+                    .c_str());
     std::printf("%s listens on %s\n", name.c_str(), listening.get_host().to_string().c_str());
     std::fflush(stdout);
     rt.run();

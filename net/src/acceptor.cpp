@@ -13,12 +13,17 @@ namespace troupe::detail {
 
 listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, listening_opener open,
                                    const factory_ref& f, std::shared_ptr<const transport_kind> kind,
-                                   accept_pace pace) {
+                                   accept_rules rules) {
+  if (auto* const started = f.get(); started != nullptr && &started->loop() != &loop)
+    throw std::invalid_argument("listen: the factory runs on loop "
+                                + std::to_string(started->loop().index()) + ", the port on loop "
+                                + std::to_string(loop.index())
+                                + "; a port needs a factory on its own loop");
   auto socket = open(nullptr);
   f.start(sys, loop);
   caf::actor_config cfg{&loop};
   const auto handle = sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(socket), std::move(open),
-                                                            f, std::move(kind), pace);
+                                                            f, std::move(kind), rules);
   auto& made = *static_cast<acceptor*>(caf::actor_cast<caf::abstract_actor*>(handle));
   return {caf::actor_cast<caf::strong_actor_ptr>(handle), made.host_};
 }
@@ -26,7 +31,7 @@ listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, lis
 listening_port acceptor::make_supervised(caf::actor_system& sys, event_loop& loop,
                                          const listening_opener& open, const factory_ref& f,
                                          std::shared_ptr<const transport_kind> kind,
-                                         accept_pace pace, std::shared_ptr<kept_socket> kept) {
+                                         accept_rules rules, std::shared_ptr<kept_socket> kept) {
   if (!kept->socket) {
     kept->socket = open(kept->host ? &*kept->host : nullptr);
     kept->host = kept->socket->host;
@@ -37,8 +42,8 @@ listening_port acceptor::make_supervised(caf::actor_system& sys, event_loop& loo
     throw cannot_listen_error(socket.host, {errno, std::system_category()});
   f.start(sys, loop);
   caf::actor_config cfg{&loop};
-  const auto handle = sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(socket), open, f,
-                                                            std::move(kind), pace, std::move(kept));
+  const auto handle = sys.spawn_impl<acceptor, caf::hidden>(
+    cfg, std::move(socket), open, f, std::move(kind), rules, std::move(kept));
   auto& made = *static_cast<acceptor*>(caf::actor_cast<caf::abstract_actor*>(handle));
   made.enter([] {}); // begins
   if (!made.counted_)
@@ -47,11 +52,18 @@ listening_port acceptor::make_supervised(caf::actor_system& sys, event_loop& loo
 }
 
 acceptor::acceptor(caf::actor_config& cfg, listening_socket socket, listening_opener open,
-                   factory_ref f, std::shared_ptr<const transport_kind> kind, accept_pace pace,
+                   factory_ref f, std::shared_ptr<const transport_kind> kind, accept_rules rules,
                    std::shared_ptr<kept_socket> kept)
   : pinned_actor(cfg), socket_(std::move(socket)), open_(std::move(open)), factory_(std::move(f)),
-    kind_(std::move(kind)), pace_(pace), host_(std::make_shared<const net_address>(socket_.host)),
+    kind_(std::move(kind)), rules_(rules), host_(std::make_shared<const net_address>(socket_.host)),
     kept_(std::move(kept)) {}
+
+event_loop& acceptor::loop_of(runtime& rt, const listen_options& options) {
+  if (options.loop >= rt.loops())
+    throw std::invalid_argument("listen: there is no loop " + std::to_string(options.loop)
+                                + "; the runtime has " + std::to_string(rt.loops()));
+  return rt.scheduler().loop(options.loop);
+}
 
 caf::behavior acceptor::make_behavior() {
   if (socket_.fd && !loop().stopping())
@@ -93,7 +105,7 @@ void acceptor::wait() {
 
 void acceptor::accept_some() {
   auto& f = *factory_.get();
-  for (std::size_t n = 0; n < pace_.per_turn; ++n) {
+  for (std::size_t n = 0; n < rules_.per_turn; ++n) {
     if (!f.has_room())
       // Weak: a factory may keep this beyond its end, for its successor.
       return f.when_room([this, weak = caf::weak_actor_ptr{ctrl()}, epoch = epoch_] {
@@ -134,17 +146,29 @@ void acceptor::accept_some() {
 // Nothing would come of accepting now; and a socket that stays readable would keep the loop awake.
 void acceptor::retry_later(int error) {
   loop().scheduler().logger().error("{}: cannot accept a connection, trying again in {} ms: {}",
-                                    host_->to_string(), pace_.pause_without_descriptors.count(),
+                                    host_->to_string(), rules_.pause_without_descriptors.count(),
                                     std::system_category().message(error));
-  call_later(pace_.pause_without_descriptors, [this, epoch = epoch_] {
+  call_later(rules_.pause_without_descriptors, [this, epoch = epoch_] {
     if (listener_ && epoch == epoch_)
       accept_some();
   });
 }
 
+event_loop& acceptor::place() const noexcept {
+  switch (rules_.placement) {
+  case placement::least_loaded:
+    return loop().scheduler().least_loaded_loop();
+  case placement::same_loop:
+    return loop();
+  case placement::round_robin:
+    break;
+  }
+  return loop().scheduler().next_loop();
+}
+
 void acceptor::admit(unique_fd fd, const sockaddr_storage& peer) {
   const socket_address from{peer};
-  auto& where = loop().scheduler().next_loop();
+  auto& where = place();
   protocol_ptr built;
   factory_.get()->enter([&] { built = factory_.get()->build(from.to_address(), where); });
   if (!built)

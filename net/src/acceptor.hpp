@@ -9,6 +9,7 @@
 
 #include <troupe/net/factory.hpp>
 #include <troupe/net/listening_port.hpp>
+#include <troupe/runtime/runtime.hpp>
 
 #include "listening_socket.hpp"
 #include "socket_address.hpp"
@@ -17,10 +18,17 @@
 
 namespace troupe::detail {
 
-/// At which pace a port accepts: see `listen_options`.
-struct accept_pace {
+/// How a port accepts: see `listen_options`.
+struct accept_rules {
   std::size_t per_turn;
   std::chrono::milliseconds pause_without_descriptors;
+  troupe::placement placement = placement::round_robin;
+
+  accept_rules(const listen_options& options)
+    : per_turn(options.accepts_per_turn),
+      pause_without_descriptors(options.pause_without_descriptors), placement(options.placement) {}
+  accept_rules(std::size_t n, std::chrono::milliseconds pause)
+    : per_turn(n), pause_without_descriptors(pause) {}
 };
 
 /// The socket of a supervised port. It outlives an acceptor that crashed, so that connections that
@@ -31,26 +39,29 @@ struct kept_socket {
 };
 
 /// The actor behind a `listening_port`: accepts connections and brings them together with the
-/// protocols that its factory builds. Pinned to loop 0, as the factory is.
+/// protocols that its factory builds. Pinned to the loop of the factory.
 ///
 /// It accepts only while the factory has room, so what is too much waits in the system's queue.
 class acceptor final : public pinned_actor {
 public:
   acceptor(caf::actor_config& cfg, listening_socket socket, listening_opener open, factory_ref f,
-           std::shared_ptr<const transport_kind> kind, accept_pace pace,
+           std::shared_ptr<const transport_kind> kind, accept_rules rules,
            std::shared_ptr<kept_socket> kept = nullptr);
 
-  /// Opens a port, whose actor runs on `loop`. \throws cannot_listen_error
+  /// Opens a port, whose actor runs on `loop`. \throws cannot_listen_error, std::invalid_argument
   static listening_port make_port(caf::actor_system& sys, event_loop& loop, listening_opener open,
                                   const factory_ref& f, std::shared_ptr<const transport_kind> kind,
-                                  accept_pace pace);
+                                  accept_rules rules);
 
   /// As above, for a supervisor: listens at the socket that is kept, or opens it. Names no port if
   /// the factory does not run.
   static listening_port make_supervised(caf::actor_system& sys, event_loop& loop,
                                         const listening_opener& open, const factory_ref& f,
                                         std::shared_ptr<const transport_kind> kind,
-                                        accept_pace pace, std::shared_ptr<kept_socket> kept);
+                                        accept_rules rules, std::shared_ptr<kept_socket> kept);
+
+  /// Returns the loop that `options` name. \throws std::invalid_argument if there is none
+  static event_loop& loop_of(runtime& rt, const listen_options& options);
 
   caf::behavior make_behavior() override;
   void on_exit() override;
@@ -69,12 +80,13 @@ private:
   void retry_later(int error);
   void admit(unique_fd fd, const sockaddr_storage& peer);
   void close();
+  event_loop& place() const noexcept; // the next connection
 
   listening_socket socket_; // its descriptor: until the loop turns
   const listening_opener open_;
   const factory_ref factory_;
   const std::shared_ptr<const transport_kind> kind_;
-  const accept_pace pace_;
+  const accept_rules rules_;
   const std::shared_ptr<const net_address> host_;
   std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> listener_;
   const std::shared_ptr<kept_socket> kept_; // null unless supervised

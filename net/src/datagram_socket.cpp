@@ -195,6 +195,8 @@ void datagram_socket::flush() noexcept {
     for (int i = 0; i < sent; ++i) {
       const auto run = b.runs[static_cast<std::size_t>(i)];
       counters_.sent += run;
+      for (std::size_t j = 0; j < run; ++j)
+        loop_.count_sent(queue_[first_ + j].size);
       drop_first(run);
     }
   }
@@ -296,6 +298,7 @@ void datagram_socket::deliver(int count) {
       continue;
     }
     ++counters_.received;
+    loop_.count_received(memory_.data(i).size());
     if (memory_.truncated(i))
       ++counters_.truncated;
     if (!p.deliver(memory_.data(i), memory_.sender(i)))

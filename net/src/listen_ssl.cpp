@@ -15,10 +15,10 @@ listening_port listen_ssl(runtime& rt, std::uint16_t port, const factory_ref& f,
   for (const auto& warning : tls.warnings())
     rt.scheduler().logger().warn("{}", warning);
   return detail::acceptor::make_port(
-    rt.system(), rt.scheduler().loop(0), detail::tcp_listener(port, options), f,
+    rt.system(), detail::acceptor::loop_of(rt, options), detail::tcp_listener(port, options), f,
     std::make_shared<const detail::tls_kind>(tls.settings(), options.no_delay, options.keep_alive,
                                              options.output),
-    {options.accepts_per_turn, options.pause_without_descriptors});
+    options);
 }
 
 } // namespace troupe

@@ -43,9 +43,9 @@ void listening_port::start_listening() {
 listening_port listen_tcp(runtime& rt, std::uint16_t port, const factory_ref& f,
                           const listen_options& options) {
   return detail::acceptor::make_port(
-    rt.system(), rt.scheduler().loop(0), detail::tcp_listener(port, options), f,
+    rt.system(), detail::acceptor::loop_of(rt, options), detail::tcp_listener(port, options), f,
     std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive, options.output),
-    {options.accepts_per_turn, options.pause_without_descriptors});
+    options);
 }
 
 listening_port listen_unix(runtime& rt, const std::string& path, const factory_ref& f,

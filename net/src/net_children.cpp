@@ -31,12 +31,12 @@ child_spec factory_child(std::string id, factory_ref f, restart_type restart) {
 namespace {
 
 child_spec port_of(std::string id, detail::listening_opener open, factory_ref f,
-                   std::shared_ptr<const detail::transport_kind> kind, detail::accept_pace pace,
+                   std::shared_ptr<const detail::transport_kind> kind, detail::accept_rules rules,
                    std::function<void(const listening_port&)> listening, restart_type restart) {
   auto start =
     [=, kept = std::make_shared<detail::kept_socket>()](supervisor& parent) -> outcome<caf::actor> {
     const auto made = detail::acceptor::make_supervised(parent.system(), loop_0_of(parent), open, f,
-                                                        kind, pace, kept);
+                                                        kind, rules, kept);
     if (!made.actor())
       return failure{errc::not_listening, "the factory does not run"};
     if (listening)
@@ -54,7 +54,7 @@ child_spec port_child(std::string id, std::uint16_t port, factory_ref f,
   return port_of(
     std::move(id), detail::tcp_listener(port, options), std::move(f),
     std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive, options.output),
-    {options.accepts_per_turn, options.pause_without_descriptors}, std::move(listening), restart);
+    options, std::move(listening), restart);
 }
 
 } // namespace troupe

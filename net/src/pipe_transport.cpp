@@ -17,7 +17,9 @@ pipe_transport::pipe_transport(event_loop& loop, unique_fd in, unique_fd out,
 pipe_transport::~pipe_transport() = default;
 
 std::size_t pipe_transport::send(std::span<const iovec> pieces, std::error_code& ec) noexcept {
-  return write_some(out_.native_handle(), pieces, ec);
+  const auto sent = write_some(out_.native_handle(), pieces, ec);
+  loop().count_sent(sent);
+  return sent;
 }
 
 void pipe_transport::wait_writable() {
@@ -52,8 +54,10 @@ void pipe_transport::take_input() {
     return broken(ec);
   if (count == 0)
     return input_ended();
-  if (count > 0)
+  if (count > 0) {
+    loop().count_received(static_cast<std::size_t>(count));
     received({into, static_cast<std::size_t>(count)});
+  }
   if (wants_input()) // what was closed meanwhile lives until the end of the turn
     start_reading();
 }

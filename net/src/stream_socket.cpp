@@ -66,8 +66,10 @@ std::size_t stream_socket::send(std::span<const iovec> pieces, std::error_code& 
       message.msg_iovlen = pieces.size();
       sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
-    if (sent >= 0)
+    if (sent >= 0) {
+      loop().count_sent(static_cast<std::size_t>(sent));
       return static_cast<std::size_t>(sent);
+    }
     if (errno == EINTR)
       continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS)
@@ -155,6 +157,7 @@ void stream_socket::deliver(std::size_t count) {
   // `data` when the protocol pauses and resumes while it looks at that.
   resting_ = true;
   loop().after_flush(*this);
+  loop().count_received(data.size());
   received(data);
   if (error && connected())
     broken(error);

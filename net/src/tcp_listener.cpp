@@ -9,7 +9,8 @@
 namespace troupe::detail {
 
 listening_opener tcp_listener(std::uint16_t port, const listen_options& options) {
-  return [port, interface = options.interface, backlog = options.backlog](const net_address* had) {
+  return [port, interface = options.interface, backlog = options.backlog,
+          reuse = options.reuse_port](const net_address* had) {
     const auto number = had != nullptr ? had->port() : port;
     const auto refuse = [&](std::error_code reason) {
       throw cannot_listen_error(interface, number, reason);
@@ -20,6 +21,7 @@ listening_opener tcp_listener(std::uint16_t port, const listen_options& options)
     unique_fd fd{::socket(at->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     const int on = 1;
     if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0
+        || (reuse && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
         || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*at), length_of(*at)) != 0
         || ::listen(fd.get(), backlog) != 0)
       refuse({errno, std::system_category()});

@@ -29,15 +29,15 @@ time_point tell_time(const void* loop) noexcept {
 constinit thread_local event_loop* event_loop::current_ = nullptr;
 
 event_loop::event_loop(loop_scheduler& scheduler, std::size_t index, const runtime_options& options,
-                       bool alone)
+                       std::size_t loops)
   : caf::execution_unit(&scheduler.system()), scheduler_(scheduler), index_(index),
-    options_(options), time_source_(options.time_source), alone_(alone),
+    options_(options), time_source_(options.time_source), alone_(loops == 1),
     io_(std::in_place, 1), // Asio's hint for a context with one thread
     work_(std::in_place, io_->get_executor()),
     wake_timer_(std::make_unique<detail::wake_timer>(*io_)), timers_(&tell_time, this),
-    lane_(&scheduler.system(), *this), floating_(!alone),
+    lane_(&scheduler.system(), *this), floating_(loops > 1),
     no_message_(caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, caf::message{})),
-    mean_gap_(options.poll_before_sleep.count() * 2) {}
+    counting_(loops), mean_gap_(options.poll_before_sleep.count() * 2) {}
 
 event_loop::~event_loop() {
   while (auto* node = inbox_.pop()) {
@@ -50,12 +50,14 @@ event_loop::~event_loop() {
 // -- from any thread ----------------------------------------------------------------------------
 
 void event_loop::post(task fn) {
+  count_message();
   auto* node = new detail::inbox_node;
   node->fn = std::move(fn);
   push_from_outside(node);
 }
 
 void event_loop::post_quietly(task fn) {
+  count_message();
   auto* node = new detail::inbox_node;
   node->fn = std::move(fn);
   inbox_.push(node);
@@ -111,23 +113,30 @@ void event_loop::leave() {
 
 void event_loop::run() {
   auto* const before = std::exchange(current_, this);
+  turn_began_ = time();
+  counting_.busy.begin(turn_began_);
   while (!leaving_.load(std::memory_order_acquire))
     turn(mode::block);
+  counting_.busy.end(turn_began_);
   leaving_.store(false, std::memory_order_release);
   current_ = before;
 }
 
 void event_loop::turn(mode how) {
-  ++counters_.turns;
+  counting_.turns.add();
   take_io(how == mode::block);
   if (!timers_.empty())
-    counters_.timers += timers_.run_due(now(), &log_uncaught_call);
+    counting_.delayed_calls.add(timers_.run_due(now(), &log_uncaught_call));
   take_inbox();
   run_actors();
   flush();
   // An actor that spawned another one left CAF's logger in this thread, where it would make every
   // resume slower from then on.
   CAF_SET_LOGGER_SYS(nullptr);
+  const auto ended =
+    time(); // one look at the clock a turn: the next one begins here, or after a wait
+  counting_.longest_turn.raise_to(static_cast<std::uint64_t>((ended - turn_began_).count()));
+  turn_began_ = ended;
 }
 
 void event_loop::take_io(bool may_wait) {
@@ -135,7 +144,7 @@ void event_loop::take_io(bool may_wait) {
       && (alone_ || !steal()))
     wait_for_io();
   for (std::size_t n = 0; n < options_.events_per_turn && run_operation(false); ++n)
-    ++counters_.io_events;
+    counting_.io_events.add();
 }
 
 // Runs the handler of one completed operation. What the handler of a user throws stays here.
@@ -149,6 +158,13 @@ bool event_loop::run_operation(bool wait) noexcept {
 }
 
 void event_loop::wait_for_io() {
+  counting_.busy.end(turn_began_); // the last turn ended then
+  wait_for_event();
+  turn_began_ = time();
+  counting_.busy.begin(turn_began_);
+}
+
+void event_loop::wait_for_event() {
   if (!alone_ && mean_gap_ < options_.poll_before_sleep.count() && poll_for_peers())
     return;
   const auto dry_since = now();
@@ -162,8 +178,8 @@ void event_loop::wait_for_io() {
   const bool found = !inbox_.empty() || leaving_.load(std::memory_order_seq_cst)
                      || (!alone_ && scheduler_.victim(*this) != nullptr);
   if (!found) {
-    ++counters_.sleeps;
-    counters_.io_events += run_operation(true) ? 1 : 0;
+    counting_.sleeps.add();
+    counting_.io_events.add(run_operation(true) ? 1 : 0);
   }
   scheduler_.asleep_.fetch_sub(1, std::memory_order_relaxed);
   asleep_.store(false, std::memory_order_relaxed);
@@ -196,7 +212,7 @@ bool event_loop::poll_for_peers() {
     if (t - looked_at_io > between_looks_at_io) {
       looked_at_io = t;
       if (run_operation(false)) {
-        ++counters_.io_events;
+        counting_.io_events.add();
         return true;
       }
       if (const auto due = timers_.next_due(); due && *due <= t)
@@ -221,7 +237,7 @@ void event_loop::take_inbox() {
     if (node == &end)
       return;
     const std::unique_ptr<detail::inbox_node> owned{node};
-    ++counters_.from_outside;
+    counting_.jobs_from_outside.add();
     if (node->job != nullptr) {
       if (node->pinned)
         pinned_.push(node->job);
@@ -257,7 +273,7 @@ void event_loop::run_actors() {
 }
 
 void event_loop::resume(caf::resumable* job, bool pinned) {
-  ++counters_.resumed;
+  counting_.resumed.add();
   switch (job->resume(this, options_.messages_per_actor)) {
   case caf::resumable::resume_later:
     if (pinned)
@@ -294,11 +310,41 @@ bool event_loop::steal() {
   auto* const job = victim->floating_.steal();
   if (job == nullptr)
     return false;
-  ++counters_.stolen;
+  counting_.stolen.add();
   floating_.push(job);
   if (victim->floating_.size() > 0)
     scheduler_.work_available(*this); // one more thief may find something
   return true;
+}
+
+// -- counting -----------------------------------------------------------------------------------
+
+void event_loop::count_message() noexcept {
+  auto* const from = current_;
+  if (from != nullptr && from != this && &from->scheduler_ == &scheduler_)
+    from->counting_.sent_to[index_].add();
+}
+
+loop_counters event_loop::counters() const noexcept {
+  const auto& c = counting_;
+  loop_counters result;
+  result.turns = c.turns.get();
+  result.sleeps = c.sleeps.get();
+  result.io_events = c.io_events.get();
+  result.delayed_calls = c.delayed_calls.get();
+  result.resumed = c.resumed.get();
+  result.stolen = c.stolen.get();
+  result.jobs_from_outside = c.jobs_from_outside.get();
+  result.bytes_received = c.bytes_received.get();
+  result.bytes_sent = c.bytes_sent.get();
+  for (const auto& sent : c.sent_to)
+    result.messages_sent += sent.get();
+  for (const auto& loop : scheduler_.loops_)
+    result.messages_received += loop->counting_.sent_to[index_].get();
+  result.busy = c.busy.total(time());
+  result.longest_turn = duration(static_cast<duration::rep>(c.longest_turn.get()));
+  result.actors = load();
+  return result;
 }
 
 // -- the end ------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ void loop_scheduler::init(caf::actor_system_config& cfg) {
   num_workers_ = count;
   max_throughput_ = options_.messages_per_actor;
   for (std::size_t i = 0; i < count; ++i)
-    loops_.push_back(std::make_unique<event_loop>(*this, i, options_, count == 1));
+    loops_.push_back(std::make_unique<event_loop>(*this, i, options_, count));
 }
 
 void loop_scheduler::start() {
@@ -94,6 +94,23 @@ void loop_scheduler::enqueue(caf::resumable* job) {
   auto* const current = event_loop::current();
   auto& loop = current != nullptr && &current->scheduler() == this ? *current : next_loop();
   loop.exec_later(job);
+}
+
+event_loop& loop_scheduler::least_loaded_loop() noexcept {
+  // Begins with another one each time, so that equals take turns.
+  auto* best = &next_loop();
+  for (std::size_t i = 1, first = best->index(); i < loops_.size(); ++i)
+    if (auto& other = *loops_[(first + i) % loops_.size()]; other.load() < best->load())
+      best = &other;
+  return *best;
+}
+
+std::vector<loop_counters> loop_scheduler::counters() const {
+  std::vector<loop_counters> result;
+  result.reserve(loops_.size());
+  for (const auto& loop : loops_)
+    result.push_back(loop->counters());
+  return result;
 }
 
 caf::actor_clock& loop_scheduler::clock() noexcept {

@@ -22,9 +22,18 @@ event_loop& home_of(caf::actor_config& cfg, caf::actor_system& sys) {
 } // namespace
 
 pinned_actor::pinned_actor(caf::actor_config& cfg)
-  : super(cfg), loop_(home_of(cfg, home_system())) {}
+  : super(cfg), loop_(home_of(cfg, home_system())) {
+  loop_.load_.fetch_add(1, std::memory_order_relaxed);
+}
 
-pinned_actor::~pinned_actor() = default;
+pinned_actor::~pinned_actor() {
+  unload();
+}
+
+void pinned_actor::unload() noexcept {
+  if (std::exchange(loads_, false))
+    loop_.load_.fetch_sub(1, std::memory_order_relaxed);
+}
 
 delayed_call pinned_actor::call_later(duration delay, task fn) {
   if (delay < duration::zero())
@@ -55,6 +64,7 @@ void pinned_actor::prune_calls() {
 // -- CAF's side ---------------------------------------------------------------------------------
 
 void pinned_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
+  loop_.count_message();
   super::enqueue(std::move(what), &loop_.lane());
 }
 
@@ -97,6 +107,7 @@ void pinned_actor::on_exit() {
       if (call.active())
         call.cancel();
   super::on_exit();
+  unload();
   if (!std::exchange(listed_, false))
     return;
   (previous_ != nullptr ? previous_->next_ : loop_.first_pinned_) = next_;

@@ -83,7 +83,10 @@ void reactor::iterate(duration wait) {
   std::optional<delayed_call> limit;
   if (wait > duration::zero())
     limit = loop_.timers().add(loop_.time() + wait, [] {});
+  loop_.turn_began_ = loop_.time();
+  loop_.counting_.busy.begin(loop_.turn_began_);
   loop_.turn(limit ? event_loop::mode::block : event_loop::mode::poll);
+  loop_.counting_.busy.end(loop_.turn_began_);
   if (limit && limit->active())
     limit->cancel();
   event_loop::current_ = before;

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 
 
 def connect(port):
@@ -57,4 +58,28 @@ def main():
         server.wait()
 
 
+def one_room_on_all_loops():
+    """With a port on each loop there is still one room, and the metrics page counts its users."""
+    options = ["--port", "0", "--loops", "3", "--placement", "reuse_port", "--metrics", "0"]
+    server = subprocess.Popen([sys.argv[1] + "/chat_server", *options], stdout=subprocess.PIPE, text=True)
+    try:
+        url = server.stdout.readline().split()[1]
+        port = int(server.stdout.readline().rsplit(":", 1)[1])
+        users = [join(port, f"user{i}") for i in range(12)]
+        users[0][0].sendall(b"all of you\r\n")
+        for _, lines in users[1:]:
+            expect(lines, "<user0> all of you")
+        with urllib.request.urlopen(url, timeout=20) as page:
+            metrics = dict(line.rsplit(" ", 1) for line in page.read().decode().splitlines() if line[0] != "#")
+        actors = [int(metrics[f'troupe_loop_actors{{loop="{i}"}}']) for i in range(3)]
+        assert sum(actors) >= 12, actors
+        assert sum(int(metrics[f'troupe_loop_bytes_sent_total{{loop="{i}"}}']) for i in range(3)) > 12 * 20
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+    finally:
+        server.kill()
+        server.wait()
+
+
 main()
+one_room_on_all_loops()

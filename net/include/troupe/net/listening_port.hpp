@@ -36,6 +36,13 @@ private:
   std::string text_;
 };
 
+/// On which loop each connection of a port is served.
+enum class placement : std::uint8_t {
+  round_robin,  ///< the loops in turn
+  least_loaded, ///< the loop with the fewest pinned actors (`event_loop::load`)
+  same_loop,    ///< that of the port
+};
+
 /// How a port listens, and what its connections start with.
 struct listen_options {
   /// How many connections the system keeps waiting until they are accepted. Source: listenTCP
@@ -58,6 +65,25 @@ struct listen_options {
   /// How long a port waits before it tries again to accept, when the process or the system has no
   /// descriptor left. Connections wait in the listen queue meanwhile.
   std::chrono::milliseconds pause_without_descriptors{100};
+
+  /// Which loop serves a connection.
+  troupe::placement placement = placement::round_robin;
+
+  /// The number of the loop on which the port and its factory run.
+  std::size_t loop = 0;
+
+  /// Lets several ports, all with this set, listen at the same address; the system spreads the
+  /// connections over them. One such port on each loop, each with a factory of its own and
+  /// `placement::same_loop`, accepts on all cores, and no connection ever crosses loops.
+  ///
+  /// ```cpp
+  /// for (std::size_t i = 0; i < rt.loops(); ++i)
+  ///   troupe::listen_tcp(rt, 8123, troupe::factory::for_protocol<echo>(),
+  ///                      {.placement = troupe::placement::same_loop, .loop = i, .reuse_port = true});
+  /// ```
+  ///
+  /// Connections that wait at a port that stops are reset. Source: SO_REUSEPORT of Linux
+  bool reuse_port = false;
 };
 
 namespace detail {
@@ -67,7 +93,8 @@ class acceptor;
 /// Refers to a port that listens, or did. Copies refer to the same port; dropping one changes
 /// nothing.
 ///
-/// Thread: loop 0, or before `run()`; `get_host` and `actor`: any.
+/// Thread: the port's loop, which is loop 0 unless `listen_options` say otherwise, or before
+/// `run()`; `get_host`, `stop_listening` and `actor`: any.
 /// Source: twisted.internet.interfaces.IListeningPort
 class listening_port {
 public:

@@ -14,6 +14,7 @@
 
 #include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/detail/inbox.hpp>
+#include <troupe/runtime/detail/loop_counting.hpp>
 #include <troupe/runtime/detail/run_queue.hpp>
 #include <troupe/runtime/options.hpp>
 #include <troupe/runtime/timer_queue.hpp>
@@ -26,17 +27,6 @@ class pinned_actor;
 namespace detail {
 class wake_timer;
 }
-
-/// What a loop did since it was made; all counts only grow.
-struct loop_counters {
-  std::uint64_t turns = 0;
-  std::uint64_t io_events = 0;    // completed Asio operations
-  std::uint64_t resumed = 0;      // actors resumed
-  std::uint64_t stolen = 0;       // floating actors taken from other loops
-  std::uint64_t from_outside = 0; // jobs and functions that other threads queued
-  std::uint64_t timers = 0;       // delayed calls made
-  std::uint64_t sleeps = 0;       // times the loop waited for events without a limit of zero
-};
 
 /// Something with work to finish when the turn of its loop ends: a transport that was written to.
 class end_of_turn {
@@ -64,7 +54,7 @@ protected:
 class event_loop final : public caf::execution_unit {
 public:
   event_loop(loop_scheduler& scheduler, std::size_t index, const runtime_options& options,
-             bool alone);
+             std::size_t loops);
   ~event_loop() override;
   event_loop(const event_loop&) = delete;
   event_loop& operator=(const event_loop&) = delete;
@@ -134,7 +124,17 @@ public:
   /// Calls `fn` with each pinned actor of this loop that has been activated and has not ended.
   void each_pinned(const std::function<void(pinned_actor&)>& fn);
 
-  [[nodiscard]] const loop_counters& counters() const noexcept { return counters_; }
+  /// Returns what this loop did so far. Thread: any.
+  [[nodiscard]] loop_counters counters() const noexcept;
+
+  /// Counts bytes that came from, or went to, the system.
+  void count_received(std::size_t bytes) noexcept { counting_.bytes_received.add(bytes); }
+  void count_sent(std::size_t bytes) noexcept { counting_.bytes_sent.add(bytes); }
+
+  /// Returns how many pinned actors of this loop exist. Thread: any.
+  [[nodiscard]] std::uint32_t load() const noexcept {
+    return load_.load(std::memory_order_relaxed);
+  }
 
 private:
   friend class loop_scheduler;
@@ -156,6 +156,7 @@ private:
   void turn(mode how);
   void take_io(bool may_wait);
   void wait_for_io();
+  void wait_for_event();
   bool run_operation(bool wait) noexcept;
   bool poll_for_peers();
   void take_inbox();
@@ -163,6 +164,7 @@ private:
   void resume(caf::resumable* job, bool pinned);
   void flush();
   bool steal();
+  void count_message() noexcept; // to this loop; any thread
   bool has_jobs() const noexcept { return pinned_.size() != 0 || floating_.size() != 0; }
   void enqueue_pinned(caf::resumable* job);
   void push_from_outside(detail::inbox_node* node);
@@ -194,7 +196,8 @@ private:
   caf::mailbox_element_ptr no_message_;
   pinned_actor* running_ = nullptr;
   pinned_actor* first_pinned_ = nullptr; // list of the initialised ones, each holds a reference
-  loop_counters counters_;
+  detail::loop_counting counting_;
+  time_point turn_began_{};
   bool stopping_ = false;
   bool winding_down_ = false;
 
@@ -206,6 +209,7 @@ private:
   alignas(64) std::atomic<bool> asleep_{false};
   std::atomic<bool> leaving_{false};
   std::atomic<std::int64_t> woken_at_{0};
+  alignas(64) std::atomic<std::uint32_t> load_{0}; // whoever makes an actor adds to it
 };
 
 } // namespace troupe

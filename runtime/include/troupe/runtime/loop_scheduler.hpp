@@ -56,6 +56,12 @@ public:
     return *loops_[next_.fetch_add(1, std::memory_order_relaxed) % loops_.size()];
   }
 
+  /// Returns the loop with the fewest pinned actors; equals take turns.
+  event_loop& least_loaded_loop() noexcept;
+
+  /// Returns what each loop did so far, by its number.
+  [[nodiscard]] std::vector<loop_counters> counters() const;
+
   // -- CAF's side -------------------------------------------------------------------------------
 
   void init(caf::actor_system_config& cfg) override;

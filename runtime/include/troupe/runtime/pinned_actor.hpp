@@ -121,6 +121,7 @@ private:
   void ask_to_stop();
   void end_now();
   void prune_calls();
+  void unload() noexcept; // no longer counts among the loop's actors
 
   event_loop& loop_;
   pinned_actor* next_ = nullptr; // in the loop's list; that list holds a reference
@@ -128,6 +129,7 @@ private:
   std::unique_ptr<std::vector<delayed_call>> calls_;
   bool entered_ = false;
   bool listed_ = false;
+  bool loads_ = true; // counted in the loop's load
 };
 
 } // namespace troupe

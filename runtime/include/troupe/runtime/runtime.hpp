@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include <caf/actor_system.hpp>
 
@@ -66,6 +67,10 @@ public:
 
   /// Returns how many event loops there are.
   [[nodiscard]] std::size_t loops() const noexcept { return scheduler_->size(); }
+
+  /// Returns what each loop did so far, by its number. Each number is right by itself; they are not
+  /// taken at the same instant.
+  [[nodiscard]] std::vector<loop_counters> counters() const { return scheduler_->counters(); }
 
   /// Starts an actor of class `A`. A pinned one goes to the loops in turn.
   template <class A, caf::spawn_options Os = caf::no_spawn_options, class... Ts>
