@@ -4,6 +4,9 @@
 #include <cstring>
 #include <memory>
 
+#include <netinet/in.h>
+#include <poll.h>
+
 #include <asio/posix/basic_stream_descriptor.hpp>
 
 #include <troupe/runtime/detail/abandoning_promise.hpp>
@@ -36,17 +39,35 @@ errc code_of(int error) noexcept {
   }
 }
 
-// Between two ports of one machine, a connect to a free port of the ephemeral range may meet itself.
-bool connected_to_itself(int fd) noexcept {
-  sockaddr_storage local{};
-  sockaddr_storage peer{};
-  socklen_t size = sizeof local;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) != 0
-      || (local.ss_family != AF_INET && local.ss_family != AF_INET6))
+bool same_endpoint(const sockaddr_storage& a, const sockaddr_storage& b) noexcept {
+  if (a.ss_family != b.ss_family)
     return false;
-  socklen_t peer_size = sizeof peer;
-  return ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) == 0 && size == peer_size
-         && std::memcmp(&local, &peer, size) == 0;
+  if (a.ss_family == AF_INET) {
+    const auto& x = reinterpret_cast<const sockaddr_in&>(a);
+    const auto& y = reinterpret_cast<const sockaddr_in&>(b);
+    return x.sin_port == y.sin_port && x.sin_addr.s_addr == y.sin_addr.s_addr;
+  }
+  const auto& x = reinterpret_cast<const sockaddr_in6&>(a);
+  const auto& y = reinterpret_cast<const sockaddr_in6&>(b);
+  return x.sin6_port == y.sin6_port
+         && std::memcmp(&x.sin6_addr, &y.sin6_addr, sizeof x.sin6_addr) == 0;
+}
+
+// Between two ports of one machine, a connect to a free port of the ephemeral range may meet itself.
+bool connected_to_itself(int fd, const sockaddr_storage& to) noexcept {
+  sockaddr_storage local{};
+  socklen_t size = sizeof local;
+  return (to.ss_family == AF_INET || to.ss_family == AF_INET6)
+         && ::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) == 0
+         && same_endpoint(local, to);
+}
+
+// Returns what came of a connect that is over: 0 or the system's error.
+int result_of_connect(int fd, const sockaddr_storage& to) noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  return error == 0 && connected_to_itself(fd, to) ? ECONNREFUSED : error;
 }
 
 /// One connect that the system has under way.
@@ -68,12 +89,7 @@ public:
 
 private:
   void finish(const asio::error_code& ec) {
-    int error = ec.value();
-    socklen_t size = sizeof error;
-    if (!ec)
-      ::getsockopt(descriptor_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error == 0 && connected_to_itself(descriptor_.native_handle()))
-      error = ECONNREFUSED;
+    const int error = ec ? ec.value() : result_of_connect(descriptor_.native_handle(), to_);
     unique_fd fd{descriptor_.release()};
     if (error != 0)
       done_->errback(connect_failure(error));
@@ -110,6 +126,13 @@ deferred<connected_socket> connect_socket(event_loop& loop, const sockaddr_stora
     return succeed(connected_socket{std::move(fd), to});
   if (errno != EINPROGRESS)
     return fail<connected_socket>(connect_failure(errno));
+  // On this machine it is over already. Watching the socket would cost four more system calls.
+  pollfd look{.fd = fd.get(), .events = POLLOUT, .revents = 0};
+  if (::poll(&look, 1, 0) == 1) {
+    if (const int error = result_of_connect(fd.get(), to); error != 0)
+      return fail<connected_socket>(connect_failure(error));
+    return succeed(connected_socket{std::move(fd), to});
+  }
   try {
     return std::make_shared<pending_connect>(loop, std::move(fd), to)->start();
   } catch (const std::exception& e) { // the system has no room to watch one more socket

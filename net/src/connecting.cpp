@@ -92,8 +92,7 @@ void connecting::begin() {
   ++attempt_;
   why_ = {};
   const auto self = shared_from_this();
-  auto& active = factory().active_;
-  const bool first = std::find(active.begin(), active.end(), self) == active.end();
+  const bool first = index_ == none;
   bool started = false;
   const bool lives = as_factory([&] {
     if (first)
@@ -104,8 +103,10 @@ void connecting::begin() {
     state_ = state::disconnected;
     return;
   }
-  if (first)
-    active.push_back(self);
+  if (first) {
+    index_ = factory().active_.size();
+    factory().active_.push_back(self);
+  }
   const auto attempt = attempt_;
   connector handle{self};
   as_factory([&] { factory().started_connecting(handle); });
@@ -115,6 +116,17 @@ void connecting::begin() {
     limit_.start(clock_, options_.timeout, [this] {
       stop_connecting(failure{errc::timed_out, "connecting to " + to_.name.to_string()});
     });
+  // In a later turn: an attempt may be over at once, and a factory that then begins another one
+  // must not do so deeper and deeper in the stack.
+  loop_.post([self, attempt] {
+    if (attempt == self->attempt_ && self->state_ == state::connecting)
+      self->look_up();
+  });
+}
+
+void connecting::look_up() {
+  const auto self = shared_from_this();
+  const auto attempt = attempt_;
   auto d = to_.find()
              .add_callback(
                [this, self](const std::vector<sockaddr_storage>& found) { return race(found); })
@@ -233,9 +245,14 @@ void connecting::ended(void (client_factory::*tell)(connector&, const failure&),
   as_factory([&] { (factory().*tell)(handle, why); });
   if (state_ != state::disconnected)
     return; // it connects again
-  auto& active = factory().active_;
-  if (std::erase(active, self) > 0)
+  if (index_ != none) {
+    auto& active = factory().active_;
+    active.back()->index_ = index_; // the last one takes the place
+    std::swap(active[index_], active.back());
+    active.pop_back();
+    index_ = none;
     as_factory([&] { factory().do_stop(); });
+  }
   factory().end_if_stopping();
 }
 

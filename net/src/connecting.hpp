@@ -46,10 +46,13 @@ public:
   [[nodiscard]] state get_state() const noexcept { return state_; }
 
 private:
+  static constexpr auto none = static_cast<std::size_t>(-1);
+
   client_factory& factory() const { return static_cast<client_factory&>(*factory_.get()); }
   template <class F>
   bool as_factory(F&& fn);
   void begin();
+  void look_up();
   deferred<connected_socket> race(const std::vector<sockaddr_storage>& addresses);
   void connected(connected_socket socket);
   void opened(const failure* failed);
@@ -67,8 +70,9 @@ private:
   std::uint64_t attempt_ = 0;               // counts; what belongs to an older one is void
   std::optional<deferred<void>> under_way_; // looking up, or connecting
   tracked_call limit_;
-  protocol_ptr protocol_; // from when it was built to its end
-  failure why_;           // it is ended by us
+  std::size_t index_ = none; // its place among the factory's active ones
+  protocol_ptr protocol_;    // from when it was built to its end
+  failure why_;              // it is ended by us
 };
 
 /// Makes a connector, and lets it connect.

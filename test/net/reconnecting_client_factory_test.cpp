@@ -37,6 +37,7 @@ struct fixture {
       return rt.now();
     };
     rt.in_turn([&] { c = connect_tcp(rt, "nowhere", 1, ref, {.names = names}); });
+    rt.settle(); // the first attempt has failed, unless names are held
   }
 
   /// Moves time on in small steps until there were `count` attempts, and returns the waits between.
