@@ -8,11 +8,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <troupe/net/listen_ssl.hpp>
 #include <troupe/net/listen_tcp.hpp>
 #include <troupe/net/listen_unix.hpp>
 
 #include "support/client.hpp"
 #include "support/running.hpp"
+#include "support/tls.hpp"
 
 namespace troupe::testing {
 
@@ -68,6 +70,29 @@ struct over_unix : over_sockets {
     if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
       throw std::runtime_error("over_unix: cannot connect");
   }
+};
+
+/// The peer speaks TLS by OpenSSL. What resets a connection is below TLS, and the same.
+struct over_tls : over_sockets {
+  explicit over_tls(const factory_ref& f) {
+    static const authority ca;
+    static const tls_identity identity = ca.issue();
+    const auto port = listen_ssl(server.rt, 0, f, tls_server_context{{.identities = {identity}}});
+    server.start();
+    secure.emplace(port.get_host().port());
+  }
+  void send(std::string_view data) { secure->send(data); }
+  std::string receive(std::size_t size) { return secure->receive(size); }
+  std::string rest() { return secure->rest(); }
+  [[nodiscard]] bool was_reset() const { return !secure->clean(); }
+  void shut_write() { secure->shut_write(); }
+  void reset() { secure->socket().reset(); }
+  void close() {
+    secure->shut_write();
+    secure->socket().close();
+  }
+
+  std::optional<tls_client> secure;
 };
 
 } // namespace troupe::testing

@@ -72,10 +72,8 @@ struct peer_credentials {
 /// Thread: that of the protocol's loop.
 /// Lifetime: from `connection_made` until `connection_lost` has returned.
 /// Source: twisted.internet.interfaces.ITransport, ITCPTransport, IConsumer, IPushProducer
-class transport {
+class transport : public producer {
 public:
-  virtual ~transport() = default;
-
   // -- output -----------------------------------------------------------------------------------
 
   /// Sends a copy of `data` after all that was written before. Never blocks.
@@ -121,11 +119,13 @@ public:
 
   /// Stops reading until `resume_producing`: the peer is slowed down by the network's own means.
   /// While paused, an end of the connection is noticed only by a write.
-  virtual void pause_producing() = 0;
-  virtual void resume_producing() = 0;
+  ///
+  /// A transport is a producer itself: registered with another one, it reads as fast as that sends.
+  void pause_producing() override = 0;
+  void resume_producing() override = 0;
 
   /// As `lose_connection`, under the name that a producer has it by.
-  void stop_producing() { lose_connection(); }
+  void stop_producing() final { lose_connection(); }
 
   virtual void set_output_limits(const output_limits& limits) = 0;
 
