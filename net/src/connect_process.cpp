@@ -51,7 +51,14 @@ private:
   void input_ended() override {
     input_over_ = true;
     if (exit_)
-      finish();
+      return finish();
+    // The program may live on without an output; how it ends is still to come. As over a socket, it
+    // gets what was written for it, and then the end, unless the protocol sees to that.
+    auto& p = protocol_of(protocol_);
+    if (auto* const half = dynamic_cast<half_closeable*>(&p))
+      p.enter([half] { half->read_connection_lost(); });
+    else
+      lose_write_connection();
   }
 
   void finish() {

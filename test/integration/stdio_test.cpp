@@ -53,6 +53,21 @@ private:
   actions actions_;
 };
 
+/// Goes on when one direction has ended, and closes the other when it is told so.
+class half_caller : public caller, public half_closeable {
+public:
+  half_caller(caf::actor_config& cfg, events& told) : caller(cfg, told, {}), told_(told) {}
+  void read_connection_lost() override {
+    told_.add("read lost");
+    transport().write("the rest");
+    transport().lose_write_connection();
+  }
+  void write_connection_lost() override { told_.add("write lost"); }
+
+private:
+  events& told_;
+};
+
 builder<protocol> calls(events& told, caller::actions what = {}) {
   return build<caller>(std::ref(told), std::move(what));
 }
@@ -158,6 +173,33 @@ TEST_CASE("E09: a program that has read enough may go on writing", "[stdio]") {
   r.start();
   REQUIRE(told.wait(2));
   CHECK(told.all() == std::vector<std::string>{"got 6: a\nb\nc\n", clean});
+}
+
+TEST_CASE("E09: a program that closes its output meets the end of its input", "[stdio]") {
+  const leaves_nothing check;
+  events told;
+  running r{1};
+  r.start();
+  // It gets what was written, and the end behind it: `cat` would wait for ever else.
+  connect_process(r.rt,
+                  calls(told, {.on_made =
+                                 [](caller& c) {
+                                   c.transport().write("seven B");
+                                 }}),
+                  "sh", {"-c", "printf out; exec 1>&-; test $(wc -c) = 7"});
+  REQUIRE(told.wait_for(clean));
+  CHECK(told.all() == std::vector<std::string>{"got 3: out", clean});
+}
+
+TEST_CASE("E09: a half-closeable protocol goes on when a program closes its output", "[stdio]") {
+  const leaves_nothing check;
+  events told;
+  running r{1};
+  r.start();
+  connect_process(r.rt, build<half_caller>(std::ref(told)), "sh",
+                  {"-c", "printf out; exec 1>&-; test $(wc -c) = 8"});
+  REQUIRE(told.wait_for(clean));
+  CHECK(told.all() == std::vector<std::string>{"read lost", "write lost", "got 3: out", clean});
 }
 
 TEST_CASE("E09: much goes through a process both ways; aborting kills it", "[stdio]") {

@@ -18,7 +18,8 @@ namespace troupe {
 /// The connection ends when the program has exited and closed its output: `connection_lost` gets
 /// `errc::connection_done` after exit code 0, else `errc::process_terminated` (`status_of`). If this
 /// side ends it first, that closes the pipes, and the program notices or decides;
-/// `abort_connection` kills it. `lose_write_connection` closes its standard input. What is written
+/// `abort_connection` kills it. `lose_write_connection` closes its standard input, and so does the end
+/// of its output, behind what was written, unless the protocol is `half_closeable`. What is written
 /// after the program has closed that is dropped.
 ///
 /// ```cpp
