@@ -71,13 +71,15 @@ public:
   }
   void started_connecting(connector& c) override {
     told_.add("connecting to " + c.get_destination().to_string());
-    CHECK(c.get_state() == connector::state::connecting);
+    if (c.get_state() != connector::state::connecting) // Catch2's checks are for one thread
+      told_.add("not connecting");
     if (actions_.on_started)
       actions_.on_started(c);
   }
   void client_connection_failed(connector& c, const failure& why) override {
     told_.add("failed: " + why.message());
-    CHECK(c.get_state() == connector::state::disconnected);
+    if (c.get_state() != connector::state::disconnected)
+      told_.add("not disconnected");
     last = why;
     if (actions_.on_failed)
       actions_.on_failed(c);

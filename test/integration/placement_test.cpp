@@ -101,7 +101,8 @@ TEST_CASE("a port on each loop accepts for its own", "[placement]") {
   REQUIRE(ends.wait(60));
 
   events closed; // a port that stops leaves the address to the others
-  ports[1].stop_listening().add_callback([&] { closed.add("closed"); });
+  r.rt.scheduler().loop(1).post(
+    [&] { ports[1].stop_listening().add_callback([&] { closed.add("closed"); }); });
   REQUIRE(closed.wait(1));
   for (int i = 0; i < 20; ++i)
     CHECK(guest{ports.front()}.loop != 1);

@@ -94,7 +94,7 @@ class acceptor;
 /// nothing.
 ///
 /// Thread: the port's loop, which is loop 0 unless `listen_options` say otherwise, or before
-/// `run()`; `get_host`, `stop_listening` and `actor`: any.
+/// `run()`; `get_host` and `actor`: any.
 /// Source: twisted.internet.interfaces.IListeningPort
 class listening_port {
 public:
