@@ -8,8 +8,8 @@
 #include <asio/execution_context.hpp>
 #include <asio/io_context.hpp>
 
-#include <troupe/net/bytes.hpp>
 #include <troupe/net/net_address.hpp>
+#include <troupe/runtime/bytes.hpp>
 
 #include "native_address.hpp"
 

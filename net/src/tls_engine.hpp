@@ -8,7 +8,7 @@
 
 #include <openssl/ssl.h>
 
-#include <troupe/net/bytes.hpp>
+#include <troupe/runtime/bytes.hpp>
 #include <troupe/runtime/failure.hpp>
 
 #include "tls_settings.hpp"

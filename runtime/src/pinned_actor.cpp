@@ -143,6 +143,17 @@ void pinned_actor::end_enter(caf::mailbox_element* before) {
   finalize(); // ends the actor here if it has quit
 }
 
+bool pinned_actor::handle_now(caf::mailbox_element& message) {
+  if (entered_ || !mailbox().blocked())
+    return false;
+  bool handled = false;
+  enter([&] {
+    handled = consume(message) != caf::invoke_message_result::skipped;
+    set_receive_timeout(); // it counts from the last message
+  });
+  return handled;
+}
+
 void pinned_actor::run_inside(void (*fn)(void*), void* arg) {
   enter([=] { fn(arg); });
 }

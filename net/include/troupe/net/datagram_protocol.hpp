@@ -10,9 +10,9 @@
 #include <caf/actor.hpp>
 #include <caf/actor_cast.hpp>
 
-#include <troupe/net/bytes.hpp>
 #include <troupe/net/datagram_transport.hpp>
 #include <troupe/net/net_address.hpp>
+#include <troupe/runtime/bytes.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/runtime/promise.hpp>
 

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <system_error>
 
-#include <troupe/net/bytes.hpp>
 #include <troupe/net/net_address.hpp>
+#include <troupe/runtime/bytes.hpp>
 #include <troupe/runtime/deferred.hpp>
 
 namespace troupe {

@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include <troupe/net/bytes.hpp>
 #include <troupe/net/process_status.hpp>
 #include <troupe/net/process_transport.hpp>
+#include <troupe/runtime/bytes.hpp>
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 

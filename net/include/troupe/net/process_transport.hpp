@@ -5,8 +5,8 @@
 
 #include <sys/types.h>
 
-#include <troupe/net/bytes.hpp>
 #include <troupe/net/transport.hpp>
+#include <troupe/runtime/bytes.hpp>
 #include <troupe/runtime/failure.hpp>
 
 namespace troupe {

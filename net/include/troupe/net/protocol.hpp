@@ -5,8 +5,8 @@
 
 #include <caf/actor.hpp>
 
-#include <troupe/net/bytes.hpp>
 #include <troupe/net/transport.hpp>
+#include <troupe/runtime/bytes.hpp>
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 

@@ -9,8 +9,8 @@
 
 #include <sys/types.h>
 
-#include <troupe/net/bytes.hpp>
 #include <troupe/net/net_address.hpp>
+#include <troupe/runtime/bytes.hpp>
 
 namespace troupe {
 

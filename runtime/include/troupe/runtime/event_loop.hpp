@@ -96,6 +96,10 @@ public:
   /// As `post`, but does not wake the loop: the function runs when something else does.
   void post_quietly(task fn);
 
+  /// Tells whether nothing that was posted, or queued from other threads, waits to be taken in: then
+  /// what is done now comes behind all that was posted before.
+  [[nodiscard]] bool nothing_posted() const noexcept { return inbox_.empty(); }
+
   /// Queues a floating actor. Thread: any. Takes over one reference.
   void exec_later(caf::resumable* job) override;
 

@@ -66,6 +66,11 @@ public:
     }
   }
 
+  /// Handles `message` at once, as if it had come out of the mailbox, if no other message waits and
+  /// nothing of this actor is on the stack. Returns whether it did; if not, `message` is untouched,
+  /// and the caller may enqueue one.
+  [[nodiscard]] bool handle_now(caf::mailbox_element& message);
+
   // -- CAF's side -------------------------------------------------------------------------------
 
   using super::enqueue;

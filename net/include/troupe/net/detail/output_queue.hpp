@@ -6,7 +6,7 @@
 
 #include <sys/uio.h>
 
-#include <troupe/net/bytes.hpp>
+#include <troupe/runtime/bytes.hpp>
 
 namespace troupe::detail {
 

@@ -1,4 +1,4 @@
-#include <troupe/net/bytes.hpp>
+#include <troupe/runtime/bytes.hpp>
 
 #include <cstring>
 #include <new>

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <troupe/actors/topic.hpp>
+
+namespace troupe {
+
+namespace detail {
+class topic_directory;
+}
+
+/// Topics by name: the rooms of a chat, the channels of a game.
+///
+/// A topic begins to exist when it is asked for, and is gone when nobody subscribes to it any more
+/// and nobody holds its handle.
+///
+/// ```cpp
+/// troupe::topics rooms{rt};
+/// rooms.get("lobby").publish("Good morning.\r\n");
+/// ```
+///
+/// This is a handle: copies are the same directory. Lifetime: as that of the runtime, for `get`.
+/// Thread: any.
+class topics {
+public:
+  explicit topics(runtime& rt);
+
+  /// Returns the topic with this name, a new one if there is none.
+  [[nodiscard]] topic get(std::string_view name) const;
+
+  /// Returns the topic with this name, or no topic if there is none.
+  [[nodiscard]] topic find(std::string_view name) const;
+
+  /// Returns the names of those that exist, in no particular order.
+  [[nodiscard]] std::vector<std::string> names() const;
+
+  /// Returns how many exist.
+  [[nodiscard]] std::size_t size() const;
+
+private:
+  std::shared_ptr<detail::topic_directory> directory_;
+};
+
+} // namespace troupe

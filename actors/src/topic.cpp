@@ -1,0 +1,72 @@
+#include <troupe/actors/topic.hpp>
+
+#include <stdexcept>
+
+#include <caf/actor_cast.hpp>
+
+#include <troupe/runtime/pinned_actor.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+#include "topic_state.hpp"
+
+namespace troupe {
+
+except::except(const caf::actor& who) noexcept : who_(caf::actor_cast<caf::abstract_actor*>(who)) {}
+
+topic::topic() noexcept = default;
+topic::topic(runtime& rt) : state_(caf::intrusive_ptr{new detail::topic_state{rt.scheduler()}}) {}
+topic::topic(caf::intrusive_ptr<detail::topic_state> state) noexcept : state_(std::move(state)) {}
+topic::topic(const topic&) noexcept = default;
+topic::topic(topic&&) noexcept = default;
+topic& topic::operator=(const topic&) noexcept = default;
+topic& topic::operator=(topic&&) noexcept = default;
+topic::~topic() = default;
+
+detail::topic_state& topic::state() const {
+  if (!state_)
+    throw std::logic_error("topic: this handle refers to no topic");
+  return *state_;
+}
+
+caf::actor topic::as_actor(basic_actor& self) {
+  return caf::actor_cast<caf::actor>(&self);
+}
+
+void topic::subscribe(const caf::actor& who) const {
+  if (!who)
+    throw std::logic_error("topic: subscribe needs an actor");
+  state().subscribe(caf::actor_cast<caf::strong_actor_ptr>(who));
+}
+
+void topic::subscribe_here(pinned_actor& self, detail::write_published write) const {
+  state().subscribe_here(self, write);
+}
+
+void topic::unsubscribe_here(pinned_actor& self) const {
+  state().unsubscribe_here(self);
+}
+
+void topic::unsubscribe(const caf::actor& who) const {
+  if (!who)
+    throw std::logic_error("topic: unsubscribe needs an actor");
+  state().unsubscribe(caf::actor_cast<caf::strong_actor_ptr>(who));
+}
+
+void topic::publish(const shared_bytes& bytes, except left_out) const {
+  state().publish(bytes, left_out.who());
+}
+
+void topic::observe_drops(const caf::actor& who) const {
+  state().observe_drops(who);
+}
+
+std::size_t topic::subscribers() const noexcept {
+  return state_ ? state_->subscribers() : 0;
+}
+
+const std::string& topic::name() const noexcept {
+  static const std::string none;
+  return state_ ? state_->name() : none;
+}
+
+} // namespace troupe

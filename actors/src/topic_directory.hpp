@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <caf/intrusive_ptr.hpp>
+
+namespace troupe {
+class loop_scheduler;
+}
+
+namespace troupe::detail {
+
+class topic_state;
+
+/// The topics that have a name and exist. Thread: any.
+class topic_directory : public std::enable_shared_from_this<topic_directory> {
+public:
+  explicit topic_directory(loop_scheduler& scheduler) : scheduler_(scheduler) {}
+
+  [[nodiscard]] caf::intrusive_ptr<topic_state> get(std::string_view name);
+  [[nodiscard]] caf::intrusive_ptr<topic_state> find(std::string_view name) const;
+  [[nodiscard]] std::vector<std::string> names() const;
+  [[nodiscard]] std::size_t size() const;
+
+  /// Takes out a topic that is being destroyed, unless another one has its name already.
+  void forget(const topic_state& topic) noexcept;
+
+private:
+  [[nodiscard]] caf::intrusive_ptr<topic_state> find_locked(std::string_view name) const;
+
+  loop_scheduler& scheduler_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string_view, topic_state*> topics_; // by the name within the topic
+};
+
+} // namespace troupe::detail

@@ -1,0 +1,250 @@
+#include "topic_state.hpp"
+
+#include <utility>
+
+#include <caf/actor_cast.hpp>
+#include <caf/mailbox_element.hpp>
+#include <caf/message.hpp>
+
+#include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
+
+#include "subscriber.hpp"
+#include "topic_directory.hpp"
+
+namespace troupe::detail {
+
+namespace {
+
+// Runs `fn` on `home`, behind all that is on its way there already.
+template <class F>
+void run_in_order(event_loop& home, F fn) {
+  if (home.is_current() && home.nothing_posted())
+    fn();
+  else
+    home.post(std::move(fn));
+}
+
+// The message that all readers of one loop get.
+class shared_message {
+public:
+  explicit shared_message(caf::message content)
+    : content_(std::move(content)), element_(make_element()) {}
+
+  void give(pinned_actor& who) {
+    if (!who.handle_now(*element_))
+      who.enqueue(make_element(), &who.loop().lane());
+    if (element_->content().empty()) // its handler passed the message on, and took it along
+      element_ = make_element();
+  }
+
+  void give(const caf::weak_actor_ptr& who, event_loop& home) {
+    if (const auto strong = caf::actor_cast<caf::strong_actor_ptr>(who))
+      strong->enqueue(make_element(), &home);
+  }
+
+private:
+  [[nodiscard]] caf::mailbox_element_ptr make_element() const {
+    return caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, content_);
+  }
+
+  const caf::message content_; // held besides the element's, so that handlers see it as shared
+  caf::mailbox_element_ptr element_;
+};
+
+} // namespace
+
+void intrusive_ptr_add_ref(const topic_state* state) noexcept {
+  state->references_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void intrusive_ptr_release(const topic_state* state) noexcept {
+  if (state->references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    delete state;
+}
+
+bool topic_state::try_hold() const noexcept {
+  auto count = references_.load(std::memory_order_relaxed);
+  while (count != 0)
+    if (references_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed))
+      return true;
+  return false;
+}
+
+topic_state::topic_state(loop_scheduler& scheduler) : topic_state(scheduler, {}, nullptr) {}
+
+topic_state::topic_state(loop_scheduler& scheduler, std::string name,
+                         std::shared_ptr<topic_directory> directory)
+  : scheduler_(scheduler), shards_(std::make_unique<shard[]>(scheduler.size())),
+    name_(std::move(name)), directory_(std::move(directory)) {}
+
+topic_state::~topic_state() {
+  if (directory_)
+    directory_->forget(*this);
+}
+
+std::size_t topic_state::subscribers() const noexcept {
+  std::size_t sum = 0;
+  for (std::size_t i = 0; i < scheduler_.size(); ++i)
+    sum += shards_[i].interested.load(std::memory_order_relaxed);
+  return sum;
+}
+
+// -- who subscribes -----------------------------------------------------------------------------
+
+// A publisher that knows of the call must find the loop interested, so it is counted at once.
+void topic_state::subscribe(const caf::strong_actor_ptr& who) {
+  auto& home = home_of(who);
+  shards_[home.index()].interested.fetch_add(1, std::memory_order_acq_rel);
+  run_in_order(home, [self = caf::intrusive_ptr{this}, who, &home] { self->add(who, home); });
+}
+
+void topic_state::unsubscribe(const caf::strong_actor_ptr& who) {
+  auto& home = home_of(who);
+  run_in_order(home, [self = caf::intrusive_ptr{this}, who, &home] {
+    self->remove(find_subscriber(who, home), home);
+  });
+}
+
+void topic_state::subscribe_here(pinned_actor& who, write_published write) {
+  auto& home = who.loop();
+  shards_[home.index()].interested.fetch_add(1, std::memory_order_acq_rel);
+  add_entry(pinned_subscriber::make(who), {&who, write, nullptr, 0}, home);
+}
+
+void topic_state::unsubscribe_here(pinned_actor& who) noexcept {
+  remove(pinned_subscriber::of(who), who.loop());
+}
+
+void topic_state::add(const caf::strong_actor_ptr& who, event_loop& home) {
+  add_entry(make_subscriber(who, home), {as_pinned(who), nullptr, nullptr, 0}, home);
+}
+
+void topic_state::add_entry(subscriber* record, const subscriber_entry& entry, event_loop& home) {
+  if (record == nullptr) // it has ended
+    return left(home);
+  const auto slot = slot_of(*record, home);
+  if (slot != subscriber_list::none) {
+    if (record->subscriptions[slot].reads == (entry.write == nullptr))
+      return left(home);
+    record->remove(slot, home);
+  }
+  record->add(*this, entry, home);
+}
+
+void topic_state::remove(subscriber* record, event_loop& home) noexcept {
+  if (record == nullptr)
+    return;
+  if (const auto slot = slot_of(*record, home); slot != subscriber_list::none)
+    record->remove(slot, home);
+}
+
+// Looks where there is less to look at: few rooms have many users who are in many rooms.
+std::uint32_t topic_state::slot_of(const subscriber& record, event_loop& home) const noexcept {
+  const auto& here = shards_[home.index()].here;
+  if (here == nullptr)
+    return subscriber_list::none;
+  if (record.subscriptions.size() <= here->transports.size() + here->readers.size())
+    return record.find(*this);
+  for (auto* list : {&here->transports, &here->readers})
+    if (const auto index = list->find(record); index != subscriber_list::none)
+      return list->at(index).slot;
+  return subscriber_list::none;
+}
+
+subscriber_list& topic_state::list(event_loop& home, bool readers) {
+  auto& here = shards_[home.index()].here;
+  if (!here)
+    here = std::make_unique<subscribers_of_loop>();
+  return readers ? here->readers : here->transports;
+}
+
+void topic_state::left(event_loop& home) noexcept {
+  shards_[home.index()].interested.fetch_sub(1, std::memory_order_acq_rel);
+}
+
+// -- publishing ---------------------------------------------------------------------------------
+
+void topic_state::publish(const shared_bytes& bytes, const caf::abstract_actor* left_out) {
+  if (bytes.empty())
+    return;
+  caf::strong_actor_ptr kept; // so that its address stays its own until all have delivered
+  for (std::size_t i = 0; i < scheduler_.size(); ++i) {
+    if (shards_[i].interested.load(std::memory_order_acquire) == 0)
+      continue;
+    auto& home = scheduler_.loop(i);
+    const bool in_place = home.is_current() && home.nothing_posted();
+    if (in_place) {
+      deliver_to_transports(home, bytes, left_out);
+      const auto& here = shards_[i].here;
+      if (!here || here->readers.empty())
+        continue;
+    }
+    if (left_out != nullptr && !kept)
+      kept.reset(left_out->ctrl());
+    // Handlers run from the loop only, never inside another actor's code.
+    home.post([self = caf::intrusive_ptr{this}, bytes, kept, &home, in_place] {
+      if (!in_place)
+        self->deliver_to_transports(home, bytes, kept ? kept->get() : nullptr);
+      self->deliver_to_readers(home, bytes, kept ? kept->get() : nullptr);
+    });
+  }
+}
+
+void topic_state::deliver_to_transports(event_loop& home, const shared_bytes& bytes,
+                                        const caf::abstract_actor* left_out) {
+  const auto& here = shards_[home.index()].here;
+  if (!here)
+    return;
+  const bool watched = watched_.load(std::memory_order_relaxed);
+  std::vector<caf::actor> missed_by;
+  here->transports.walk([&](const subscriber_entry& entry) {
+    if (entry.target == left_out)
+      return;
+    try {
+      if (!entry.write(*entry.target, bytes, watched))
+        missed_by.push_back(caf::actor_cast<caf::actor>(entry.target));
+    } catch (...) { // from the subscriber's producer: that is the subscriber's failure
+      entry.target->enter([error = std::current_exception()] { std::rethrow_exception(error); });
+    }
+  });
+  if (!missed_by.empty())
+    tell_of_drops(bytes.size(), std::move(missed_by));
+}
+
+void topic_state::deliver_to_readers(event_loop& home, const shared_bytes& bytes,
+                                     const caf::abstract_actor* left_out) {
+  const auto& here = shards_[home.index()].here;
+  if (!here || here->readers.empty())
+    return;
+  shared_message message{caf::make_message(published{topic{caf::intrusive_ptr{this}}, bytes})};
+  here->readers.walk([&](const subscriber_entry& entry) {
+    if (entry.target != nullptr) {
+      if (entry.target != left_out)
+        message.give(*entry.target);
+      return;
+    }
+    const auto& who = static_cast<floating_subscriber&>(*entry.who).actor;
+    if (left_out == nullptr || who.get() != left_out->ctrl())
+      message.give(who, home);
+  });
+}
+
+// -- what does not fit --------------------------------------------------------------------------
+
+void topic_state::observe_drops(const caf::actor& who) {
+  const std::lock_guard lock{observer_mutex_};
+  observer_ = caf::actor_cast<caf::strong_actor_ptr>(who);
+  watched_.store(observer_ != nullptr, std::memory_order_relaxed);
+}
+
+void topic_state::tell_of_drops(std::size_t bytes, std::vector<caf::actor> missed_by) {
+  const std::lock_guard lock{observer_mutex_};
+  if (observer_)
+    observer_->enqueue(nullptr, caf::make_message_id(),
+                       caf::make_message(publication_dropped{topic{caf::intrusive_ptr{this}}, bytes,
+                                                             std::move(missed_by)}),
+                       event_loop::current());
+}
+
+} // namespace troupe::detail
