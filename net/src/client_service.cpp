@@ -39,10 +39,6 @@ public:
     : loop_(rt.scheduler().loop(0)), to_(std::move(to)), factory_(std::move(f)),
       options_(std::move(options)), clock_(options_.clock ? *options_.clock : rt.reactor()) {}
 
-  [[nodiscard]] bool running() const noexcept {
-    return state_ != state::fresh && state_ != state::disconnecting && state_ != state::stopped;
-  }
-
   void start() {
     if (state_ == state::fresh || state_ == state::stopped) {
       failures_ = 0;
@@ -244,15 +240,12 @@ client_service::~client_service() {
 
 deferred<void> client_service::start_service() {
   machine_->start();
-  return succeed();
+  return service::start_service();
 }
 
 deferred<void> client_service::stop_service() {
+  (void)service::stop_service();
   return machine_->stop();
-}
-
-bool client_service::running() const noexcept {
-  return machine_->running();
 }
 
 deferred<connected_protocol>

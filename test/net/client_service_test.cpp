@@ -100,15 +100,15 @@ struct fixture {
   runtime rt{quiet()};
   manual_clock clock;
   std::shared_ptr<fake_endpoint> to = std::make_shared<fake_endpoint>(rt);
-  std::unique_ptr<client_service> service;
+  std::shared_ptr<client_service> service;
 
 private:
-  std::unique_ptr<client_service> make(client_service_options o) {
+  std::shared_ptr<client_service> make(client_service_options o) {
     o.clock = &clock;
     o.retry = backoff_policy({.jitter = [] {
       return duration(0);
     }});
-    return std::make_unique<client_service>(rt, to, factory::for_protocol<nothing>(), std::move(o));
+    return std::make_shared<client_service>(rt, to, factory::for_protocol<nothing>(), std::move(o));
   }
 };
 
@@ -129,6 +129,24 @@ TEST_CASE("P15: a policy backs off from one second to sixty", "[client_service][
     CHECK(usual(0) >= 1s);
     CHECK(usual(0) < 2s);
   }
+}
+
+TEST_CASE("a client service starts and stops with its parent", "[client_service]") {
+  fixture t;
+  multi_service parent;
+  success_result_of(parent.add_service(t.service));
+  CHECK(t.attempts() == 0);
+  t.in_turn([&] { success_result_of(parent.start_service()); });
+  CHECK(t.service->running());
+  REQUIRE(t.attempts() == 1);
+  t.in_turn([&] { t.to->succeed_last(); });
+  int stopped = 0;
+  t.in_turn([&] { parent.stop_service().add_callback([&] { ++stopped; }); });
+  CHECK(!t.service->running());
+  CHECK(stopped == 0); // the connection is still there
+  t.in_turn([&] { t.to->lose(0); });
+  CHECK(stopped == 1);
+  CHECK(t.attempts() == 1);
 }
 
 TEST_CASE("a service connects, and who waits gets the connection", "[client_service]") {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include <troupe/actors/service.hpp>
 #include <troupe/net/endpoint.hpp>
 #include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/deferred.hpp>
@@ -51,34 +52,31 @@ struct client_service_options {
 /// service.when_connected().add_callback([](const troupe::connected_protocol& p) { ... });
 /// ```
 ///
+/// It may be part of an `application` or another `multi_service`, which then starts and stops it.
+///
 /// States: stopped -> connecting -> connected -> waiting -> connecting ...; and from each of them,
 /// disconnecting -> stopped. It gives up when the runtime stops.
 ///
 /// Lifetime: it ends before its runtime. Ending stops it: who waits gets `errc::cancelled`, and the
 /// connection is closed.
 /// Thread: loop 0, or before `run()`. Source: twisted.application.internet.ClientService
-class client_service {
+class client_service final : public service {
 public:
   client_service(runtime& rt, std::shared_ptr<client_endpoint> to, factory_ref f,
                  client_service_options options = {});
-  ~client_service();
-  client_service(const client_service&) = delete;
-  client_service& operator=(const client_service&) = delete;
+  ~client_service() override;
 
   /// Begins to connect. If it runs, nothing happens; if it is being stopped, it connects again once
   /// the old connection has ended.
   ///
   /// \returns what has fired: there is nothing to wait for but `when_connected`
-  [[nodiscard]] deferred<void> start_service();
+  [[nodiscard]] deferred<void> start_service() override;
 
   /// Ends the connection, or the attempt, and makes no other. Who waits for a connection gets
   /// `errc::cancelled`. It may be started again.
   ///
   /// \returns what fires when there is no connection any more
-  [[nodiscard]] deferred<void> stop_service();
-
-  /// Tells whether it was started and not stopped since.
-  [[nodiscard]] bool running() const noexcept;
+  [[nodiscard]] deferred<void> stop_service() override;
 
   /// Returns a deferred of the connection: at once if there is one, else of the next.
   ///
