@@ -1,4 +1,4 @@
-// The chat room of chat_server, over TLS.
+// The chat of chat_server, over TLS.
 //
 //   $ openssl req -x509 -nodes -days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost
 //       -newkey rsa:2048 -keyout key.pem -out certificate.pem       (one line with the one above)
@@ -10,11 +10,11 @@
 //
 // Ctrl-C stops it. `--help` lists the options.
 
-#include "chat_room.hpp"
+#include "chat/chat.hpp"
 #include "server_program.hpp"
 
 int main(int argc, char** argv) {
   return server_program::run(
-    argc, argv, "tls_chat_server", "A chat room over TLS.", 8124,
-    [](auto& rt) { return troupe::factory::for_protocol<chat>(rt.template spawn<room>()); }, true);
+    argc, argv, "tls_chat_server", "A chat server over TLS.", 8124,
+    [](auto& rt) { return chat_service{rt}.make_factory(); }, true);
 }

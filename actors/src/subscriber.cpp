@@ -89,15 +89,16 @@ pinned_subscriber* pinned_subscriber::make(pinned_actor& who) {
     return found;
   if (who.getf(caf::abstract_actor::is_cleaned_up_flag))
     return nullptr;
-  auto made = std::make_unique<pinned_subscriber>(who.loop());
+  auto made = std::make_unique<pinned_subscriber>();
   auto* const result = made.get();
   who.attach(std::move(made));
   return result;
 }
 
+// A pinned actor ends in a turn of its loop; or behind the last one, when nobody publishes any more.
 void pinned_subscriber::actor_exited(const caf::error&, caf::execution_unit*) {
-  if (home_.is_current())
-    remove_all(home_);
+  if (auto* const home = event_loop::current())
+    remove_all(*home);
 }
 
 bool pinned_subscriber::matches(const caf::attachable::token& what) {

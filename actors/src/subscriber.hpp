@@ -42,12 +42,8 @@ public:
   /// Returns that of `who`, made if need be, or null if `who` has ended.
   [[nodiscard]] static pinned_subscriber* make(pinned_actor& who);
 
-  explicit pinned_subscriber(event_loop& home) noexcept : home_(home) {}
   void actor_exited(const caf::error& reason, caf::execution_unit* host) override;
   bool matches(const caf::attachable::token& what) override;
-
-private:
-  event_loop& home_;
 };
 
 /// The subscriber of an actor that has no loop of its own. It is kept by one that does not move.

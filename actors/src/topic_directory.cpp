@@ -4,6 +4,14 @@
 
 namespace troupe::detail {
 
+void intrusive_ptr_add_ref(const topic_directory* directory) noexcept {
+  directory->ref();
+}
+
+void intrusive_ptr_release(const topic_directory* directory) noexcept {
+  directory->deref();
+}
+
 caf::intrusive_ptr<topic_state> topic_directory::find_locked(std::string_view name) const {
   const auto found = topics_.find(name);
   if (found == topics_.end() || !found->second->try_hold())
@@ -15,7 +23,7 @@ caf::intrusive_ptr<topic_state> topic_directory::get(std::string_view name) {
   const std::lock_guard lock{mutex_};
   if (auto found = find_locked(name))
     return found;
-  caf::intrusive_ptr made{new topic_state{scheduler_, std::string{name}, shared_from_this()}};
+  caf::intrusive_ptr made{new topic_state{scheduler_, std::string{name}, this}};
   topics_.erase(name); // of one that is being destroyed, which owns the key
   topics_.emplace(made->name(), made.get());
   return made;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -9,6 +8,9 @@
 #include <vector>
 
 #include <caf/intrusive_ptr.hpp>
+#include <caf/ref_counted.hpp>
+
+#include <troupe/actors/topics.hpp>
 
 namespace troupe {
 class loop_scheduler;
@@ -19,7 +21,7 @@ namespace troupe::detail {
 class topic_state;
 
 /// The topics that have a name and exist. Thread: any.
-class topic_directory : public std::enable_shared_from_this<topic_directory> {
+class topic_directory : public caf::ref_counted {
 public:
   explicit topic_directory(loop_scheduler& scheduler) : scheduler_(scheduler) {}
 

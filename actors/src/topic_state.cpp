@@ -10,7 +10,6 @@
 #include <troupe/runtime/pinned_actor.hpp>
 
 #include "subscriber.hpp"
-#include "topic_directory.hpp"
 
 namespace troupe::detail {
 
@@ -74,7 +73,7 @@ bool topic_state::try_hold() const noexcept {
 topic_state::topic_state(loop_scheduler& scheduler) : topic_state(scheduler, {}, nullptr) {}
 
 topic_state::topic_state(loop_scheduler& scheduler, std::string name,
-                         std::shared_ptr<topic_directory> directory)
+                         caf::intrusive_ptr<topic_directory> directory)
   : scheduler_(scheduler), shards_(std::make_unique<shard[]>(scheduler.size())),
     name_(std::move(name)), directory_(std::move(directory)) {}
 

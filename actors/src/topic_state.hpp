@@ -15,10 +15,9 @@
 #include <troupe/runtime/event_loop.hpp>
 
 #include "subscriber_list.hpp"
+#include "topic_directory.hpp"
 
 namespace troupe::detail {
-
-class topic_directory;
 
 /// What all handles of a topic refer to: its subscribers, by loop.
 ///
@@ -29,7 +28,7 @@ class topic_state {
 public:
   explicit topic_state(loop_scheduler& scheduler);
   topic_state(loop_scheduler& scheduler, std::string name,
-              std::shared_ptr<topic_directory> directory);
+              caf::intrusive_ptr<topic_directory> directory);
   ~topic_state();
   topic_state(const topic_state&) = delete;
   topic_state& operator=(const topic_state&) = delete;
@@ -89,7 +88,7 @@ private:
   std::mutex observer_mutex_;
   caf::strong_actor_ptr observer_; // guarded by the mutex
   const std::string name_;
-  const std::shared_ptr<topic_directory> directory_; // null if it has no name
+  const caf::intrusive_ptr<topic_directory> directory_; // null if it has no name
 };
 
 } // namespace troupe::detail

@@ -7,8 +7,10 @@
 
 namespace troupe {
 
-topics::topics(runtime& rt)
-  : directory_(std::make_shared<detail::topic_directory>(rt.scheduler())) {}
+topics::topics(runtime& rt) : directory_(new detail::topic_directory{rt.scheduler()}, false) {}
+topics::topics(const topics&) noexcept = default;
+topics& topics::operator=(const topics&) noexcept = default;
+topics::~topics() = default;
 
 topic topics::get(std::string_view name) const {
   return topic{directory_->get(name)};

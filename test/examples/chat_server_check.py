@@ -81,5 +81,79 @@ def one_room_on_all_loops():
         server.wait()
 
 
+def commands():
+    """Rooms, names, private messages, and what begins with a slash."""
+    server = subprocess.Popen(
+        [sys.argv[1] + "/chat_server", "--port", "0", "--loops", "2"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        port = int(server.stdout.readline().rsplit(":", 1)[1])
+        ann, ann_lines = join(port, "ann")
+        bob, bob_lines = join(port, "bob")
+        eve, eve_lines = connect(port)
+        expect(eve_lines, "What's your name?")
+
+        def say(who, text):
+            who.sendall(text.encode() + b"\r\n")
+
+        def ask(who, lines, text, answer):
+            say(who, text)
+            expect(lines, answer)
+
+        ask(eve, eve_lines, "/who", "Choose a name first.")
+        ask(eve, eve_lines, "eve", "Welcome, eve!")
+        ask(ann, ann_lines, "/who", "In lobby: ann, bob, eve")
+        ask(bob, bob_lines, "/join", "Which room? /join ROOM")
+        ask(bob, bob_lines, "/join the games", "You are in the games.")
+        ask(eve, eve_lines, "/join the games", "You are in the games.")
+        ask(ann, ann_lines, "/who", "In lobby: ann")
+        say(ann, "nobody hears this")
+        ask(bob, bob_lines, "/who", "In the games: bob, eve")
+        say(eve, "//slash")
+        expect(bob_lines, "<eve> /slash")
+        say(eve, "before\r\n/leave\r\nin the lobby")
+        expect(eve_lines, "You are in lobby.")
+        expect(bob_lines, "<eve> before")
+        expect(ann_lines, "<eve> in the lobby")
+        ask(eve, eve_lines, "/leave", "You are in the lobby already.")
+
+        ask(ann, ann_lines, "/nick bob", "Name taken, please choose another.")
+        ask(ann, ann_lines, "/nick", "Which name? /nick NAME")
+        ask(ann, ann_lines, "/nick ann", "You are ann already.")
+        ask(ann, ann_lines, "/nick anna", "You are anna now.")
+        say(ann, "it is me")
+        expect(eve_lines, "<anna> it is me")
+        ask(eve, eve_lines, "/who", "In lobby: anna, eve")
+        ask(bob, bob_lines, "/nick ann", "You are ann now.")  # it is free
+
+        say(bob, "/msg eve come over")
+        expect(eve_lines, "[ann] come over")
+        ask(eve, eve_lines, "/msg bob where?", "Nobody is called bob.")
+        ask(eve, eve_lines, "/msg ann", "Whom, and what? /msg NAME TEXT")
+        ask(eve, eve_lines, "/dance", "There is no command /dance; /help lists them.")
+        say(eve, "/help")
+        assert b"/join ROOM" in eve_lines.readline()
+        say(eve, "/quit")
+        assert eve_lines.readline() == b""
+        again, again_lines = join(port, "eve")
+        ask(again, again_lines, "/who", "In lobby: anna, eve")
+
+        # Commands and lines in one piece, and names that are given up while others ask for them.
+        users = [join(port, f"u{i}") for i in range(8)]
+        for i, (s, _) in enumerate(users):
+            s.sendall(b"".join(b"/nick n%d-%d\r\n/who\r\n/join r%d\r\n" % (i, k, k) for k in range(50)))
+        for i, (_, lines) in enumerate(users):
+            for k in range(50):
+                expect(lines, f"You are n{i}-{k} now.")
+                assert lines.readline().startswith(b"In ")
+                expect(lines, f"You are in r{k}.")
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+    finally:
+        server.kill()
+        server.wait()
+
+
 main()
+commands()
 one_room_on_all_loops()

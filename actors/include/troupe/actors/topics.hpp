@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +11,9 @@ namespace troupe {
 
 namespace detail {
 class topic_directory;
-}
+void intrusive_ptr_add_ref(const topic_directory* directory) noexcept;
+void intrusive_ptr_release(const topic_directory* directory) noexcept;
+} // namespace detail
 
 /// Topics by name: the rooms of a chat, the channels of a game.
 ///
@@ -29,6 +30,9 @@ class topic_directory;
 class topics {
 public:
   explicit topics(runtime& rt);
+  topics(const topics&) noexcept;
+  topics& operator=(const topics&) noexcept;
+  ~topics();
 
   /// Returns the topic with this name, a new one if there is none.
   [[nodiscard]] topic get(std::string_view name) const;
@@ -43,7 +47,7 @@ public:
   [[nodiscard]] std::size_t size() const;
 
 private:
-  std::shared_ptr<detail::topic_directory> directory_;
+  caf::intrusive_ptr<detail::topic_directory> directory_;
 };
 
 } // namespace troupe

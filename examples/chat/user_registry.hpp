@@ -1,0 +1,168 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <troupe/runtime/bytes.hpp>
+#include <troupe/runtime/floating_actor.hpp>
+
+using claim_atom = caf::atom_constant<caf::atom("claim")>;     // user: name, room
+using release_atom = caf::atom_constant<caf::atom("release")>; // user: name
+using present_atom = caf::atom_constant<caf::atom("present")>; // user: name, as its answer
+using move_atom = caf::atom_constant<caf::atom("move")>;       // user: name, room
+using who_atom = caf::atom_constant<caf::atom("who")>;         // user: room
+using tell_atom = caf::atom_constant<caf::atom("tell")>;       // user: from, to, text
+using granted_atom = caf::atom_constant<caf::atom("granted")>; // to user
+using taken_atom = caf::atom_constant<caf::atom("taken")>;     // to user
+using asked_atom = caf::atom_constant<caf::atom("asked")>;     // to user: name; still there?
+
+// Knows who has which name and is in which room, and passes private messages on. What is said in a
+// room does not come here.
+//
+// Connections live on all loops, so somebody may be back and claim the name before the loop of
+// the old connection has seen its end. That is why a claim of a taken name waits until its holder
+// has said, after looking at its socket, that it is there; or has released the name.
+class user_registry : public troupe::floating_actor {
+public:
+  using floating_actor::floating_actor;
+
+  caf::behavior make_behavior() override {
+    return {
+      [this](claim_atom, const std::string& name, const std::string& room) { claim(name, room); },
+      [this](release_atom, const std::string& name) { release(name, current_sender()); },
+      [this](present_atom, const std::string& name) {
+        const auto found = users_.find(name);
+        if (found != users_.end() && found->second.actor == current_sender())
+          refuse_claimants(name);
+      },
+      [this](move_atom, const std::string& name, const std::string& room) {
+        const auto found = users_.find(name);
+        if (found != users_.end() && found->second.actor == current_sender())
+          enter(*found, room);
+      },
+      [this](who_atom, const std::string& room) { tell_who_is_in(room); },
+      [this](tell_atom, const std::string& from, const std::string& to, const std::string& text) {
+        const auto found = users_.find(to);
+        if (found == users_.end())
+          return tell(current_sender(), "Nobody is called " + to + ".\r\n");
+        tell(found->second.actor, "[" + from + "] " + text + "\r\n");
+      },
+    };
+  }
+
+private:
+  struct user;
+  using users = std::unordered_map<std::string, user>;
+  using room = std::vector<users::value_type*>;
+  using rooms = std::unordered_map<std::string, room>;
+  struct user {
+    caf::strong_actor_ptr actor;
+    rooms::value_type* where = nullptr;
+    std::size_t index = 0; // in that room
+  };
+  struct claimant {
+    caf::strong_actor_ptr actor;
+    std::string room;
+  };
+
+  static constexpr std::size_t named_at_most = 100; // by /who
+
+  void claim(const std::string& name, const std::string& where) {
+    const auto [found, made] = users_.try_emplace(name);
+    if (made)
+      return grant(*found, current_sender(), where);
+    auto& waiting = claimants_[name];
+    waiting.push_back({current_sender(), where});
+    if (waiting.size() == 1)
+      tell(found->second.actor, caf::make_message(asked_atom::value, name));
+  }
+
+  void release(const std::string& name, const caf::strong_actor_ptr& who) {
+    const auto found = users_.find(name);
+    const auto waiting = claimants_.find(name);
+    if (found == users_.end())
+      return;
+    if (found->second.actor != who) { // it left before it had an answer
+      if (waiting != claimants_.end())
+        std::erase_if(waiting->second, [&](const claimant& c) { return c.actor == who; });
+      return;
+    }
+    leave(*found);
+    if (waiting == claimants_.end() || waiting->second.empty())
+      return void(users_.erase(found));
+    const auto next = waiting->second.front();
+    waiting->second.erase(waiting->second.begin());
+    grant(*found, next.actor, next.room);
+    refuse_claimants(name);
+  }
+
+  void grant(users::value_type& who, caf::strong_actor_ptr actor, const std::string& where) {
+    who.second.actor = std::move(actor);
+    enter(who, where);
+    tell(who.second.actor, caf::make_message(granted_atom::value));
+  }
+
+  void refuse_claimants(const std::string& name) {
+    const auto waiting = claimants_.find(name);
+    if (waiting == claimants_.end())
+      return;
+    for (const auto& c : waiting->second)
+      tell(c.actor, caf::make_message(taken_atom::value));
+    claimants_.erase(waiting);
+  }
+
+  void enter(users::value_type& who, const std::string& where) {
+    leave(who);
+    auto& entered = *rooms_.try_emplace(where).first;
+    who.second.where = &entered;
+    who.second.index = entered.second.size();
+    entered.second.push_back(&who);
+  }
+
+  void leave(users::value_type& who) {
+    auto* const left = std::exchange(who.second.where, nullptr);
+    if (left == nullptr)
+      return;
+    auto& present = left->second;
+    present[who.second.index] = present.back();
+    present.back()->second.index = who.second.index;
+    present.pop_back();
+    if (present.empty())
+      rooms_.erase(rooms_.find(left->first));
+  }
+
+  void tell_who_is_in(const std::string& where) {
+    std::vector<std::string_view> names;
+    std::size_t count = 0;
+    if (const auto found = rooms_.find(where); found != rooms_.end()) {
+      count = found->second.size();
+      for (std::size_t i = 0; i < std::min(count, named_at_most); ++i)
+        names.push_back(found->second[i]->first);
+    }
+    std::sort(names.begin(), names.end());
+    std::string answer = "In " + where + ":";
+    std::string_view separator = " ";
+    for (const auto name : names)
+      answer.append(std::exchange(separator, ", ")).append(name);
+    if (count > names.size())
+      answer += " and " + std::to_string(count - names.size()) + " more";
+    tell(current_sender(), answer + "\r\n");
+  }
+
+  void tell(const caf::strong_actor_ptr& who, const std::string& line) {
+    tell(who, caf::make_message(troupe::shared_bytes{line}));
+  }
+
+  void tell(const caf::strong_actor_ptr& who, caf::message what) {
+    who->enqueue(ctrl(), caf::make_message_id(), std::move(what), context());
+  }
+
+  users users_;
+  rooms rooms_;
+  std::unordered_map<std::string, std::vector<claimant>> claimants_; // of taken names
+};
