@@ -24,31 +24,38 @@ void run_in_order(event_loop& home, F fn) {
     home.post(std::move(fn));
 }
 
-// The message that all readers of one loop get.
-class shared_message {
+// The message that all readers of one loop get. It is handled by one after the other, so a handler
+// that passes it on takes a copy.
+class shared_message final : public caf::mailbox_element {
 public:
   explicit shared_message(caf::message content)
-    : content_(std::move(content)), element_(make_element()) {}
+    : mailbox_element(nullptr, caf::make_message_id(), {}), content_(std::move(content)),
+      held_(content_), values_(const_cast<caf::detail::message_data&>(*held_.cvals())) {}
 
   void give(pinned_actor& who) {
-    if (!who.handle_now(*element_))
-      who.enqueue(make_element(), &who.loop().lane());
-    if (element_->content().empty()) // its handler passed the message on, and took it along
-      element_ = make_element();
+    if (!who.handle_now(*this))
+      who.enqueue(copy(), &who.loop().lane());
   }
 
   void give(const caf::weak_actor_ptr& who, event_loop& home) {
     if (const auto strong = caf::actor_cast<caf::strong_actor_ptr>(who))
-      strong->enqueue(make_element(), &home);
+      strong->enqueue(copy(), &home);
   }
 
+  caf::type_erased_tuple& content() override { return values_; }
+  const caf::type_erased_tuple& content() const override { return values_; }
+  caf::message move_content_to_message() override { return content_; }
+  caf::message copy_content_to_message() const override { return content_; }
+
 private:
-  [[nodiscard]] caf::mailbox_element_ptr make_element() const {
+  [[nodiscard]] caf::mailbox_element_ptr copy() const {
     return caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, content_);
   }
 
-  const caf::message content_; // held besides the element's, so that handlers see it as shared
-  caf::mailbox_element_ptr element_;
+  const caf::message content_;
+  const caf::message
+    held_; // a second holder, so that a handler which changes its argument gets its own
+  caf::detail::message_data& values_;
 };
 
 } // namespace

@@ -293,6 +293,32 @@ TEST_CASE_METHOD(topic_fixture, "a handler may publish, unsubscribe and quit", "
   CHECK(room.subscribers() == 0);
 }
 
+TEST_CASE_METHOD(topic_fixture, "what a handler does to its message is not seen by the next one",
+                 "[topic]") {
+  told second;
+  const caf::actor last = rt.spawn_on<pinned_reader>(0, &second);
+  class taker : public pinned_actor {
+  public:
+    taker(caf::actor_config& cfg, caf::actor next) : pinned_actor(cfg), next_(std::move(next)) {}
+    caf::behavior make_behavior() override {
+      return {[this](published& p) { // takes its own, changes it, and passes it on
+        p.bytes = shared_bytes{"changed"};
+        delegate(next_, p);
+      }};
+    }
+
+  private:
+    caf::actor next_;
+  };
+  for (int i = 0; i < 2; ++i)
+    room.subscribe(rt.spawn_on<taker>(0, last));
+  room.subscribe(last);
+  rt.settle();
+  publish("x");
+  CHECK(std::count(second.begin(), second.end(), "x") == 1);
+  CHECK(std::count(second.begin(), second.end(), "changed") == 2);
+}
+
 TEST_CASE_METHOD(topic_fixture, "a message that waits for the subscriber is handled first",
                  "[topic]") {
   told heard;

@@ -1,11 +1,12 @@
 // The peer of the actor benchmarks, on CAF's own work-stealing scheduler with one worker:
-// peer_caf_actors ping-pong|spawn|request [COUNT]
+// peer_caf_actors ping-pong|spawn|request|publish [COUNT]
 // Prints operations for each second, and for each second of CPU; and the bytes held afterwards.
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include <caf/all.hpp>
 
@@ -98,6 +99,38 @@ private:
   int left_ = count;
 };
 
+/// Sends the same message to a thousand subscribers, again once all have had it.
+class publisher : public caf::event_based_actor {
+public:
+  static constexpr int subscribers = 1000;
+  static inline int delivered = 0; // one worker runs them all
+
+  using event_based_actor::event_based_actor;
+  caf::behavior make_behavior() override {
+    for (int i = 0; i < subscribers; ++i)
+      all_.push_back(spawn([self = caf::actor{this}](caf::event_based_actor* me) -> caf::behavior {
+        return {[me, self](const std::string& text) {
+          if (text.size() == 64 && ++delivered % subscribers == 0)
+            me->send(self, go_atom::value);
+        }};
+      }));
+    return {[this](go_atom) {
+      if (left_-- == 0) {
+        for (const auto& to : all_)
+          send_exit(to, caf::exit_reason::user_shutdown);
+        return quit();
+      }
+      for (const auto& to : all_)
+        send(to, text_);
+    }};
+  }
+
+private:
+  std::vector<caf::actor> all_;
+  const caf::message text_ = caf::make_message(std::string(64, 'x')); // shared by all
+  int left_ = count / subscribers;
+};
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -113,11 +146,15 @@ int main(int argc, char** argv) {
     caf::anon_send(sys.spawn<spawner>(), go_atom::value);
   } else if (what == "request") {
     caf::anon_send(sys.spawn<requester>(sys.spawn<adder>()), go_atom::value);
+  } else if (what == "publish") {
+    caf::anon_send(sys.spawn<publisher>(), go_atom::value);
   } else {
-    std::fprintf(stderr, "peer_caf_actors ping-pong|spawn|request [COUNT]\n");
+    std::fprintf(stderr, "peer_caf_actors ping-pong|spawn|request|publish [COUNT]\n");
     return 2;
   }
   sys.await_all_actors_done();
+  if (what == "publish" && publisher::delivered != count / 1000 * 1000)
+    return 1;
   watch.print(count);
   std::fflush(stdout);
   std::_Exit(0); // the timeouts that CAF keeps would delay the end by 30 s
