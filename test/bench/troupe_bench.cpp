@@ -146,7 +146,7 @@ std::vector<row> table() {
     return words{examples + name, "--port", "0", "--interface", "127.0.0.1", "--loops", "1"};
   };
   const auto twisted = [](const std::string& name) {
-    return words{"/usr/bin/python3", sources + name};
+    return words{"/usr/bin/python3", sources + "peers/" + name};
   };
   const auto actors = [](const std::string& side, const std::string& what, std::size_t index,
                          double scale, int core = 0) {
@@ -180,8 +180,8 @@ std::vector<row> table() {
   const auto ours = program("bench_echo");
   auto behind_policies = ours;
   behind_policies.emplace_back("policies");
-  const auto asio = program("peer_asio_echo");
-  const auto caf = program("peer_caf_echo");
+  const auto asio = program("peers/asio_echo");
+  const auto caf = program("peers/caf_echo");
   const std::string us = "us CPU";
   const std::string rate = "M/CPU s"; // not of the clock: others may use the core too
   using enum bound;
@@ -239,7 +239,7 @@ std::vector<row> table() {
      us,
      "Asio",
      chat(example("chat_server"), {}),
-     chat(program("peer_asio_chat"), {}),
+     chat(program("peers/asio_chat"), {}),
      at_most,
      {}},
     {"memory-echo",
