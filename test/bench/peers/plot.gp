@@ -16,6 +16,7 @@ scenarios = system("cut -d, -f1 '" . csv . "' | tail -n +2 | uniq")
 do for [s in scenarios] {
   # A name may hold a comma within its quotation marks, which gnuplot respects.
   rows = "< grep '^" . s . ",' '" . csv . "'"
+  set yrange [*:*]
   stats rows using 3 nooutput
   set output folder . "/" . s . ".svg"
   set title s
