@@ -1,68 +1,106 @@
-// The chat server that Troupe's is compared with, written for caf::io: one broker, which is the room
-// and has all connections. With the argument `collected` it flushes what it wrote to a user once for
-// all messages that were waiting, not after each line.
+// The chat server that Troupe's is compared with, written for caf::io: one broker for each
+// connection, as its manual has it, and an actor that is the room. A line is one message, which all
+// who get it share.
 
 #include <cstdio>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
 
 namespace {
 
-using caf::io::connection_handle;
-using flush_atom = caf::atom_constant<caf::atom("flush")>;
+using join_atom = caf::atom_constant<caf::atom("join")>;       // user -> room: name
+using publish_atom = caf::atom_constant<caf::atom("publish")>; // user -> room: line
+using line_atom = caf::atom_constant<caf::atom("line")>;       // room -> user
+using welcome_atom = caf::atom_constant<caf::atom("welcome")>; // room -> user: name
+using taken_atom = caf::atom_constant<caf::atom("taken")>;     // room -> user
+
+struct members {
+  std::unordered_map<std::string, caf::actor> by_name;
+};
+
+caf::behavior room(caf::stateful_actor<members>* self) {
+  self->set_down_handler([=](const caf::down_msg& down) {
+    auto& all = self->state.by_name;
+    for (auto i = all.begin(); i != all.end(); ++i)
+      if (i->second.address() == down.source)
+        return void(all.erase(i));
+  });
+  return {
+    [=](join_atom, const std::string& name) {
+      const auto user = caf::actor_cast<caf::actor>(self->current_sender());
+      if (!self->state.by_name.emplace(name, user).second)
+        return self->send(user, taken_atom::value);
+      self->monitor(user);
+      self->send(user, welcome_atom::value, name);
+    },
+    [=](publish_atom, const std::string& line) {
+      const auto said = caf::make_message(line_atom::value, line);
+      for (const auto& [name, user] : self->state.by_name)
+        if (user != self->current_sender())
+          self->send(user, said);
+    },
+  };
+}
 
 struct user {
   std::string name;
   std::string input;
-  bool unsent = false;
+  bool waiting = false; // for the room's answer; lines stay in `input`
 };
 
-struct room {
-  std::unordered_map<connection_handle, user> users; // connections without a name too
-  std::unordered_map<std::string, connection_handle> names;
-  std::vector<connection_handle> unsent;
-  bool collected = false;
-};
+using broker = caf::stateful_actor<user, caf::io::broker>;
 
-using broker = caf::stateful_actor<room, caf::io::broker>;
-
-void send(broker* self, connection_handle to, user& who, std::string_view text) {
-  auto& all = self->state;
-  self->write(to, text.size(), text.data());
-  if (!all.collected)
-    return self->flush(to);
-  if (std::exchange(who.unsent, true))
-    return;
-  if (all.unsent.empty())
-    self->send(self, flush_atom::value); // behind what other connections have brought by now
-  all.unsent.push_back(to);
-}
-
-void received(broker* self, connection_handle from, user& who, std::string_view line) {
-  auto& all = self->state;
-  if (!who.name.empty()) {
-    std::string said;
-    said.reserve(who.name.size() + line.size() + 5);
-    said.append("<").append(who.name).append("> ").append(line).append("\r\n");
-    for (const auto& [name, handle] : all.names)
-      if (handle != from)
-        send(self, handle, all.users[handle], said);
-  } else if (all.names.emplace(std::string{line}, from).second) {
-    who.name = line;
-    send(self, from, who, "Welcome, " + who.name + "!\r\n");
-  } else {
-    send(self, from, who, "Name taken, please choose another.\r\n");
+void take_lines(broker* self, const caf::actor& everybody) {
+  auto& me = self->state;
+  std::size_t start = 0;
+  for (std::size_t end; !me.waiting && (end = me.input.find("\r\n", start)) != std::string::npos;
+       start = end + 2) {
+    auto line = me.input.substr(start, end - start);
+    if (!me.name.empty()) {
+      self->send(everybody, publish_atom::value, "<" + me.name + "> " + line + "\r\n");
+    } else {
+      me.waiting = true;
+      self->send(everybody, join_atom::value, std::move(line));
+    }
   }
+  me.input.erase(0, start);
 }
 
-caf::behavior server(broker* self, bool collected) {
-  self->state.collected = collected;
+caf::behavior connection(broker* self, caf::io::connection_handle handle,
+                         const caf::actor& everybody) {
+  const auto write = [=](std::string_view text) {
+    self->write(handle, text.size(), text.data());
+    self->flush(handle);
+  };
+  self->configure_read(handle, caf::io::receive_policy::at_most(65536));
+  write("What's your name?\r\n");
+  return {
+    [=](const caf::io::new_data_msg& message) {
+      self->state.input.append(message.buf.data(), message.buf.size());
+      take_lines(self, everybody);
+    },
+    [=](const caf::io::connection_closed_msg&) { self->quit(); },
+    [=](line_atom, const std::string& line) { write(line); },
+    [=](welcome_atom, const std::string& name) {
+      self->state.name = name;
+      self->state.waiting = false;
+      write("Welcome, " + name + "!\r\n");
+      take_lines(self, everybody);
+    },
+    [=](taken_atom) {
+      self->state.waiting = false;
+      write("Name taken, please choose another.\r\n");
+      take_lines(self, everybody);
+    },
+  };
+}
+
+caf::behavior server(caf::io::broker* self, const caf::actor& everybody) {
   const auto port = self->add_tcp_doorman(0, "127.0.0.1", true);
   if (!port) {
     self->quit();
@@ -72,45 +110,18 @@ caf::behavior server(broker* self, bool collected) {
   std::fflush(stdout);
   return {
     [=](const caf::io::new_connection_msg& message) {
-      self->configure_read(message.handle, caf::io::receive_policy::at_most(65536));
-      send(self, message.handle, self->state.users[message.handle], "What's your name?\r\n");
-    },
-    [=](const caf::io::new_data_msg& message) {
-      auto& who = self->state.users[message.handle];
-      who.input.append(message.buf.data(), message.buf.size());
-      std::size_t start = 0;
-      for (std::size_t end; (end = who.input.find("\r\n", start)) != std::string::npos;
-           start = end + 2)
-        received(self, message.handle, who, std::string_view{who.input}.substr(start, end - start));
-      who.input.erase(0, start);
-    },
-    [=](const caf::io::connection_closed_msg& message) {
-      auto& all = self->state;
-      const auto found = all.users.find(message.handle);
-      if (found == all.users.end())
-        return;
-      if (!found->second.name.empty())
-        all.names.erase(found->second.name);
-      all.users.erase(found);
-    },
-    [=](flush_atom) {
-      auto& all = self->state;
-      for (const auto& handle : std::exchange(all.unsent, {}))
-        if (const auto found = all.users.find(handle); found != all.users.end()) {
-          found->second.unsent = false;
-          self->flush(handle);
-        }
+      self->fork(connection, message.handle, everybody);
     },
   };
 }
 
 } // namespace
 
-int main(int argc, char** argv) {
+int main() {
   caf::actor_system_config cfg;
   cfg.load<caf::io::middleman>();
   cfg.set("scheduler.max-threads", std::size_t{1});
   caf::actor_system sys{cfg};
-  sys.middleman().spawn_broker(server, argc > 1 && std::string_view{argv[1]} == "collected");
+  sys.middleman().spawn_broker(server, sys.spawn(room));
   sys.await_all_actors_done();
 }

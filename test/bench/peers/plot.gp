@@ -11,6 +11,8 @@ set grid ytics
 set ylabel "server CPU, us for each operation"
 set xtics rotate by -35 left nomirror
 set key off
+set rmargin 12
+set pointintervalbox 0
 
 scenarios = system("cut -d, -f1 '" . csv . "' | tail -n +2 | uniq")
 do for [s in scenarios] {
@@ -21,7 +23,7 @@ do for [s in scenarios] {
   set output folder . "/" . s . ".svg"
   set title s
   set yrange [STATS_min * 0.5 : STATS_max * 3]
-  plot rows using 0:3:($0 == 0 ? 2 : 1):xtic(2) with boxes linecolor variable, \
+  plot rows using 0:3:($0 == 0 ? 0x1f77b4 : 0x999999):xtic(2) with boxes linecolor rgb variable, \
        rows using 0:3:4:5 with yerrorbars linecolor "black" pointtype 0, \
        rows using 0:5:(sprintf("%.3g", $3)) with labels offset 0,0.8
 }
