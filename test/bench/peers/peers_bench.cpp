@@ -124,12 +124,39 @@ bench::scenario_results measure(const scenario& s, int repeat, bool smoke, int& 
   return all;
 }
 
+/// Has the load meet a server that makes one mistake, for each kind of mistake.
+///
+/// \returns how many it did not notice
+int check_load() {
+  int missed = 0;
+  for (const std::string fault :
+       {"lost", "doubled", "damaged", "reordered", "sent to its sender", "none"}) {
+    bench::server faulty{{"/usr/bin/python3", TROUPE_PEERS_SOURCE "/faulty_chat.py", fault}};
+    std::string noticed = "nothing";
+    try {
+      bench::run_chat(faulty, {.users = 4,
+                               .senders = 2,
+                               .lines = 20,
+                               .warm_up = milliseconds(20),
+                               .time = milliseconds(50)});
+    } catch (const std::exception& e) {
+      noticed = e.what();
+    }
+    const bool right = (noticed == "nothing") == (fault == "none");
+    missed += right ? 0 : 1;
+    std::printf("fault: %-20s noticed: %s%s\n", fault.c_str(), noticed.c_str(),
+                right ? "" : "  WRONG");
+  }
+  return missed;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
   int repeat = 5;
   bool smoke = false;
   bool verbose = false;
+  bool check = false;
   std::string out;
   std::vector<std::string> only;
   const auto all = scenarios();
@@ -142,12 +169,15 @@ int main(int argc, char** argv) {
   app.add_flag("--smoke", smoke, "small and once: shows that all that are installed serve");
   app.add_option("--out", out, "folder for the table and the CSV files");
   app.add_option("--only", only, "scenarios to run")->check(CLI::IsMember(keys));
+  app.add_flag("--check-load", check, "only show that the load notices a server's mistakes");
   app.add_flag("--verbose", verbose, "show what the servers log");
   CLI11_PARSE(app, argc, argv);
   if (smoke)
     repeat = 1;
   if (verbose)
     bench::show_errors();
+  if (check)
+    return check_load() == 0 ? 0 : 1;
   bench::raise_descriptor_limit();
   if (!smoke)
     bench::take_turn();

@@ -46,34 +46,31 @@ std::ofstream open(const std::filesystem::path& file) {
 
 void write_matrix(std::ostream& out, const std::vector<scenario_results>& all) {
   for (const auto* kind : {"chat", "echo"}) {
-    std::vector<const scenario_results*> rows;
+    std::vector<const scenario_results*> columns;
     std::vector<std::string> names;
     for (const auto& s : all)
       if (s.key.starts_with(kind) && s.key != "chat-loops") {
-        rows.push_back(&s);
+        columns.push_back(&s);
         for (const auto& r : s.results)
           if (std::find(names.begin(), names.end(), r.name) == names.end())
             names.push_back(r.name);
       }
-    if (rows.empty())
+    if (columns.empty())
       continue;
     out << "| server CPU us |";
-    for (const auto& name : names)
-      out << ' ' << name << " |";
+    for (const auto* column : columns)
+      out << ' ' << column->title << " |";
     out << "\n| --- |";
-    for (std::size_t i = 0; i < names.size(); ++i)
+    for (std::size_t i = 0; i < columns.size(); ++i)
       out << " --- |";
     out << '\n';
-    for (const auto* s : rows) {
-      out << "| " << s->title << " |";
-      for (const auto& name : names) {
-        const auto found = std::find_if(s->results.begin(), s->results.end(),
+    for (const auto& name : names) {
+      out << "| " << name << " |";
+      for (const auto* column : columns) {
+        const auto found = std::find_if(column->results.begin(), column->results.end(),
                                         [&](const auto& r) { return r.name == name; });
-        out << ' '
-            << (found == s->results.end() || found->runs.empty()
-                  ? "-"
-                  : figure(spread{found->runs}.median))
-            << " |";
+        const bool measured = found != column->results.end() && !found->runs.empty();
+        out << ' ' << (measured ? figure(spread{found->runs}.median) : "-") << " |";
       }
       out << '\n';
     }
