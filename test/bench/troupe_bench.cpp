@@ -84,7 +84,7 @@ auto udp_echo(std::vector<std::string> command) {
   };
 }
 
-auto chat(std::vector<std::string> command, bench::chat_load load, int core = 0) {
+auto chat(std::vector<std::string> command, bench::chat_load load) {
   return [=](const settings& s) {
     auto l = load;
     if (s.smoke) {
@@ -92,7 +92,7 @@ auto chat(std::vector<std::string> command, bench::chat_load load, int core = 0)
       l.time = std::chrono::milliseconds(100);
       l.users = std::min<std::size_t>(l.users, 20);
     }
-    server under_test{command, core};
+    server under_test{command};
     return bench::run_chat(under_test, l).cpu_us;
   };
 }
@@ -146,7 +146,7 @@ std::vector<row> table() {
     return words{examples + name, "--port", "0", "--interface", "127.0.0.1", "--loops", "1"};
   };
   const auto twisted = [](const std::string& name) {
-    return words{"/usr/bin/python3", sources + name};
+    return words{"/usr/bin/python3", sources + "peers/" + name};
   };
   const auto actors = [](const std::string& side, const std::string& what, std::size_t index,
                          double scale, int core = 0) {
@@ -177,15 +177,11 @@ std::vector<row> table() {
   const bench::echo_load tls_sixteen{.in_flight = 16, .tls = true};
   const bench::echo_load tls_bulk{.connections = 4, .bytes = 65536, .tls = true};
   const bench::echo_load burst{.bytes = 6400, .operation = 64};
-  const bench::chat_load crowd{.users = 1000, .lines = 5};
-  const bench::chat_load single{.lines = 1};
-  const bench::chat_load pair{.users = 2, .senders = 1, .lines = 1};
-  const words two_loops{examples + "chat_server", "--port", "0", "--loops", "2"};
   const auto ours = program("bench_echo");
   auto behind_policies = ours;
   behind_policies.emplace_back("policies");
-  const auto asio = program("peer_asio_echo");
-  const auto caf = program("peer_caf_echo");
+  const auto asio = program("peers/asio_echo");
+  const auto caf = program("peers/caf_echo");
   const std::string us = "us CPU";
   const std::string rate = "M/CPU s"; // not of the clock: others may use the core too
   using enum bound;
@@ -239,19 +235,7 @@ std::vector<row> table() {
     {"chat", "chat, 100 users, 10 senders, bursts of 20", us, "Twisted",
      chat(example("chat_server"), {}), chat(twisted("twisted_chat.py"), {}), at_most, 0.5},
     {"chat-asio", "chat, 100 users, 10 senders, bursts of 20", us, "Asio",
-     chat(example("chat_server"), {}), chat(program("peer_asio_chat"), {}), at_most, 0.75},
-    {"chat-1000", "chat, 1000 users, 10 senders, bursts of 5", us, "Asio",
-     chat(example("chat_server"), crowd), chat(program("peer_asio_chat"), crowd), at_most, 0.65},
-    {"chat-1000-twisted", "chat, 1000 users, 10 senders, bursts of 5", us, "Twisted",
-     chat(example("chat_server"), crowd), chat(twisted("twisted_chat.py"), crowd), at_most, 0.25},
-    {"chat-lines", "chat, 100 users, 10 senders, single lines", us, "Asio",
-     chat(example("chat_server"), single), chat(program("peer_asio_chat"), single), at_most, 0.65},
-    {"chat-lines-twisted", "chat, 100 users, 10 senders, single lines", us, "Twisted",
-     chat(example("chat_server"), single), chat(twisted("twisted_chat.py"), single), at_most, 0.6},
-    {"chat-pair", "chat, 2 users, single lines", us, "Asio", chat(example("chat_server"), pair),
-     chat(program("peer_asio_chat"), pair), at_most, 1.05},
-    {"chat-loops", "chat, 100 users, bursts of 20, over two loops", us, "one loop",
-     chat(two_loops, {}, -1), chat(example("chat_server"), {}, -1), at_most, 1.25},
+     chat(example("chat_server"), {}), chat(program("peers/asio_chat"), {}), at_most, 0.75},
     {"publish", "publish to 1000 actors on one loop", rate, "CAF, 1000 sends",
      actors("bench_topics", "publish", 1, 1e-6), actors("peer_caf_actors", "publish", 1, 1e-6),
      at_least, 5},
