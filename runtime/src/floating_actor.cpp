@@ -48,11 +48,12 @@ caf::invoke_message_result floating_actor::consume(caf::mailbox_element& x) {
     return super::consume(x);
   current_mailbox_element(&x);
   armed_ = time_point::max();
-  // One call after the other, not a pass over all: if one fails the actor ends, and the others
-  // must not run.
-  for (const auto until = event_loop::now(); calls_ && calls_->run_one(until);) {
+  // One call after the other, not a pass over all: if one fails, or quits, the actor ends, and the
+  // others must not run.
+  constexpr int ending = is_shutting_down_flag | is_terminated_flag;
+  for (const auto until = event_loop::now(); calls_ && !getf(ending) && calls_->run_one(until);) {
   }
-  if (calls_)
+  if (calls_ && !getf(ending))
     arm();
   return caf::invoke_message_result::consumed;
 }

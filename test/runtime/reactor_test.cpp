@@ -11,6 +11,8 @@
 #include <troupe/runtime/runtime.hpp>
 #include <troupe/runtime/threads.hpp>
 
+#include <troupe/testing/manual_runtime.hpp>
+
 #include "support/catch.hpp"
 
 using namespace troupe;
@@ -324,6 +326,23 @@ TEMPLATE_TEST_CASE("an actor's calls run as that actor, and never after its end"
   rt.run();
   CHECK(got == order{"first", "second", "third"});
   CHECK(held.use_count() == 1);
+}
+
+TEMPLATE_TEST_CASE("a call in which the actor quits is its last, though others are due", "[timers]",
+                   floating_actor, pinned_actor) {
+  testing::manual_runtime rt;
+  order got;
+  rt.spawn<timed<TestType>>([&](timed<TestType>& self) {
+    self.call_later(1s, [&] {
+      got.emplace_back("quits");
+      self.quit();
+    });
+    self.call_later(1s, [&] { got.emplace_back("too late"); });
+    self.call_later(2s, [&] { got.emplace_back("far too late"); });
+  });
+  rt.settle();
+  rt.advance(3s); // all are due at once
+  CHECK(got == order{"quits"});
 }
 
 TEMPLATE_TEST_CASE("an exception in an actor's call ends it, and nothing else", "[timers]",
