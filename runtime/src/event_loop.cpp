@@ -307,11 +307,10 @@ bool event_loop::steal() {
   auto* const victim = scheduler_.victim(*this);
   if (victim == nullptr)
     return false;
-  auto* const job = victim->floating_.steal();
-  if (job == nullptr)
+  const auto count = victim->floating_.steal_half(floating_);
+  if (count == 0)
     return false;
-  counting_.stolen.add();
-  floating_.push(job);
+  counting_.stolen.add(count);
   if (victim->floating_.size() > 0)
     scheduler_.work_available(*this); // one more thief may find something
   return true;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -51,13 +53,16 @@ private:
   std::size_t capacity_ = 0; // a power of two, or zero
 };
 
-/// A loop's queue of floating actors: the loop takes from the front, other loops steal from the
-/// back.
+/// A loop's queue of floating actors: the loop takes from the front, other loops steal half of it
+/// from the back.
 ///
 /// A spin lock guards it. It is held for a few instructions and, but for a thief, by one thread;
 /// with a single loop there is no thief and the lock is left out.
 class stealable_queue {
 public:
+  /// How much a thief takes at once: its copy lies on the stack while the victim waits for the lock.
+  static constexpr std::size_t most_stolen = 256;
+
   explicit stealable_queue(bool shared) noexcept : shared_(shared) {}
 
   /// Returns how many jobs wait now, `job` included.
@@ -76,14 +81,25 @@ public:
     return job;
   }
 
-  /// Takes the job that was queued last, which its loop would reach last. Thread: any.
-  caf::resumable* steal() noexcept {
+  /// Moves half of the jobs, rounded up and at most `most_stolen`, to the end of `thief`: those that
+  /// were queued last, in their order. Returns how many. Thread: that of `thief`.
+  std::size_t steal_half(stealable_queue& thief) {
     if (size() == 0)
-      return nullptr;
-    guard hold{*this};
-    auto* job = ring_.pop_back();
-    note_size();
-    return job;
+      return 0;
+    std::array<caf::resumable*, most_stolen> jobs; // never are both queues locked
+    std::size_t count = 0;
+    {
+      guard hold{*this};
+      count = std::min(most_stolen, (ring_.size() + 1) / 2);
+      for (std::size_t i = count; i > 0; --i)
+        jobs[i - 1] = ring_.pop_back();
+      note_size();
+    }
+    guard hold{thief};
+    for (std::size_t i = 0; i < count; ++i)
+      thief.ring_.push(jobs[i]);
+    thief.note_size();
+    return count;
   }
 
   /// Returns how many jobs wait; from another thread this is a glimpse.
