@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <typeinfo>
 #include <unordered_map>
 #include <vector>
 
@@ -78,8 +79,10 @@ caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
     }
   }
   const auto& content = x.content();
-  if (content.type_token() == caf::make_type_token<actor_call>() // cheap, and nearly always enough
-      && content.match_elements<actor_call>()) {
+  // All types that stay inside a process have one token. The type is known here only, so its name need
+  // not be compared.
+  if (content.type_token() == caf::make_type_token<actor_call>()
+      && content.type(0).second == &typeid(actor_call)) {
     current_mailbox_element(&x);
     (*x.content().get_as<actor_call>(0).fn)();
     return caf::invoke_message_result::consumed;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <caf/detail/invoke_result_visitor.hpp>
+
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
@@ -10,6 +12,14 @@
 namespace troupe {
 
 namespace {
+
+// Takes what a handler returns where nobody asked.
+struct no_response final : caf::detail::invoke_result_visitor {
+  void operator()() override {}
+  void operator()(caf::error&) override {}
+  void operator()(caf::message&) override {}
+  void operator()(const caf::none_t&) override {}
+};
 
 event_loop& home_of(caf::actor_config& cfg, caf::actor_system& sys) {
   if (auto* loop = dynamic_cast<event_loop*>(cfg.host))
@@ -148,10 +158,34 @@ bool pinned_actor::handle_now(caf::mailbox_element& message) {
     return false;
   bool handled = false;
   enter([&] {
-    handled = consume(message) != caf::invoke_message_result::skipped;
-    set_receive_timeout(); // it counts from the last message
+    handled = give(message);
+    if (!bhvr_stack_.empty() && bhvr_stack_.back().timeout().valid())
+      set_receive_timeout(); // it counts from the last message
   });
   return handled;
+}
+
+// What CAF does with a message, less what one without a sender has no use for: half of the time goes
+// into a promise that nobody waits for.
+bool pinned_actor::give(caf::mailbox_element& message) {
+  struct restore {
+    event_loop& loop;
+    pinned_actor* const running;
+    ~restore() { loop.running_ = running; }
+  } const guard{loop_, std::exchange(loop_.running_, this)};
+  if (!bhvr_stack_.empty() && awaited_responses_.empty()) {
+    current_mailbox_element(&message);
+    no_response ignore;
+    switch (bhvr_stack_.back()(ignore, message.content())) {
+    case caf::match_case::match:
+      return true;
+    case caf::match_case::skip:
+      return false;
+    default:
+      break;
+    }
+  }
+  return super::consume(message) != caf::invoke_message_result::skipped;
 }
 
 void pinned_actor::run_inside(void (*fn)(void*), void* arg) {

@@ -69,6 +69,8 @@ public:
   /// Handles `message` at once, as if it had come out of the mailbox, if no other message waits and
   /// nothing of this actor is on the stack. Returns whether it did; if not, `message` is untouched,
   /// and the caller may enqueue one.
+  ///
+  /// \param message  without a sender, no request or response, and none of CAF's own
   [[nodiscard]] bool handle_now(caf::mailbox_element& message);
 
   // -- CAF's side -------------------------------------------------------------------------------
@@ -121,6 +123,7 @@ private:
   }
 
   static void each(pinned_actor* first, const std::function<void(pinned_actor&)>& fn);
+  bool give(caf::mailbox_element& message);
   bool begin_enter();
   void end_enter(caf::mailbox_element* before);
   void ask_to_stop();
