@@ -11,23 +11,23 @@ set style histogram errorbars gap 2 linewidth 1
 set style fill solid 0.7 border -1
 set logscale y
 set grid ytics
-set xtics nomirror
+set xtics rotate by -35 left nomirror
 set key outside right top
 set bars 0.5
 
-runtimes = system("cut -d, -f3- '" . csv . "' | tail -n +2 | cut -d'\"' -f2 | tr ' ' '_' | sort -u -r")
+runtimes = system("cut -d, -f3- '" . csv . "' | tail -n +2 | cut -d'\"' -f2 | tr ' ' '_' | sort -ru")
 threads = system("cut -d, -f2 '" . csv . "' | tail -n +2 | sort -nu")
 # The lines of a runtime ("_" stands for a space) on a number of threads.
-lines_of(runtime, n) = "< grep '^[a-z-]*," . n . ",\"" . runtime . "\",' '" . csv . "' | sed 's/, bounded\"/ bounded\"/'"
+lines_of(runtime, n) = "< grep '^[a-z-]*," . n . ",\"" . runtime . "\",' '" . csv . "'"
 
 set multiplot layout 2, words(threads)
-do for [column in "4 7"] {
-  c = int(column)
-  set ylabel c == 4 ? "operations for each second" : "operations for each second of CPU time"
+do for [c in "4 7"] {
+  first = int(c)
+  set ylabel first == 4 ? "operations for each second" : "operations for each second of CPU time"
   do for [n in threads] {
     set title n . (n eq "1" ? " thread" : " threads")
     plot for [r in runtimes] lines_of(system("echo '" . r . "' | tr '_' ' '"), n) \
-      using c:c+1:c+2:xtic(1) title system("echo '" . r . "' | tr '_' ' '")
+      using first:first+1:first+2:xtic(1) title system("echo '" . r . "' | tr '_' ' '")
   }
 }
 unset multiplot
