@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -157,6 +158,17 @@ void take_turn() {
     return; // without the file nobody waits
   std::fprintf(stderr, "another benchmark is running; waiting for its end\n");
   ::flock(fd, LOCK_EX);
+}
+
+bool installed(const std::string& program) {
+  if (program.find('/') != std::string::npos)
+    return std::filesystem::exists(program);
+  const char* const path = std::getenv("PATH");
+  std::istringstream folders{path != nullptr ? path : "/usr/bin"};
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (std::filesystem::exists(std::filesystem::path{folder} / program))
+      return true;
+  return false;
 }
 
 std::string run(const std::vector<std::string>& command, int core) {

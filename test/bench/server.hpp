@@ -51,6 +51,9 @@ std::size_t raise_descriptor_limit();
 /// ends: two at once use the same cores, and spoil each other's figures.
 void take_turn();
 
+/// Tells whether a program is there, by its path or in one of the folders of `PATH`.
+bool installed(const std::string& program);
+
 /// Runs `command` to its end and returns what it printed.
 ///
 /// \throws std::runtime_error if it fails, or takes longer than two minutes

@@ -1,8 +1,6 @@
 #include "contestants.hpp"
 
-#include <cstdlib>
-#include <filesystem>
-#include <sstream>
+#include "server.hpp"
 
 namespace bench {
 
@@ -13,17 +11,6 @@ using words = std::vector<std::string>;
 const std::string programs = TROUPE_PEERS_PROGRAMS "/";
 const std::string sources = TROUPE_PEERS_SOURCE "/";
 const std::string examples = TROUPE_BENCH_EXAMPLES "/";
-
-bool found(const std::string& program) {
-  if (program.find('/') != std::string::npos)
-    return std::filesystem::exists(program);
-  const char* const path = std::getenv("PATH");
-  std::istringstream folders{path != nullptr ? path : "/usr/bin"};
-  for (std::string folder; std::getline(folders, folder, ':');)
-    if (std::filesystem::exists(std::filesystem::path{folder} / program))
-      return true;
-  return false;
-}
 
 words troupe(const std::string& server, const std::string& loops) {
   return {examples + server, "--port", "0", "--interface", "127.0.0.1", "--loops", loops};
@@ -46,7 +33,7 @@ words go(const std::string& program, const words& more = {}) {
 
 std::string contestant::missing() const {
   for (const auto& what : needed)
-    if (!found(what))
+    if (!installed(what))
       return what;
   return {};
 }

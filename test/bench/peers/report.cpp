@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <fstream>
 #include <stdexcept>
-#include <thread>
 
 namespace bench {
 
@@ -20,21 +18,6 @@ std::string text(const char* format, Ts... values) {
 
 std::string figure(double us) {
   return text(us < 1 ? "%.3f" : us < 100 ? "%.2f" : "%.0f", us);
-}
-
-std::string processor() {
-  std::ifstream in{"/proc/cpuinfo"};
-  for (std::string line; std::getline(in, line);)
-    if (line.starts_with("model name"))
-      return line.substr(line.find(':') + 2);
-  return "unknown processor";
-}
-
-std::string today() {
-  const auto now = std::time(nullptr);
-  char buffer[16];
-  std::strftime(buffer, sizeof buffer, "%Y-%m-%d", std::gmtime(&now));
-  return buffer;
 }
 
 std::ofstream open(const std::filesystem::path& file) {
@@ -109,16 +92,6 @@ void write_ratios(std::ostream& out, const std::vector<scenario_results>& all, b
 
 } // namespace
 
-spread::spread(std::vector<double> figures) {
-  if (figures.empty())
-    return;
-  std::sort(figures.begin(), figures.end());
-  const auto middle = figures.size() / 2;
-  median = figures.size() % 2 != 0 ? figures[middle] : (figures[middle - 1] + figures[middle]) / 2;
-  least = figures.front();
-  most = figures.back();
-}
-
 std::vector<double> ratios(const result& ours, const result& theirs) {
   std::vector<double> all;
   for (std::size_t i = 0; i < std::min(ours.runs.size(), theirs.runs.size()); ++i)
@@ -168,9 +141,7 @@ void write(const std::filesystem::path& folder, const std::vector<scenario_resul
         runs << s.key << ",\"" << r.name << "\"," << i << ',' << r.runs[i] << '\n';
     }
   auto md = open(folder / "peers.md");
-  md << today() << ", " << processor() << ", " << std::thread::hardware_concurrency()
-     << " cores; medians of " << repeat << " run" << (repeat == 1 ? "" : "s")
-     << ", each in a fresh process.\n\n";
+  md << circumstances(repeat);
   write_matrix(md, all);
   write_ratios(md, all, judge);
   if (!csv.flush() || !runs.flush() || !md.flush())

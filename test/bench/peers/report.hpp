@@ -1,10 +1,11 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "figures.hpp"
 
 namespace bench {
 
@@ -20,14 +21,6 @@ struct scenario_results {
   std::string key;
   std::string title;
   std::vector<result> results;
-};
-
-/// Median, least and most of some figures.
-struct spread {
-  explicit spread(std::vector<double> figures);
-  double median = 0;
-  double least = 0;
-  double most = 0;
 };
 
 /// Returns ours / theirs, each from the same repetition.

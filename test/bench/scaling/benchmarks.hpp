@@ -14,6 +14,7 @@ plan start_fan_out(trial& t, std::int64_t deliveries);  // fan_out.cpp
 plan start_cpu(trial& t, std::int64_t limit);           // cpu.cpp
 plan start_counting(trial& t, std::int64_t messages);   // counting.cpp
 plan start_create(trial& t, std::int64_t actors);       // fork_join_create.cpp
+plan start_spawn(trial& t, std::int64_t actors);        // spawn.cpp
 plan start_fan_in(trial& t, std::int64_t messages);     // fan_in.cpp
 plan start_chameneos(trial& t, std::int64_t meetings);  // chameneos.cpp
 plan start_big(trial& t, std::int64_t questions);       // big.cpp
@@ -28,6 +29,7 @@ inline const std::vector<benchmark> benchmarks{
   {"cpu", "number tested", 4'000'000, 40'000, start_cpu},
   {"counting", "message", 1'000'000, 1'000, start_counting},
   {"create", "actor", 500'000, 1'000, start_create},
+  {"spawn", "actor", 500'000, 1'000, start_spawn},
   {"fan-in", "message", 1'000'000, 4'000, start_fan_in},
   {"chameneos", "meeting", 400'000, 1'000, start_chameneos},
   {"big", "question and answer", 500'000, 1'000, start_big},

@@ -36,23 +36,25 @@ double median(const std::vector<double>& sorted) {
 }
 
 void print_table(const std::vector<row>& rows) {
-  std::puts("| benchmark | loops | M/s | least - greatest | speed-up | efficiency | operation |\n"
-            "| --- | ---: | ---: | ---: | ---: | ---: | --- |");
+  std::puts(
+    "| benchmark | loops | M/s | least - greatest | M/CPU s | speed-up | efficiency | operation "
+    "|\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
   for (const auto& r : rows)
-    std::printf("| %s | %zu | %.3f | %.3f - %.3f | %.2f | %.2f | %s |\n", r.name.c_str(), r.loops,
-                median(r.rates) / 1e6, r.rates.front() / 1e6, r.rates.back() / 1e6, r.speed_up,
-                r.efficiency, r.operation.c_str());
+    std::printf("| %s | %zu | %.3f | %.3f - %.3f | %.3f | %.2f | %.2f | %s |\n", r.name.c_str(),
+                r.loops, median(r.rates) / 1e6, r.rates.front() / 1e6, r.rates.back() / 1e6,
+                median(r.per_cpu) / 1e6, r.speed_up, r.efficiency, r.operation.c_str());
 }
 
 bool write_files(const std::vector<row>& rows, const std::filesystem::path& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   std::ofstream csv{directory / "scaling.csv"};
-  csv << "benchmark,operation,loops,runs,median,least,greatest,speed_up,efficiency\n";
+  csv
+    << "benchmark,operation,loops,runs,median,least,greatest,per_cpu_second,speed_up,efficiency\n";
   for (const auto& r : rows)
     csv << r.name << ',' << r.operation << ',' << r.loops << ',' << r.rates.size() << ','
-        << median(r.rates) << ',' << r.rates.front() << ',' << r.rates.back() << ',' << r.speed_up
-        << ',' << r.efficiency << '\n';
+        << median(r.rates) << ',' << r.rates.front() << ',' << r.rates.back() << ','
+        << median(r.per_cpu) << ',' << r.speed_up << ',' << r.efficiency << '\n';
   if (!csv.flush())
     return false;
   const auto script = directory / "scaling.gnuplot";

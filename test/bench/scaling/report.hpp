@@ -13,9 +13,10 @@ struct row {
   std::string name;
   std::string operation;
   std::size_t loops;
-  std::vector<double> rates; // sorted; operations for each second
-  double speed_up;           // of the medians, against the first number of loops
-  double efficiency;         // speed-up / how many times as many loops
+  std::vector<double> rates;   // sorted; operations for each second
+  std::vector<double> per_cpu; // sorted; operations for each second of CPU time
+  double speed_up;             // of the medians, against the first number of loops
+  double efficiency;           // speed-up / how many times as many loops
 };
 
 /// Returns the median of sorted figures, of which there is at least one.

@@ -14,6 +14,8 @@
 #include <troupe/runtime/floating_actor.hpp>
 #include <troupe/runtime/runtime.hpp>
 
+#include "process.hpp"
+
 namespace scaling {
 
 using go_atom = caf::atom_constant<caf::atom("go")>;
@@ -29,7 +31,10 @@ public:
   }
 
   /// Leaves out what a benchmark had to prepare. Call it before anything is spawned.
-  void restart_clock() { started = std::chrono::steady_clock::now(); }
+  void restart_clock() {
+    cpu_started = bench::cpu_ns();
+    started = std::chrono::steady_clock::now();
+  }
 
   [[nodiscard]] troupe::runtime& rt() const { return *rt_; }
 
@@ -37,6 +42,7 @@ public:
   void end(std::int64_t result) {
     if (ends_.fetch_add(1) == 0) {
       finished = std::chrono::steady_clock::now();
+      cpu_finished = bench::cpu_ns();
       found = result;
     }
     rt_->reactor().call_from_thread([rt = rt_] { rt->stop(); });
@@ -45,6 +51,8 @@ public:
 
   std::chrono::steady_clock::time_point started;
   std::chrono::steady_clock::time_point finished;
+  double cpu_started = 0; // nanoseconds of all threads
+  double cpu_finished = 0;
   std::int64_t found = 0;
 
 private:

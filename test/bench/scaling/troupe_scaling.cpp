@@ -3,44 +3,18 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <optional>
 #include <string>
 #include <thread>
 
 #include <CLI/CLI.hpp>
-#include <spdlog/sinks/null_sink.h>
-#include <spdlog/spdlog.h>
 
 #include "benchmarks.hpp"
+#include "measure.hpp"
 #include "report.hpp"
 
 namespace {
 
 using scaling::benchmark;
-
-/// Returns operations for each second, or nothing if the result was wrong or did not come.
-std::optional<double> measure(const benchmark& what, std::size_t loops, std::int64_t size,
-                              int limit_s) {
-  const auto quiet =
-    std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>());
-  scaling::trial t;
-  troupe::runtime rt{{.loops = loops, .logger = quiet}};
-  scaling::plan plan{};
-  rt.reactor().call_when_running([&] {
-    t.begin(rt);
-    plan = what.start(t, size);
-  });
-  rt.reactor().call_later(std::chrono::seconds(limit_s), [&] { rt.stop(); });
-  rt.run();
-  if (t.ends() != 1 || t.found != plan.expected) {
-    std::fprintf(stderr, "%s, %zu loops: ended %d times with %lld, expected %lld\n", what.name,
-                 loops, t.ends(), static_cast<long long>(t.found),
-                 static_cast<long long>(plan.expected));
-    return std::nullopt;
-  }
-  const std::chrono::duration<double> time = t.finished - t.started;
-  return static_cast<double>(plan.operations) / time.count();
-}
 
 struct settings {
   std::vector<std::string> only;
@@ -56,23 +30,25 @@ struct settings {
 bool run(const benchmark& what, const settings& s, std::vector<scaling::row>& rows) {
   const auto scaled = static_cast<std::int64_t>(static_cast<double>(what.size) * s.size);
   const auto size = s.smoke ? what.little_size : std::max(what.little_size, scaled);
-  std::map<std::size_t, std::vector<double>> rates;
+  std::map<std::size_t, std::vector<double>> rates, per_cpu;
   for (int i = 0; i < s.repeat; ++i)
     for (const auto loops : s.loops) {
-      const auto rate = measure(what, loops, size, s.limit_s);
-      if (!rate)
+      const auto found = scaling::measure(what, loops, size, s.limit_s);
+      if (!found)
         return false;
-      rates[loops].push_back(*rate);
+      rates[loops].push_back(static_cast<double>(found->operations) / found->seconds);
+      per_cpu[loops].push_back(static_cast<double>(found->operations) / found->cpu_seconds);
     }
   double first = 0;
   for (auto& [loops, found] : rates) {
     std::sort(found.begin(), found.end());
+    std::sort(per_cpu[loops].begin(), per_cpu[loops].end());
     const auto middle = scaling::median(found);
     if (first == 0)
       first = middle;
     const auto times = static_cast<double>(loops) / static_cast<double>(rates.begin()->first);
-    rows.push_back(
-      {what.name, what.operation, loops, found, middle / first, middle / first / times});
+    rows.push_back({what.name, what.operation, loops, found, per_cpu[loops], middle / first,
+                    middle / first / times});
   }
   return true;
 }
