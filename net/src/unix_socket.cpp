@@ -228,10 +228,11 @@ void unix_socket::take_input() {
 }
 
 void unix_socket::hand_over(bytes_view data) {
-  rest(); // from here on this object lives until the end of the turn
-  if (has_tls())
-    came_.clear();                          // nobody has vouched for them
-  while (!came_.empty() && wants_input()) { // each in a call of its own: any may be the last
+  rest();        // from here on this object lives until the end of the turn
+  if (has_tls()) // nobody has vouched for them
+    came_.clear();
+  // Each in a call of its own: any may be the last.
+  while (!came_.empty() && wants_input()) {
     auto fd = std::move(came_.front());
     came_.erase(came_.begin());
     served()->enter([&] { receiver_->file_descriptor_received(std::move(fd)); });

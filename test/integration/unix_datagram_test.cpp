@@ -1,6 +1,7 @@
 // UNIX ports of datagrams: what is sent and received, what is refused, and how a port starts and ends.
 
 #include <fstream>
+#include <thread>
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -449,6 +450,36 @@ TEST_CASE("order is kept for each peer, whoever of them reads when") {
   for (std::size_t i = 0; i < 5; ++i)
     while (next[i] < rounds * 5)
       REQUIRE(peers[i]->receive() == std::to_string(next[i]++));
+  CHECK(log.count("refused") == 0);
+}
+
+TEST_CASE("order is kept for a peer that reads while the port writes") {
+  const directory d;
+  events log;
+  running server{1};
+  const auto port = listen_unix_datagram(server.rt, d / "port", told(log));
+  server.start();
+  REQUIRE(log.wait(1));
+  unix_peer peer{d / "peer"};
+  constexpr int bursts = 300;
+  constexpr int burst = 60;
+  int wrong = 0;
+  std::thread reader{[&] {
+    for (int i = 0; i < bursts * burst; ++i)
+      wrong += peer.receive() == std::to_string(i) ? 0 : 1;
+  }};
+  for (int next = 0; next < bursts * burst;) {
+    on_loop(server, [&] {
+      auto& t = protocol_of(port).transport();
+      const auto to = net_address::path(d / "peer");
+      if (t.unsent() == 0) // some of each burst find the peer crowded, and room behind that
+        for (const auto end = next + burst; next < end; ++next)
+          if (t.write(std::to_string(next), to))
+            log.add("refused");
+    });
+  }
+  reader.join();
+  CHECK(wrong == 0);
   CHECK(log.count("refused") == 0);
 }
 
