@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 // Sanitizers' checks use memory of the thread that waits, and so must not run in the child.
 #define TROUPE_IN_CHILD                                                                            \

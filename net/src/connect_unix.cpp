@@ -19,9 +19,8 @@ connector connect_unix(runtime& rt, const std::string& path, const client_factor
           failure{errc::connection_refused, path + ": nobody holds its lock"});
       return succeed(std::vector{*parsed});
     }};
-  return detail::start_connecting(
-    rt, to, f, {.timeout = options.timeout, .output = options.output},
-    std::make_shared<const detail::tcp_kind>(false, false, options.output));
+  return detail::start_connecting(rt, to, f, {.timeout = options.timeout, .output = options.output},
+                                  std::make_shared<const detail::unix_kind>(options.output));
 }
 
 } // namespace troupe

@@ -5,7 +5,7 @@
 
 #include <troupe/net/datagram_port.hpp>
 
-#include "unique_fd.hpp"
+#include "listening_socket.hpp"
 
 namespace troupe {
 class runtime;
@@ -39,17 +39,17 @@ struct datagram_binding {
 
 /// Where a port is, and how its socket is opened: all it takes to do so again.
 struct datagram_place {
-  using opener = std::function<unique_fd(std::uint16_t port)>;
-  using maker = std::function<std::shared_ptr<datagram_socket>(event_loop& loop, unique_fd fd)>;
+  using maker =
+    std::function<std::shared_ptr<datagram_socket>(event_loop& loop, listening_socket socket)>;
 
   net_address host;
-  opener open; // throws cannot_listen_error
+  listening_opener open;
   maker adopt; // on the loop of the port
   event_loop* loop = nullptr;
 
-  /// Opens the first socket of `protocol`, at `port`.
-  static datagram_port listen(runtime& rt, std::size_t loop, std::uint16_t port,
-                              const datagram_protocol_ref& protocol, opener open, maker adopt);
+  /// Opens the first socket of `protocol`.
+  static datagram_port listen(runtime& rt, std::size_t loop, const datagram_protocol_ref& protocol,
+                              listening_opener open, maker adopt);
 };
 
 } // namespace troupe::detail

@@ -58,7 +58,8 @@ const net_address& datagram_memory::sender(int index) {
   if (length == 0 || !known.native.is(&from, length)) {
     std::memcpy(&known.native.storage, &from, length);
     known.native.length = length;
-    known.address = length == 0 ? net_address{} : known.native.to_address();
+    // Only UNIX sockets may be without a name.
+    known.address = length == 0 ? net_address::path({}) : known.native.to_address();
   }
   return known.address;
 }

@@ -1,5 +1,6 @@
 #include <troupe/net/datagram_port.hpp>
 
+#include <optional>
 #include <stdexcept>
 
 #include <caf/logger.hpp>
@@ -28,12 +29,13 @@ void claim(datagram_binding& b) {
   }
 }
 
-void begin(const std::shared_ptr<datagram_binding>& b, const datagram_place& place, unique_fd fd) {
+void begin(const std::shared_ptr<datagram_binding>& b, const datagram_place& place,
+           listening_socket opened) {
   auto& p = b->protocol();
   bool begun = false;
   if (!place.loop->stopping())
     p.enter([&] {
-      const auto socket = place.adopt(*place.loop, std::move(fd));
+      const auto socket = place.adopt(*place.loop, std::move(opened));
       begun = true;
       datagram_binding::keep(p, b);
       place.loop->scheduler().logger().info("{} starting on {}", p.log_prefix(),
@@ -45,10 +47,11 @@ void begin(const std::shared_ptr<datagram_binding>& b, const datagram_place& pla
 }
 
 void begin_on_loop(const std::shared_ptr<datagram_binding>& b,
-                   const std::shared_ptr<const datagram_place>& place, unique_fd fd) {
+                   const std::shared_ptr<const datagram_place>& place, listening_socket opened) {
   if (place->loop->is_current())
-    return begin(b, *place, std::move(fd));
-  place->loop->post([b, place, fd = std::move(fd)]() mutable { begin(b, *place, std::move(fd)); });
+    return begin(b, *place, std::move(opened));
+  place->loop->post(
+    [b, place, opened = std::move(opened)]() mutable { begin(b, *place, std::move(opened)); });
 }
 
 } // namespace
@@ -63,8 +66,8 @@ bool datagram_binding::ended() const noexcept {
     caf::abstract_actor::is_cleaned_up_flag);
 }
 
-datagram_port datagram_place::listen(runtime& rt, std::size_t loop, std::uint16_t port,
-                                     const datagram_protocol_ref& protocol, opener open,
+datagram_port datagram_place::listen(runtime& rt, std::size_t loop,
+                                     const datagram_protocol_ref& protocol, listening_opener open,
                                      maker adopt) {
   const auto& b = protocol.binding();
   auto place = std::make_shared<datagram_place>();
@@ -72,10 +75,10 @@ datagram_port datagram_place::listen(runtime& rt, std::size_t loop, std::uint16_
   place->open = std::move(open);
   place->adopt = std::move(adopt);
   claim(*b);
-  unique_fd fd;
+  std::optional<listening_socket> opened;
   try {
-    fd = place->open(port);
-    place->host = native_address::local(fd.get()).to_address();
+    opened = place->open(nullptr);
+    place->host = opened->host;
     if (!b->actor)
       b->actor = b->start(rt.system(), *place->loop);
     CAF_SET_LOGGER_SYS(nullptr); // left behind by CAF's spawn, it would slow every actor down
@@ -83,7 +86,7 @@ datagram_port datagram_place::listen(runtime& rt, std::size_t loop, std::uint16_
     b->in_use = false;
     throw;
   }
-  begin_on_loop(b, place, std::move(fd));
+  begin_on_loop(b, place, *std::move(opened));
   datagram_port handle;
   handle.binding_ = b;
   handle.place_ = std::move(place);
@@ -143,14 +146,14 @@ chained<void> datagram_port::stop_listening() {
 void datagram_port::start_listening() {
   auto& b = named(binding_);
   detail::claim(b);
-  detail::unique_fd fd;
+  std::optional<detail::listening_socket> opened;
   try {
-    fd = place_->open(place_->host.port());
+    opened = place_->open(&place_->host);
   } catch (...) {
     b.in_use = false;
     throw;
   }
-  detail::begin_on_loop(binding_, place_, std::move(fd));
+  detail::begin_on_loop(binding_, place_, *std::move(opened));
 }
 
 caf::actor datagram_port::actor() const {

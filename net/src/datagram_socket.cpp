@@ -18,9 +18,6 @@ namespace {
 
 constexpr std::size_t datagrams_per_call = 64;
 
-// What a datagram counts for besides its bytes: so that empty ones are bounded too.
-constexpr std::size_t overhead = 64;
-
 // Datagrams up to this size may leave in runs: those pass through every network unfragmented.
 constexpr std::size_t longest_in_run = 1200;
 
@@ -31,11 +28,13 @@ constexpr auto pause_without_memory = std::chrono::milliseconds(100);
 
 } // namespace
 
-datagram_socket::datagram_socket(event_loop& loop, unique_fd fd, const limits& l)
-  : loop_(loop), memory_(asio::use_service<datagram_memory>(loop.io())), limits_(l),
-    host_(native_address::local(fd.get())), runs_(l.runs) {
-  socket_.emplace(loop.io(), fd.get());
-  static_cast<void>(fd.release());
+datagram_socket::datagram_socket(event_loop& loop, listening_socket socket, const limits& l)
+  : loop_(loop), memory_(asio::use_service<datagram_memory>(loop.io())),
+    belongings_(std::move(socket.belongings)), limits_(l),
+    host_(native_address::local(socket.fd.get())), peer_(native_address::peer(socket.fd.get())),
+    runs_(l.runs) {
+  socket_.emplace(loop.io(), socket.fd.get());
+  static_cast<void>(socket.fd.release());
 }
 
 datagram_socket::~datagram_socket() = default;
@@ -59,11 +58,18 @@ std::error_code datagram_socket::connect(const net_address& peer) {
   native_address to;
   if (const auto wrong = resolve(peer, to))
     return wrong;
-  if (::connect(fd(), to.get(), to.length) != 0)
-    return {errno, std::system_category()};
-  peer_ = native_address::peer(fd());
+  destination_ = to;
+  if (const int error = connect_socket(); error != 0)
+    return {error, std::system_category()};
   host_ = native_address::local(fd());
   return {};
+}
+
+int datagram_socket::connect_socket() noexcept {
+  if (::connect(fd(), destination_.get(), destination_.length) != 0)
+    return errno;
+  peer_ = native_address::peer(fd());
+  return 0;
 }
 
 // -- output -------------------------------------------------------------------------------------
@@ -85,7 +91,7 @@ std::error_code datagram_socket::write(bytes_view data, const net_address& to) {
   }
   if (peer_.length == 0)
     return enqueue(data, at);
-  if (!peer_.is(&at->storage, at->length))
+  if (!peer_.is(&at->storage, at->length) && !destination_.is(&at->storage, at->length))
     throw std::logic_error("write: the port is connected to another address");
   return enqueue(data, nullptr);
 }
@@ -101,9 +107,16 @@ std::error_code datagram_socket::write(bytes_view data) {
 std::error_code datagram_socket::enqueue(bytes_view data, const native_address* to) {
   if (data.size() > longest())
     return refuse(errc::message_too_long);
-  if (unsent_ + (queue_.size() - first_ + 1) * overhead + data.size() > limits_.max_unsent)
+  if (held() + overhead + data.size() > limits_.max_unsent)
     return refuse(errc::queue_overflow);
   const auto name = static_cast<std::uint16_t>(to != nullptr ? to->length : 0);
+  if (aside_.count != 0) {
+    std::error_code refused;
+    const auto* const raw =
+      to != nullptr ? reinterpret_cast<const std::byte*>(&to->storage) : nullptr;
+    if (keep_behind({{raw, name}, data}, &refused))
+      return refused ? refuse(refused) : refused;
+  }
   bool same = first_ < queue_.size() && queue_.back().name == name;
   if (same && name != 0)
     same = std::memcmp(bytes_.data() + queue_.back().offset, &to->storage, name) == 0;
@@ -121,6 +134,11 @@ std::error_code datagram_socket::enqueue(bytes_view data, const native_address* 
     flush();
   mark_dirty();
   return {};
+}
+
+// What waits, as `max_unsent` counts it.
+std::size_t datagram_socket::held() const noexcept {
+  return unsent_ + aside_.bytes + (queue_.size() - first_ + aside_.count) * overhead;
 }
 
 void datagram_socket::mark_dirty() {
@@ -164,9 +182,14 @@ std::size_t datagram_socket::run_from(std::size_t first) const noexcept {
 void datagram_socket::flush() noexcept {
   batch b;
   while (first_ < queue_.size() && !blocked_) {
+    if (aside_.count != 0 && keep_behind(at(queue_[first_]), nullptr)) {
+      drop_first(1);
+      continue;
+    }
     std::size_t count = 0;
     std::size_t taken = 0; // of the datagrams
-    while (first_ + taken < queue_.size()) {
+    // While some are kept aside, the next is looked at first: it may have to go behind them.
+    while (first_ + taken < queue_.size() && (count == 0 || aside_.count == 0)) {
       const auto run = run_from(first_ + taken);
       if (taken + run > datagrams_per_call)
         break;
@@ -206,18 +229,19 @@ void datagram_socket::flush() noexcept {
 // Deals with an error of the first message, which is a run of so many datagrams. Returns false if it
 // should wait.
 bool datagram_socket::skip_failed(int error, std::size_t run) noexcept {
-  switch (error) {
-  case EAGAIN:
-    return false;
-  case EINTR:
+  if (error == EINTR)
     return true;
-  case ECONNREFUSED: // one that was sent before has been refused; this one was not sent
-    refused_ = true;
-    mark_dirty();
+  switch (judge(error, at(queue_[first_]))) {
+  case verdict::wait:
+    return false;
+  case verdict::again:
     if (++failures_ < 3)
       return true;
     break;
-  default:
+  case verdict::aside:
+    drop_first(1);
+    return true;
+  case verdict::lost:
     break;
   }
   failures_ = 0;
@@ -227,11 +251,42 @@ bool datagram_socket::skip_failed(int error, std::size_t run) noexcept {
     singly_ = run;
     return true;
   }
+  count_lost(error);
+  drop_first(1);
+  return true;
+}
+
+datagram_socket::verdict datagram_socket::judge(int error, const datagram&) noexcept {
+  switch (error) {
+  case EAGAIN:
+    return verdict::wait;
+  case ECONNREFUSED: // one that was sent before has been refused; this one was not sent
+    note_refusal();
+    return verdict::again;
+  default:
+    return verdict::lost;
+  }
+}
+
+datagram_socket::datagram datagram_socket::at(const queued& q) const noexcept {
+  const auto* const bytes = bytes_.data() + q.offset;
+  return {{bytes, q.name}, {bytes + q.name, q.size}};
+}
+
+void datagram_socket::note_refusal() noexcept {
+  refused_ = true;
+  mark_dirty();
+}
+
+void datagram_socket::count_sent(std::size_t bytes) noexcept {
+  ++counters_.sent;
+  loop_.count_sent(bytes);
+}
+
+void datagram_socket::count_lost(int error) noexcept {
   loop_.scheduler().logger().debug("a datagram was not sent: {}",
                                    std::system_category().message(error));
   ++counters_.lost;
-  drop_first(1);
-  return true;
 }
 
 void datagram_socket::drop_first(std::size_t count) noexcept {
@@ -312,8 +367,7 @@ void datagram_socket::receive_failed(int error) {
     break;
   case ECONNREFUSED:
     more_there_ = true;
-    refused_ = true;
-    mark_dirty();
+    note_refusal();
     break;
   case EINTR: // and what the network says of a datagram that was sent: it is told once
   case ECONNRESET:
@@ -403,11 +457,14 @@ void datagram_socket::close() noexcept {
   }
   if (std::exchange(dirty_, false))
     loop_.forget(*this);
-  counters_.lost += queue_.size() - first_;
+  closing();
+  counters_.lost += queue_.size() - first_ + aside_.count;
+  aside_ = {};
   drop_first(queue_.size() - first_);
   protocol_ = nullptr;
   asio::error_code ignored;
   socket_->close(ignored);
+  belongings_.reset();
   self_.reset(); // who called keeps this object
 }
 

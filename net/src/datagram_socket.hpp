@@ -14,8 +14,8 @@
 #include <troupe/runtime/event_loop.hpp>
 
 #include "datagram_memory.hpp"
+#include "listening_socket.hpp"
 #include "native_address.hpp"
-#include "unique_fd.hpp"
 
 namespace troupe::detail {
 
@@ -36,7 +36,7 @@ public:
     bool runs; // whether the system takes runs of datagrams as one message: see `segment`
   };
 
-  datagram_socket(event_loop& loop, unique_fd fd, const limits& l);
+  datagram_socket(event_loop& loop, listening_socket socket, const limits& l);
   ~datagram_socket() override;
 
   /// Connects `p` to this port, and begins to receive. Called once, within `p.enter`.
@@ -50,7 +50,7 @@ public:
   [[nodiscard]] net_address get_host() const final { return host_.to_address(); }
   [[nodiscard]] net_address get_peer() const final;
   [[nodiscard]] bool listening() const noexcept final { return takes_output(); }
-  [[nodiscard]] std::size_t unsent() const noexcept final { return unsent_; }
+  [[nodiscard]] std::size_t unsent() const noexcept final { return unsent_ + aside_.bytes; }
   [[nodiscard]] const datagram_counters& counters() const noexcept final { return counters_; }
   void protocol_ended() noexcept final;
 
@@ -70,6 +70,52 @@ protected:
   /// How long a datagram can be.
   [[nodiscard]] virtual std::size_t longest() const noexcept = 0;
 
+  /// A datagram as it waits: where to, or nothing for the connected peer, and what.
+  struct datagram {
+    bytes_view to;
+    bytes_view data;
+  };
+
+  /// What becomes of a datagram that the system has not taken.
+  enum class verdict : std::uint8_t {
+    wait,  ///< goes again, before all others, once the socket is writable
+    again, ///< goes again at once, up to three times in all
+    aside, ///< the kind of port keeps it, and counts it in `aside_`
+    lost,
+  };
+
+  /// Decides about `d`, for which the system gave `error`.
+  virtual verdict judge(int error, const datagram& d) noexcept;
+
+  /// Keeps a datagram if it must not pass others that are kept; else returns false. Called only
+  /// while there are such. With `refused`, one that would be too many is refused instead.
+  virtual bool keep_behind(const datagram&, std::error_code*) { return false; }
+
+  /// The socket is about to be closed: the last chance for what was kept aside.
+  virtual void closing() noexcept {}
+
+  /// Notes that the peer refused something that was sent; the protocol hears of it at the end of the
+  /// turn.
+  void note_refusal() noexcept;
+
+  /// Connects the socket to `destination_`, again too. Returns 0 or `errno`.
+  int connect_socket() noexcept;
+
+  [[nodiscard]] bool is_connected() const noexcept { return peer_.length != 0; }
+  [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
+  [[nodiscard]] std::size_t max_unsent() const noexcept { return limits_.max_unsent; }
+  void count_sent(std::size_t bytes) noexcept;
+  void count_lost(int error) noexcept;
+
+  // What a datagram counts for besides its bytes: so that empty ones are bounded too.
+  static constexpr std::size_t overhead = 64;
+
+  struct {
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+  } aside_;
+  native_address destination_; // to which it is connected, as that was asked for
+
   [[nodiscard]] int fd() const noexcept {
     return const_cast<datagram_socket*>(this)->socket_->native_handle();
   }
@@ -88,6 +134,8 @@ private:
   [[nodiscard]] bool takes_output() const noexcept { return is_open() && !closing_; }
   std::error_code refuse(std::error_code why) noexcept;
   std::error_code enqueue(bytes_view data, const native_address* to);
+  [[nodiscard]] std::size_t held() const noexcept;
+  [[nodiscard]] datagram at(const queued& q) const noexcept;
   void mark_dirty();
   void flush() noexcept;
   std::size_t run_from(std::size_t first) const noexcept;
@@ -108,10 +156,11 @@ private:
   event_loop& loop_;
   datagram_memory& memory_;
   std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> socket_;
+  std::shared_ptr<void> belongings_;      // of the socket
   datagram_protocol* protocol_ = nullptr; // alive while it is set, that is, while this is open
   const limits limits_;
   native_address host_;
-  native_address peer_; // empty unless connected
+  native_address peer_; // as the system names it; empty unless connected
   datagram_counters counters_;
 
   std::vector<std::byte> bytes_;

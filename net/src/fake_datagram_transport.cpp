@@ -6,13 +6,14 @@
 
 #include <troupe/testing/fake_datagram_transport.hpp>
 
-#include "socket_address.hpp"
+#include "native_address.hpp"
 
 namespace troupe::testing {
 
 namespace {
 
-constexpr std::size_t longest = 65507;
+constexpr std::size_t longest_of_udp = 65507;
+constexpr std::size_t longest_of_unix = 212'960; // Linux's default
 
 // Reads an address of IPv4; nothing if it is none.
 bool is_address(const net_address& a) {
@@ -40,8 +41,19 @@ std::error_code fake_datagram_transport::refuse(std::error_code why) noexcept {
   return why;
 }
 
+// Returns why it cannot be sent there.
+std::error_code fake_datagram_transport::wrong(const net_address& to) const {
+  if (is_unix())
+    return to.type() == net_address::kind::unix_socket && detail::native_address::of_path(to.host())
+             ? std::error_code{}
+             : errc::invalid_address;
+  if (to.host() == "<broadcast>" || to.host() == "255.255.255.255")
+    return broadcast_ ? std::error_code{} : std::make_error_code(std::errc::permission_denied);
+  return is_address(to) ? std::error_code{} : errc::invalid_address;
+}
+
 std::error_code fake_datagram_transport::take(bytes_view data, const net_address& to) {
-  if (data.size() > longest)
+  if (data.size() > (is_unix() ? longest_of_unix : longest_of_udp))
     return refuse(errc::message_too_long);
   if (failing_)
     return refuse(failing_);
@@ -53,12 +65,8 @@ std::error_code fake_datagram_transport::take(bytes_view data, const net_address
 std::error_code fake_datagram_transport::write(bytes_view data, const net_address& to) {
   if (!listening())
     return refuse(errc::not_listening);
-  if (to.host() == "<broadcast>" || to.host() == "255.255.255.255") {
-    if (!broadcast_)
-      return refuse(std::make_error_code(std::errc::permission_denied));
-  } else if (!is_address(to)) {
-    return refuse(errc::invalid_address);
-  }
+  if (const auto why = wrong(to))
+    return refuse(why);
   if (peer_ != net_address{} && to != peer_)
     throw std::logic_error("write: the port is connected to another address");
   return take(data, to);
@@ -77,8 +85,8 @@ std::error_code fake_datagram_transport::connect(const net_address& peer) {
     return errc::not_listening;
   if (peer_ != net_address{})
     throw std::logic_error("connect: the port is connected already");
-  if (!is_address(peer))
-    return errc::invalid_address;
+  if (const auto why = wrong(peer))
+    return why;
   peer_ = peer;
   return {};
 }
@@ -86,6 +94,8 @@ std::error_code fake_datagram_transport::connect(const net_address& peer) {
 std::error_code fake_datagram_transport::set_broadcast_allowed(bool allowed) {
   if (!open_)
     return errc::not_listening;
+  if (is_unix())
+    return errc::not_supported;
   broadcast_ = allowed;
   return {};
 }

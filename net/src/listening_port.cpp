@@ -50,10 +50,10 @@ listening_port listen_tcp(runtime& rt, std::uint16_t port, const factory_ref& f,
 
 listening_port listen_unix(runtime& rt, const std::string& path, const factory_ref& f,
                            const unix_listen_options& options) {
-  return detail::acceptor::make_port(
-    rt.system(), rt.scheduler().loop(0), detail::unix_listener(path, options), f,
-    std::make_shared<const detail::tcp_kind>(false, false, options.output),
-    {options.accepts_per_turn, options.pause_without_descriptors});
+  return detail::acceptor::make_port(rt.system(), rt.scheduler().loop(0),
+                                     detail::unix_listener(path, options), f,
+                                     std::make_shared<const detail::unix_kind>(options.output),
+                                     {options.accepts_per_turn, options.pause_without_descriptors});
 }
 
 } // namespace troupe

@@ -11,7 +11,7 @@
 
 namespace troupe::detail {
 
-/// A socket that listens, and what belongs to it.
+/// A socket that listens, or is bound, and what belongs to it.
 struct listening_socket {
   unique_fd fd;
   net_address host;

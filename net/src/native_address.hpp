@@ -23,7 +23,13 @@ struct native_address {
     return reinterpret_cast<const sockaddr*>(&storage);
   }
   [[nodiscard]] int family() const noexcept { return storage.ss_family; }
-  [[nodiscard]] net_address to_address() const { return socket_address{storage}.to_address(); }
+
+  /// Returns it as a protocol gets it. Of kind `none` if this is empty.
+  [[nodiscard]] net_address to_address() const;
+
+  /// Makes the address of a UNIX socket. Takes all that `to_address` returns, also an abstract name
+  /// with a NUL in it, but not the address of a socket without a name.
+  static outcome<native_address> of_path(const std::string& path);
 
   [[nodiscard]] bool is(const void* other, socklen_t other_length) const noexcept {
     return length == other_length && std::memcmp(&storage, other, length) == 0;

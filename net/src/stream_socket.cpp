@@ -152,15 +152,19 @@ void stream_socket::deliver(std::size_t count) {
     data = {small_.data(), count};
     drop_bulk();
   }
-  // The next read is begun behind the flush. Asio tries it at once, and the peer may have answered
-  // by then; before the flush, it surely would be a system call for nothing. Nor may it overwrite
-  // `data` when the protocol pauses and resumes while it looks at that.
-  resting_ = true;
-  loop().after_flush(*this);
+  rest();
   loop().count_received(data.size());
   received(data);
   if (error && connected())
     broken(error);
+}
+
+// The next read is begun behind the flush. Asio tries it at once, and the peer may have answered by
+// then; before the flush, it surely would be a system call for nothing. Nor may it overwrite what
+// the protocol looks at when that pauses and resumes.
+void stream_socket::rest() {
+  resting_ = true;
+  loop().after_flush(*this);
 }
 
 void stream_socket::turn_flushed() noexcept {

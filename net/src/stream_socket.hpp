@@ -21,7 +21,7 @@ namespace troupe::detail {
 /// Reading: one `async_read_some` is outstanding, into a small buffer inside this object, so that
 /// an idle connection is small. If it comes back full, the rest is read at once into the loop's
 /// scratch memory, and while the connection stays that busy it reads into a pooled large buffer.
-class stream_socket final : public stream_transport {
+class stream_socket : public stream_transport {
 public:
   stream_socket(event_loop& loop, unique_fd fd, const socket_address& peer,
                 const output_limits& limits);
@@ -33,6 +33,21 @@ public:
   [[nodiscard]] bool get_tcp_no_delay() const override;
   void set_tcp_keep_alive(bool on) override;
   [[nodiscard]] bool get_tcp_keep_alive() const override;
+
+protected:
+  ~stream_socket() override;
+  std::size_t send(std::span<const iovec> pieces, std::error_code& ec) noexcept override;
+  void wait_writable() override;
+  void start_reading() override;
+  void close(bool reset) noexcept override;
+  [[nodiscard]] bool busy() const noexcept override { return reading_ || waiting_ || resting_; }
+
+  /// Goes on reading behind the flush, unless nothing is wanted by then; keeps this object till then.
+  void rest();
+  [[nodiscard]] bool resting() const noexcept { return resting_; }
+
+  [[nodiscard]] auto& socket() noexcept { return socket_; }
+  [[nodiscard]] loop_memory& memory() noexcept { return memory_; }
 
 private:
   static constexpr std::size_t small_bytes = 144;     // a line or two
@@ -67,14 +82,8 @@ private:
     stream_socket* socket;
   };
 
-  ~stream_socket() override;
-  std::size_t send(std::span<const iovec> pieces, std::error_code& ec) noexcept override;
-  void wait_writable() override;
-  void start_reading() override;
-  void shut_write() noexcept override;
-  void close(bool reset) noexcept override;
-  [[nodiscard]] bool busy() const noexcept override { return reading_ || waiting_ || resting_; }
-  void turn_flushed() noexcept override;
+  void shut_write() noexcept final;
+  void turn_flushed() noexcept final;
   void on_read(const asio::error_code& ec, std::size_t count);
   void deliver(std::size_t count);
   void drop_bulk() noexcept;

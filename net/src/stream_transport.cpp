@@ -46,7 +46,7 @@ bool stream_transport::connect(protocol& p) {
 // -- output -------------------------------------------------------------------------------------
 
 bool stream_transport::takes_output() {
-  if (!open_ || aborting_ || write_shut_ || (disconnecting_ && producer_ == nullptr)) {
+  if (!accepts_output()) {
     ++refused_;
     return false;
   }

@@ -3,6 +3,8 @@
 #include <array>
 #include <vector>
 
+#include <troupe/runtime/errc.hpp>
+
 namespace troupe {
 
 void transport::write_sequence(std::span<const bytes_view> pieces) {
@@ -22,6 +24,10 @@ void transport::write_sequence(std::initializer_list<std::string_view> pieces) {
   for (const auto piece : pieces)
     few[count++] = as_bytes(piece);
   write_sequence({few.data(), count});
+}
+
+std::error_code transport::send_file_descriptor(file_descriptor) {
+  return errc::not_supported;
 }
 
 void transport::set_tcp_no_delay(bool) {}

@@ -52,4 +52,16 @@ private:
   const output_limits output_;
 };
 
+/// A UNIX socket.
+class unix_kind final : public transport_kind {
+public:
+  explicit unix_kind(const output_limits& output) : output_(output) {}
+
+  void open(event_loop& where, unique_fd fd, const socket_address& peer, const protocol_ptr& p,
+            opened told) const override;
+
+private:
+  const output_limits output_;
+};
+
 } // namespace troupe::detail

@@ -66,7 +66,7 @@ failure multicast_failure(const char* what, const std::string& group, const std:
 
 } // namespace
 
-unique_fd open_udp_socket(std::uint16_t port, const udp_options& options) {
+listening_socket open_udp_socket(std::uint16_t port, const udp_options& options) {
   const auto refuse = [&](std::error_code reason) {
     throw cannot_listen_error({net_address::kind::host_name, options.interface, port}, reason);
   };
@@ -92,12 +92,13 @@ unique_fd open_udp_socket(std::uint16_t port, const udp_options& options) {
                std::min<std::size_t>(options.receive_buffer, std::numeric_limits<int>::max() / 2)));
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*at), length_of(*at)) != 0)
     refuse(last_error());
-  return fd;
+  const auto host = native_address::local(fd.get()).to_address();
+  return {std::move(fd), host};
 }
 
-udp_socket::udp_socket(event_loop& loop, unique_fd fd, const udp_options& options)
+udp_socket::udp_socket(event_loop& loop, listening_socket socket, const udp_options& options)
   : datagram_socket(
-    loop, std::move(fd),
+    loop, std::move(socket),
     {.max_packet_size = options.max_packet_size, .max_unsent = options.max_unsent, .runs = true}),
     multicast_(options.multicast), outgoing_(family() == AF_INET6 ? "::" : "0.0.0.0") {}
 
@@ -264,9 +265,12 @@ datagram_port listen(runtime& rt, std::size_t loop, std::uint16_t port,
   if (options.max_packet_size == 0 || options.max_packet_size > 65535)
     throw std::invalid_argument("max_packet_size must be between 1 and 65535");
   return datagram_place::listen(
-    rt, loop, port, protocol, [options](std::uint16_t at) { return open_udp_socket(at, options); },
-    [options](event_loop& on, unique_fd fd) -> std::shared_ptr<datagram_socket> {
-      return std::make_shared<udp_socket>(on, std::move(fd), options);
+    rt, loop, protocol,
+    [port, options](const net_address* had) {
+      return open_udp_socket(had != nullptr ? had->port() : port, options);
+    },
+    [options](event_loop& on, listening_socket socket) -> std::shared_ptr<datagram_socket> {
+      return std::make_shared<udp_socket>(on, std::move(socket), options);
     });
 }
 

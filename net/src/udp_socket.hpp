@@ -19,12 +19,12 @@ struct udp_options {
 };
 
 /// Binds a UDP socket. \throws cannot_listen_error
-unique_fd open_udp_socket(std::uint16_t port, const udp_options& options);
+listening_socket open_udp_socket(std::uint16_t port, const udp_options& options);
 
 /// A port of UDP, for IPv4 or IPv6.
 class udp_socket final : public datagram_socket, public multicast_transport {
 public:
-  udp_socket(event_loop& loop, unique_fd fd, const udp_options& options);
+  udp_socket(event_loop& loop, listening_socket socket, const udp_options& options);
 
   std::error_code set_broadcast_allowed(bool allowed) override;
   [[nodiscard]] bool get_broadcast_allowed() const override;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "support/catch.hpp"
+#include "support/directory.hpp"
 #include "support/running.hpp"
 
 using namespace troupe;
@@ -62,17 +63,6 @@ public:
 
 private:
   events& told_;
-};
-
-/// A directory of the test's own.
-struct directory {
-  directory() {
-    char name[] = "/tmp/troupe-unix-XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~directory() { std::filesystem::remove_all(path); }
-  std::string operator/(const std::string& name) const { return path + '/' + name; }
-  std::string path;
 };
 
 std::string refusal(runtime& rt, const std::string& path, const unix_listen_options& options = {}) {

@@ -174,3 +174,26 @@ TEST_CASE("U10: stop_listening fires when the protocol is stopped, and refuses w
   CHECK(t->stopped == 1);
   CHECK(t->told_stopped == 1);
 }
+
+TEST_CASE("a fake datagram transport stands for a UNIX port if its own address is a path") {
+  const auto path = net_address::path("/run/peer");
+  datagram_fixture<echo> t;
+  t.stop();
+  t.transport.set_host(net_address::path("/run/port"));
+  t.start();
+  t.deliver("hello", path);
+  CHECK(t.transport.written() == std::vector<fake_datagram_transport::datagram>{{"hello", path}});
+  t.deliver("from nobody", net_address::path(""));
+  CHECK(t->last == errc::invalid_address);
+  auto& u = t.transport;
+  CHECK(u.write("x", peer) == errc::invalid_address);
+  CHECK(u.write("x", net_address::path(std::string(200, 'x'))) == errc::invalid_address);
+  CHECK_FALSE(u.write("x", net_address::path("@name")));
+  CHECK_FALSE(u.write(std::string(70000, 'x'), path));
+  CHECK(u.write(std::string(300'000, 'x'), path) == errc::message_too_long);
+  CHECK(u.set_broadcast_allowed(true) == errc::not_supported);
+  t.enter([&] { CHECK_THROWS_AS(t->multicast(), std::logic_error); });
+  CHECK_FALSE(u.connect(path));
+  CHECK_FALSE(u.write("y"));
+  CHECK(u.written().back().to == path);
+}

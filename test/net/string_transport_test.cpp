@@ -137,3 +137,30 @@ TEST_CASE("a protocol on a string transport gets messages when the test settles"
   t.settle();
   CHECK(t.transport.value() == "by message");
 }
+
+TEST_CASE("a string transport carries no descriptors, and closes what it is given") {
+  string_transport t;
+  auto copy = file_descriptor::duplicate(0);
+  const int number = copy.get();
+  CHECK(t.send_file_descriptor(std::move(copy)) == errc::not_supported);
+  CHECK(file_descriptor::duplicate(0).get() == number); // the lowest that is free
+}
+
+TEST_CASE("a descriptor has one owner") {
+  file_descriptor none;
+  CHECK_FALSE(none);
+  CHECK(none.get() == -1);
+  CHECK_THROWS_AS(file_descriptor::duplicate(-1), std::system_error);
+  auto a = file_descriptor::duplicate(0);
+  auto b = file_descriptor::duplicate(0);
+  const int first = a.get();
+  const int second = b.get();
+  a = std::move(b); // closes what it had
+  CHECK(a.get() == second);
+  CHECK_FALSE(b);
+  CHECK(file_descriptor::duplicate(0).get() == first);
+  const int released = a.release();
+  CHECK_FALSE(a);
+  file_descriptor{released};
+  CHECK_THROWS_AS(file_descriptor::duplicate(released), std::system_error);
+}

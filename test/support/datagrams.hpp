@@ -41,6 +41,8 @@ public:
     return script_.behavior ? script_.behavior(*this) : datagram_protocol::make_behavior();
   }
 
+  [[nodiscard]] events& log() const noexcept { return *log_; }
+
 private:
   void run(const char* what, const std::function<void(told_datagrams&)>& fn) {
     log_->add(what);

@@ -72,6 +72,11 @@ struct over_unix : over_sockets {
   }
 };
 
+struct over_unix_with_descriptors : over_unix {
+  using over_unix::over_unix;
+  static constexpr bool takes_descriptors = true;
+};
+
 /// The peer speaks TLS by OpenSSL. What resets a connection is below TLS, and the same.
 struct over_tls : over_sockets {
   explicit over_tls(const factory_ref& f) {

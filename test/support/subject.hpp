@@ -84,6 +84,24 @@ public:
   }
 };
 
+/// The same, for a transport that reads in another way where descriptors are taken.
+template <class Subject>
+class receiving : public Subject, public file_descriptor_receiver {
+public:
+  using Subject::Subject;
+  void file_descriptor_received(file_descriptor) override { this->log->add("a descriptor"); }
+};
+
+/// Which protocol an adaptor wants for `Subject`.
+template <class Adaptor, class Subject>
+struct wanted {
+  using type = Subject;
+};
+template <class Adaptor, class Subject>
+requires(Adaptor::takes_descriptors) struct wanted<Adaptor, Subject> {
+  using type = receiving<Subject>;
+};
+
 /// One connection between a subject and a peer that the test plays, over the transport of
 /// `Adaptor`:
 ///
@@ -91,6 +109,7 @@ public:
 /// struct adaptor {
 ///   static constexpr bool tells_reset = true;     // the peer learns of an abort
 ///   static constexpr bool half_closes = true;     // either end can close one direction
+///   static constexpr bool takes_descriptors;      // true, if it is there: the subject takes them
 ///   explicit adaptor(const factory_ref& f);       // connects: `f` builds the subject
 ///   void run(std::function<void()> fn);           // in the subject's loop; returns when it has run
 ///   bool wait(events& log, std::size_t count);    // lets things happen until there are as many
@@ -108,7 +127,8 @@ template <class Adaptor, class Subject = subject>
 struct scene {
   template <class Setup>
   explicit scene(Setup setup)
-    : script_(setup), peer(factory::for_protocol<Subject>(&log, &script_.script)) {}
+    : script_(setup),
+      peer(factory::for_protocol<typename wanted<Adaptor, Subject>::type>(&log, &script_.script)) {}
 
   /// Runs `fn` as the subject; without effect once that has ended.
   void as_subject(const std::function<void(subject&)>& fn) {

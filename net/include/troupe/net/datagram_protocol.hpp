@@ -70,7 +70,8 @@ public:
   /// threw), never inside `stop_listening`; `transport()` refuses everything by now.
   virtual void stop_protocol() {}
 
-  /// A datagram came; it may be empty. Both arguments are good for this call only.
+  /// A datagram came; it may be empty, and so may be the path of who sent it to a UNIX port. Both
+  /// arguments are good for this call only.
   virtual void datagram_received(bytes_view data, const net_address& from);
 
   /// Nobody listens where this connected port sent to. Called once for all refusals that came

@@ -42,10 +42,10 @@ public:
   /// There is no count of bytes to return: it takes all of `data` or nothing. An empty datagram is
   /// sent as one.
   ///
-  /// \param to  an address in numbers; `"<broadcast>"` is IPv4's 255.255.255.255. The address that
-  ///            `datagram_received` was given is the quickest.
+  /// \param to  an address in numbers; `"<broadcast>"` is IPv4's 255.255.255.255. Of a UNIX port, a
+  ///            `net_address::path`. The address that `datagram_received` was given is the quickest.
   /// \returns   an empty code, or why it was refused: `errc::message_too_long` (over 65,507 bytes,
-  ///            IPv6: 65,527), `errc::invalid_address` (a name, port 0, or of another family than
+  ///            IPv6: 65,527, UNIX: `unix_datagram_options::send_buffer`), `errc::invalid_address` (a name, port 0, or of another family than
   ///            the port's), `errc::queue_overflow` (the system takes no more at the moment, and
   ///            `max_unsent` bytes wait), `std::errc::permission_denied` (broadcast),
   ///            `errc::not_listening`

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <utility>
 
 namespace troupe {
 
@@ -29,6 +30,11 @@ public:
   /// Returns the IP address that `host` tells in numbers, IPv6 if there is a colon in it. Whether it
   /// is one is found out by whoever uses it.
   [[nodiscard]] static net_address ip(std::string host, std::uint16_t port);
+
+  /// Returns the address of a UNIX socket: its path, `"@name"` for an abstract name, or nothing.
+  [[nodiscard]] static net_address path(std::string path) {
+    return {kind::unix_socket, std::move(path), 0};
+  }
 
   [[nodiscard]] kind type() const noexcept { return kind_; }
 

@@ -88,6 +88,9 @@ public:
   void write_sequence(std::span<const bytes_view> pieces) override {
     inner_->write_sequence(pieces);
   }
+  std::error_code send_file_descriptor(file_descriptor fd) override {
+    return inner_->send_file_descriptor(std::move(fd));
+  }
   void lose_connection() override { inner_->lose_connection(); }
   void abort_connection() override { inner_->abort_connection(); }
   void lose_write_connection() override { inner_->lose_write_connection(); }

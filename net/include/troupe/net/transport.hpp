@@ -6,9 +6,11 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <system_error>
 
 #include <sys/types.h>
 
+#include <troupe/net/file_descriptor.hpp>
 #include <troupe/net/net_address.hpp>
 #include <troupe/runtime/bytes.hpp>
 
@@ -89,6 +91,18 @@ public:
   /// Sends all of `pieces`, one after the other.
   virtual void write_sequence(std::span<const bytes_view> pieces);
   void write_sequence(std::initializer_list<std::string_view> pieces);
+
+  /// Sends `fd` beside the bytes; the peer gets one of its own (`file_descriptor_receiver`).
+  ///
+  /// It travels with the next byte that is written, behind all that was written before, and waits
+  /// for that byte: so write one. It is closed once it is sent, when the call is refused, and when
+  /// the connection ends before. To keep yours, send a `file_descriptor::duplicate`.
+  ///
+  /// \returns an empty code, or why it is refused: `errc::not_supported` (only a UNIX socket without
+  ///          TLS carries descriptors), `errc::not_connected` (the connection has ended, or is about
+  ///          to), `errc::queue_overflow` (253 are waiting), `errc::invalid_argument` (there is none)
+  /// Source: twisted.internet.interfaces.IUNIXTransport.sendFileDescriptor
+  virtual std::error_code send_file_descriptor(file_descriptor fd);
 
   /// Closes the connection once everything written is sent. Reading stops at once: what the peer
   /// sends from now on is not delivered. If a producer is registered, the connection stays until

@@ -74,7 +74,7 @@ public:
     in_turn([&] {
       protocol_->enter([&] {
         transport.open(*protocol_);
-        protocol_->make_connection(transport, &transport);
+        protocol_->make_connection(transport, transport.groups_of_port());
       });
     });
   }

@@ -14,7 +14,8 @@ namespace troupe::testing {
 /// are joined. `datagram_fixture` runs a protocol on one.
 ///
 /// It refuses what a real one refuses for its arguments: long datagrams, port 0, a host that is no
-/// address of IPv4, and any write after `stop_listening` or `close`.
+/// address of IPv4, and any write after `stop_listening` or `close`. It stands for a UNIX port if its
+/// own address is a path (`set_host`): then it takes paths only, and has neither broadcast nor groups.
 ///
 /// Thread: one. Source: twisted.test.proto_helpers.FakeDatagramTransport
 class fake_datagram_transport : public datagram_transport, public multicast_transport {
@@ -44,6 +45,15 @@ public:
 
   /// Tells whether `stop_listening` was called.
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+
+  /// Replaces its own address, 10.0.0.1:12345 at first. In a `datagram_fixture`, another kind of
+  /// address takes effect when the port is opened: `stop`, this, and `start`.
+  void set_host(net_address host) { host_ = std::move(host); }
+
+  /// Returns what joins groups, as `datagram_protocol::make_connection` takes it.
+  [[nodiscard]] multicast_transport* groups_of_port() noexcept {
+    return is_unix() ? nullptr : this;
+  }
 
   /// Closes it, as the end of the port would; `open` undoes that.
   void close() noexcept { open_ = false; }
@@ -77,6 +87,10 @@ public:
   [[nodiscard]] std::string get_outgoing_interface() const override { return outgoing_; }
 
 private:
+  [[nodiscard]] bool is_unix() const noexcept {
+    return host_.type() == net_address::kind::unix_socket;
+  }
+  [[nodiscard]] std::error_code wrong(const net_address& to) const;
   std::error_code refuse(std::error_code why) noexcept;
   std::error_code take(bytes_view data, const net_address& to);
 

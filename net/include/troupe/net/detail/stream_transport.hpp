@@ -115,6 +115,17 @@ protected:
   }
   [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
 
+  /// Returns the protocol: null before the connection is open, and after its end.
+  [[nodiscard]] protocol* served() const noexcept { return protocol_; }
+
+  /// Tells whether something that is written now is sent, as far as the limits let it.
+  [[nodiscard]] bool accepts_output() const noexcept {
+    return open_ && !aborting_ && !write_shut_ && (!disconnecting_ || producer_ != nullptr);
+  }
+
+  /// Tells whether this speaks TLS, or is about to.
+  [[nodiscard]] bool has_tls() const noexcept { return tls_ != nullptr; }
+
 private:
   // output_limits in half the space: every idle connection has them. 4 GiB is beyond use.
   struct packed_limits {

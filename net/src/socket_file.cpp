@@ -1,0 +1,90 @@
+#include "socket_file.hpp"
+
+#include <cerrno>
+#include <optional>
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lock_file.hpp"
+#include "socket_address.hpp"
+
+namespace troupe::detail {
+
+namespace {
+
+/// The file of a bound socket, and its lock.
+class socket_file {
+public:
+  socket_file(std::string path, bool locked) : path_(std::move(path)) {
+    if (locked)
+      lock_.emplace(path_ + ".lock");
+  }
+  ~socket_file() {
+    struct stat now {};
+    if (ours_ && ::lstat(path_.c_str(), &now) == 0 && now.st_ino == ours_->st_ino
+        && now.st_dev == ours_->st_dev) // nobody has put another one there
+      ::unlink(path_.c_str());
+  }
+  socket_file(const socket_file&) = delete;
+  socket_file& operator=(const socket_file&) = delete;
+
+  /// Removes the socket that a process which died left behind. Only with the lock.
+  void remove_stale() const {
+    struct stat there {};
+    if (lock_ && ::lstat(path_.c_str(), &there) == 0 && S_ISSOCK(there.st_mode))
+      ::unlink(path_.c_str());
+  }
+
+  void bound() {
+    struct stat made {};
+    if (::lstat(path_.c_str(), &made) == 0)
+      ours_ = made;
+  }
+
+private:
+  const std::string path_;
+  std::optional<lock_file> lock_; // let go after the file is removed
+  std::optional<struct stat> ours_;
+};
+
+} // namespace
+
+listening_socket bind_unix(int type, const std::string& path, mode_t mode, bool locked) {
+  const auto host = net_address::path(path);
+  const auto at = parse_unix(path);
+  if (!at)
+    throw cannot_listen_error(host, at.error().code(), at.error().context());
+  std::shared_ptr<socket_file> file;
+  if (path[0] != '@') {
+    try {
+      file = std::make_shared<socket_file>(path, locked);
+    } catch (const std::system_error& e) {
+      if (e.code() == std::errc::resource_unavailable_try_again)
+        throw cannot_listen_error(host, make_error_code(std::errc::address_in_use),
+                                  "its lock is held");
+      throw cannot_listen_error(host, e.code(), "its lock " + path + ".lock");
+    }
+    file->remove_stale();
+  }
+  const auto refuse = [&] {
+    throw cannot_listen_error(host, {errno, std::system_category()});
+  };
+  unique_fd fd{::socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (!fd)
+    refuse();
+  // The file gets the mode of the socket, but for the process's mask: so nobody slips in before its
+  // mode is what it was asked to be.
+  if ((file && ::fchmod(fd.get(), mode) != 0)
+      || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*at), length_of(*at)) != 0)
+    refuse();
+  if (file) {
+    file->bound();
+    if (::chmod(path.c_str(), mode) != 0)
+      refuse();
+  }
+  return {std::move(fd), host, std::move(file)};
+}
+
+} // namespace troupe::detail
