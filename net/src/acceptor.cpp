@@ -24,8 +24,7 @@ listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, lis
   caf::actor_config cfg{&loop};
   const auto handle = sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(socket), std::move(open),
                                                             f, std::move(kind), rules);
-  auto& made = *static_cast<acceptor*>(caf::actor_cast<caf::abstract_actor*>(handle));
-  return {caf::actor_cast<caf::strong_actor_ptr>(handle), made.host_};
+  return port_of(handle);
 }
 
 listening_port acceptor::make_supervised(caf::actor_system& sys, event_loop& loop,
@@ -48,15 +47,14 @@ listening_port acceptor::make_supervised(caf::actor_system& sys, event_loop& loo
   made.enter([] {}); // begins
   if (!made.counted_)
     return {};
-  return {caf::actor_cast<caf::strong_actor_ptr>(handle), made.host_};
+  return port_of(handle);
 }
 
 acceptor::acceptor(caf::actor_config& cfg, listening_socket socket, listening_opener open,
                    factory_ref f, std::shared_ptr<const transport_kind> kind, accept_rules rules,
                    std::shared_ptr<kept_socket> kept)
-  : pinned_actor(cfg), socket_(std::move(socket)), open_(std::move(open)), factory_(std::move(f)),
-    kind_(std::move(kind)), rules_(rules), host_(std::make_shared<const net_address>(socket_.host)),
-    kept_(std::move(kept)) {}
+  : port_actor(cfg, socket.host), socket_(std::move(socket)), open_(std::move(open)),
+    factory_(std::move(f)), kind_(std::move(kind)), rules_(rules), kept_(std::move(kept)) {}
 
 event_loop& acceptor::loop_of(runtime& rt, const listen_options& options) {
   if (options.loop >= rt.loops())
@@ -74,7 +72,7 @@ caf::behavior acceptor::make_behavior() {
 
 void acceptor::begin() {
   loop().scheduler().logger().info("{} starting on {}", factory_.get()->log_prefix(),
-                                   host_->to_string());
+                                   host().to_string());
   bool started = false;
   const auto start = [&] {
     factory_.get()->do_start();
@@ -146,7 +144,7 @@ void acceptor::accept_some() {
 // Nothing would come of accepting now; and a socket that stays readable would keep the loop awake.
 void acceptor::retry_later(int error) {
   loop().scheduler().logger().error("{}: cannot accept a connection, trying again in {} ms: {}",
-                                    host_->to_string(), rules_.pause_without_descriptors.count(),
+                                    host().to_string(), rules_.pause_without_descriptors.count(),
                                     std::system_category().message(error));
   call_later(rules_.pause_without_descriptors, [this, epoch = epoch_] {
     if (listener_ && epoch == epoch_)
@@ -199,7 +197,7 @@ void acceptor::close() {
   socket_ = {}; // with what belongs to it
   ++epoch_;
   loop().scheduler().logger().info("{} stopped on {}", factory_.get()->log_prefix(),
-                                   host_->to_string());
+                                   host().to_string());
   factory_.get()->do_stop(); // may throw
 }
 
@@ -212,15 +210,11 @@ chained<void> acceptor::stop_listening() {
 void acceptor::start_listening() {
   if (counted_)
     throw std::logic_error("start_listening: the port listens already");
-  socket_ = open_(host_.get());
+  socket_ = open_(&host());
   enter([this] {
     if (!counted_) // else this was its first activation, which begins too
       begin();
   });
-}
-
-void acceptor::stop_requested() {
-  enter([this] { quit(caf::exit_reason::user_shutdown); });
 }
 
 void acceptor::on_exit() {
@@ -236,7 +230,7 @@ void acceptor::on_exit() {
     loop().scheduler().logger().error("[{}] unhandled exception in stop_factory: {}: {}",
                                       factory_.get()->log_prefix(), f.type_name(), f.message());
   }
-  pinned_actor::on_exit();
+  port_actor::on_exit();
 }
 
 } // namespace troupe::detail

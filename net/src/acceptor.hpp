@@ -12,6 +12,7 @@
 #include <troupe/runtime/runtime.hpp>
 
 #include "listening_socket.hpp"
+#include "port_actor.hpp"
 #include "socket_address.hpp"
 #include "transport_kind.hpp"
 #include "unique_fd.hpp"
@@ -42,7 +43,7 @@ struct kept_socket {
 /// protocols that its factory builds. Pinned to the loop of the factory.
 ///
 /// It accepts only while the factory has room, so what is too much waits in the system's queue.
-class acceptor final : public pinned_actor {
+class acceptor final : public port_actor {
 public:
   acceptor(caf::actor_config& cfg, listening_socket socket, listening_opener open, factory_ref f,
            std::shared_ptr<const transport_kind> kind, accept_rules rules,
@@ -65,13 +66,9 @@ public:
 
   caf::behavior make_behavior() override;
   void on_exit() override;
-  const char* name() const override { return "port"; }
 
-  chained<void> stop_listening();
-  void start_listening();
-
-protected:
-  void stop_requested() override;
+  chained<void> stop_listening() override;
+  void start_listening() override;
 
 private:
   void begin();
@@ -87,7 +84,6 @@ private:
   const factory_ref factory_;
   const std::shared_ptr<const transport_kind> kind_;
   const accept_rules rules_;
-  const std::shared_ptr<const net_address> host_;
   std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> listener_;
   const std::shared_ptr<kept_socket> kept_; // null unless supervised
   std::uint64_t epoch_ = 0;                 // counts starts; what waits for an older one is void

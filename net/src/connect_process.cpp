@@ -49,16 +49,20 @@ private:
   }
 
   void input_ended() override {
-    input_over_ = true;
-    if (exit_)
-      return finish();
+    if (std::exchange(input_over_, true)) // met again after a pause
+      return;
     // The program may live on without an output; how it ends is still to come. As over a socket, it
     // gets what was written for it, and then the end, unless the protocol sees to that.
     auto& p = protocol_of(protocol_);
-    if (auto* const half = dynamic_cast<half_closeable*>(&p))
+    if (auto* const half = dynamic_cast<half_closeable*>(&p)) {
       p.enter([half] { half->read_connection_lost(); });
-    else
+      if (!connected()) // it closed, which may have been its end too
+        return;
+    } else if (!exit_) {
       lose_write_connection();
+    }
+    if (exit_)
+      finish();
   }
 
   void finish() {

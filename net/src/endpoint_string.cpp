@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <limits>
 
+#include <sys/socket.h>
+
+#include <troupe/net/adopted_stream_endpoint.hpp>
 #include <troupe/net/ssl_endpoint.hpp>
+#include <troupe/net/stdio_endpoint.hpp>
 #include <troupe/net/tcp_endpoint.hpp>
 #include <troupe/net/unix_endpoint.hpp>
 
 #include "endpoint_arguments.hpp"
+#include "passed_sockets.hpp"
 #include "socket_address.hpp"
 
 namespace troupe {
@@ -18,6 +23,16 @@ using detail::endpoint_arguments;
 
 constexpr std::uint32_t max_backlog = std::numeric_limits<std::int32_t>::max();
 constexpr std::uint32_t max_seconds = 366 * 24 * 3600;
+
+constexpr std::pair<std::string_view, int> domains[] = {
+  {"INET", AF_INET}, {"INET6", AF_INET6}, {"UNIX", AF_UNIX}};
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string all;
+  for (const auto& name : names)
+    all += (all.empty() ? "" : ", ") + name;
+  return all;
+}
 
 // -- servers --------------------------------------------------------------------------------------
 
@@ -64,6 +79,56 @@ std::unique_ptr<server_endpoint> unix_server(runtime& rt, const endpoint_descrip
   if (a.has("lockfile"))
     o.lock_file = a.flag("lockfile");
   return std::make_unique<unix_server_endpoint>(rt, path, o);
+}
+
+std::unique_ptr<server_endpoint> stdio_server(runtime& rt, const endpoint_description& d) {
+  for (const auto& a : d.arguments)
+    if (a.keyword || !a.value.empty() || d.arguments.size() > 1) // "stdio:" has an empty one
+      throw endpoint_syntax_error(d.text, a.position, "stdio takes no arguments");
+  return std::make_unique<stdio_endpoint>(rt);
+}
+
+std::unique_ptr<server_endpoint> adopted_server(runtime& rt, const endpoint_description& d) {
+  const endpoint_arguments a{d, {"fileno"}};
+  return std::make_unique<adopted_stream_server_endpoint>(
+    rt, static_cast<int>(a.number("fileno", 0, max_backlog)));
+}
+
+std::unique_ptr<server_endpoint> systemd_server(runtime& rt, const endpoint_description& d) {
+  const endpoint_arguments a{d, {"domain", "index", "name"}};
+  const auto passed = detail::passed_sockets::of_this_process();
+  const auto& domain = a.text("domain");
+  const auto family = std::find_if(std::begin(domains), std::end(domains),
+                                   [&](const auto& known) { return known.first == domain; });
+  if (family == std::end(domains))
+    a.refuse("domain", "INET, INET6 or UNIX");
+  if (a.has("index") == a.has("name"))
+    throw endpoint_syntax_error(d.text, d.text.size(),
+                                "systemd needs either \"index\" or \"name\"");
+  const std::string sockets =
+    "systemd has passed "
+    + (passed.size() == 0 ? std::string{"none to this process"}
+                          : std::to_string(passed.size()) + ": " + joined(passed.names()));
+  int fd;
+  if (a.has("index")) {
+    const auto index = a.number("index", 0, max_backlog);
+    if (index >= passed.size())
+      a.refuse("index", "the number of a socket (" + sockets + ")");
+    fd = detail::passed_sockets::first + static_cast<int>(index);
+  } else {
+    const auto named = passed.named(a.text("name"));
+    if (!named)
+      a.refuse("name", "that of a socket (" + sockets + ")");
+    fd = *named;
+  }
+  sockaddr_storage local{};
+  socklen_t length = sizeof local;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) != 0)
+    throw endpoint_syntax_error(d.text, d.text.size(),
+                                "descriptor " + std::to_string(fd) + " is no socket");
+  if (local.ss_family != family->second)
+    a.refuse("domain", "that of descriptor " + std::to_string(fd));
+  return std::make_unique<adopted_stream_server_endpoint>(rt, fd);
 }
 
 // -- clients --------------------------------------------------------------------------------------
@@ -138,8 +203,9 @@ struct kind {
 };
 
 constexpr kind<server_endpoint> servers[] = {
-  {"tcp", tcp_server}, {"tcp6", tcp_server},  {"ssl", ssl_server},
-  {"tls", ssl_server}, {"unix", unix_server},
+  {"tcp", tcp_server},         {"tcp6", tcp_server},   {"ssl", ssl_server},
+  {"tls", ssl_server},         {"unix", unix_server},  {"stdio", stdio_server},
+  {"systemd", systemd_server}, {"fd", adopted_server},
 };
 
 constexpr kind<client_endpoint> clients[] = {

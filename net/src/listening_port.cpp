@@ -9,10 +9,10 @@ namespace troupe {
 
 namespace {
 
-detail::acceptor& acceptor_of(const caf::strong_actor_ptr& actor) {
+detail::port_actor& actor_of(const caf::strong_actor_ptr& actor) {
   if (!actor)
     throw std::logic_error("this listening_port names no port");
-  return *static_cast<detail::acceptor*>(caf::actor_cast<caf::abstract_actor*>(actor));
+  return *static_cast<detail::port_actor*>(caf::actor_cast<caf::abstract_actor*>(actor));
 }
 
 } // namespace
@@ -24,20 +24,20 @@ cannot_listen_error::cannot_listen_error(net_address where, std::error_code reas
           + (detail.empty() ? reason.message() : detail + ": " + reason.message())) {}
 
 chained<void> listening_port::stop_listening() {
-  auto& a = acceptor_of(actor_);
+  auto& a = actor_of(actor_);
   if (a.loop().is_current())
     return a.stop_listening();
   promise<void> done;
   auto result = chained<void>(done.get_deferred());
   a.loop().post([actor = actor_, end = std::make_shared<promise<void>>(std::move(done))] {
-    acceptor_of(actor).stop_listening().add_callbacks([end] { end->callback(); },
-                                                      [end](const failure& f) { end->errback(f); });
+    actor_of(actor).stop_listening().add_callbacks([end] { end->callback(); },
+                                                   [end](const failure& f) { end->errback(f); });
   });
   return result;
 }
 
 void listening_port::start_listening() {
-  acceptor_of(actor_).start_listening();
+  actor_of(actor_).start_listening();
 }
 
 listening_port listen_tcp(runtime& rt, std::uint16_t port, const factory_ref& f,

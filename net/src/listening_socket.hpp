@@ -25,5 +25,6 @@ using listening_opener = std::function<listening_socket(const net_address* had)>
 /// \throws cannot_listen_error
 listening_opener tcp_listener(std::uint16_t port, const listen_options& options);
 listening_opener unix_listener(const std::string& path, const unix_listen_options& options);
+listening_opener adopted_listener(int fd);
 
 } // namespace troupe::detail

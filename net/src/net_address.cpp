@@ -17,9 +17,8 @@ std::string net_address::to_string() const {
   case kind::ipv6:
     return '[' + host_ + "]:" + std::to_string(port_);
   case kind::unix_socket:
-    return host_;
   case kind::none:
-    break;
+    return host_;
   }
   return {};
 }

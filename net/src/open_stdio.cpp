@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "pipe_transport.hpp"
+#include "stdio_transport.hpp"
 
 namespace troupe {
 
@@ -83,7 +84,9 @@ private:
   borrowed out_;
 };
 
-void begin(event_loop& loop, protocol& p, const stdio_options& options) {
+} // namespace
+
+void detail::open_stdio(event_loop& loop, protocol& p, const stdio_options& options) {
   if (loop.stopping())
     return p.enter([&] { p.quit(caf::exit_reason::user_shutdown); });
   auto in = borrow(options.input, O_RDONLY);
@@ -108,13 +111,11 @@ void begin(event_loop& loop, protocol& p, const stdio_options& options) {
   p.enter([&] { p.quit(why.to_caf_error()); });
 }
 
-} // namespace
-
 caf::actor open_stdio(runtime& rt, const builder<protocol>& p, const stdio_options& options) {
   auto& loop = rt.scheduler().next_loop();
   auto built = p(rt.system(), loop);
   CAF_SET_LOGGER_SYS(nullptr); // left behind by CAF's spawn, it would slow every actor down
-  loop.post([&loop, built, options] { begin(loop, protocol_of(built), options); });
+  loop.post([&loop, built, options] { detail::open_stdio(loop, protocol_of(built), options); });
   return caf::actor_cast<caf::actor>(built);
 }
 

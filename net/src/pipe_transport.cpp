@@ -1,5 +1,7 @@
 #include "pipe_transport.hpp"
 
+#include <sys/socket.h>
+
 #include "fd_io.hpp"
 
 namespace troupe::detail {
@@ -63,6 +65,8 @@ void pipe_transport::take_input() {
 }
 
 void pipe_transport::shut_write() noexcept {
+  // A socket stays open for as long as another descriptor names it, the one that is read from too.
+  ::shutdown(out_.native_handle(), SHUT_WR);
   asio::error_code ignored;
   out_.close(ignored);
 }

@@ -10,6 +10,8 @@
 #include <asio/error.hpp>
 #include <asio/post.hpp>
 
+#include "closing_socket.hpp"
+
 namespace troupe::detail {
 
 namespace {
@@ -121,6 +123,7 @@ void stream_socket::on_read(const asio::error_code& ec, std::size_t count) {
   if (ec == asio::error::operation_aborted)
     return;
   if (ec == asio::error::eof) {
+    ended_ = true;
     if (wants_input()) // else paused, and met again by the next read; or closing anyway
       read_ended();
     return;
@@ -183,12 +186,25 @@ void stream_socket::drop_bulk() noexcept {
 // -- the rest -----------------------------------------------------------------------------------
 
 void stream_socket::close(bool reset) noexcept {
+  asio::error_code ignored;
   if (reset) {
     const linger now{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  } else if (!ended_ && peer_sends()) {
+    unique_fd fd{socket_.release(ignored)};
+    if (!ignored)
+      return close_while_peer_sends(loop(), std::move(fd));
   }
-  asio::error_code ignored;
   socket_.close(ignored);
+}
+
+// Tells whether closing now would destroy what we have sent, and takes away what the peer has sent. A
+// UNIX socket destroys nothing; but with input in it, its other end would be told of a reset.
+bool stream_socket::peer_sends() noexcept {
+  std::size_t ignored = 0;
+  const auto found = discard_input(socket_.native_handle(), ignored);
+  return !peer_.is_unix()
+         && (found == discarded::some || (found == discarded::nothing && bulk_ != nullptr));
 }
 
 std::optional<peer_credentials> stream_socket::get_peer_credentials() const {

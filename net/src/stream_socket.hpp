@@ -87,6 +87,7 @@ private:
   void on_read(const asio::error_code& ec, std::size_t count);
   void deliver(std::size_t count);
   void drop_bulk() noexcept;
+  bool peer_sends() noexcept;
 
   asio::basic_stream_socket<asio::generic::stream_protocol, asio::io_context::executor_type>
     socket_;
@@ -98,6 +99,7 @@ private:
   bool reading_ = false;   // a read is outstanding
   bool waiting_ = false;   // a wait for writing is
   bool resting_ = false;   // reads again when the turn has been flushed
+  bool ended_ = false;     // the peer sends no more
   alignas(8) std::array<std::byte, operation_bytes> operation_;
   std::array<std::byte, small_bytes> small_;
 };

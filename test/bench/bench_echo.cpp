@@ -1,15 +1,18 @@
 // Troupe's side of the echo benchmarks: sends back what it gets. With the argument `policies` it
-// does so behind four of them.
+// does so behind four of them, and with `unix` over UNIX sockets.
 
 #include <cstdio>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <troupe/net/limit_connections.hpp>
 #include <troupe/net/listen_tcp.hpp>
+#include <troupe/net/listen_unix.hpp>
 #include <troupe/net/throttling_factory.hpp>
 #include <troupe/net/timeout_factory.hpp>
 
@@ -37,10 +40,18 @@ int main(int argc, char** argv) {
     std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>());
   troupe::runtime rt{{.loops = 1, .logger = quiet}};
   auto f = troupe::factory::for_protocol<echo>();
-  if (argc > 1 && std::string_view{argv[1]} == "policies")
+  const std::string_view how = argc > 1 ? argv[1] : "";
+  if (how == "policies")
     f = behind_policies(f);
-  const auto port = troupe::listen_tcp(rt, 0, f, {.backlog = 1000});
-  std::printf("listens on %s\n", port.get_host().to_string().c_str());
+  std::string where;
+  if (how == "unix") {
+    where = "@troupe-bench-" + std::to_string(::getpid());
+    troupe::listen_unix(rt, where, f, {.backlog = 1000});
+    where = "unix:" + where;
+  } else {
+    where = troupe::listen_tcp(rt, 0, f, {.backlog = 1000}).get_host().to_string();
+  }
+  std::printf("listens on %s\n", where.c_str());
   std::fflush(stdout);
   rt.run();
 }

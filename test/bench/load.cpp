@@ -1,6 +1,7 @@
 #include "load.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -14,6 +15,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace bench {
@@ -42,13 +44,20 @@ SSL_CTX& tls_context() {
 /// One client connection.
 class connection {
 public:
-  explicit connection(std::uint16_t port, bool tls = false)
-    : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd_ < 0 || ::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0)
+  explicit connection(const server& s, bool tls = false)
+    : fd_(::socket(s.name().empty() ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in ip{};
+    ip.sin_family = AF_INET;
+    ip.sin_port = htons(s.port());
+    ip.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sockaddr_un local{};
+    local.sun_family = AF_UNIX;
+    s.name().copy(local.sun_path + 1, sizeof local.sun_path - 1);
+    const auto* const to = s.name().empty() ? reinterpret_cast<const sockaddr*>(&ip)
+                                            : reinterpret_cast<const sockaddr*>(&local);
+    const auto length =
+      s.name().empty() ? sizeof ip : offsetof(sockaddr_un, sun_path) + 1 + s.name().size();
+    if (fd_ < 0 || ::connect(fd_, to, static_cast<socklen_t>(length)) != 0)
       fail("cannot connect: " + std::string{std::strerror(errno)});
     const int on = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -256,7 +265,7 @@ figures run_echo(const server& s, const echo_load& load) {
   poller p;
   const auto window = load.bytes * load.in_flight;
   for (std::size_t i = 0; i < load.connections; ++i) {
-    all.push_back({connection{s.port(), load.tls}, window});
+    all.push_back({connection{s, load.tls}, window});
     p.add(all.back().c.fd(), i);
   }
   const auto push = [&](std::size_t i) {
@@ -329,7 +338,7 @@ figures run_chat(const server& s, const chat_load& load) {
   std::vector<user> users;
   poller p;
   for (std::size_t i = 0; i < load.users; ++i) {
-    users.push_back({connection{s.port()}, {}, std::vector<std::uint64_t>(load.senders)});
+    users.push_back({connection{s}, {}, std::vector<std::uint64_t>(load.senders)});
     auto& c = users.back().c;
     if (c.line() != "What's your name?\r\n")
       fail("wrong greeting");
@@ -416,7 +425,7 @@ idle_figures run_idle(const server& s, std::size_t count, bool chat, std::chrono
   all.reserve(count);
   char buffer[64] = {};
   for (std::size_t i = 0; i < count; ++i) {
-    all.emplace_back(s.port(), tls);
+    all.emplace_back(s, tls);
     if (tls) {
       all.back().send_some(buffer, sizeof buffer);
       for (std::size_t got = 0; got < sizeof buffer;) {

@@ -90,14 +90,18 @@ server::server(std::vector<std::string> command, int core) {
   const int out = start(command, core, pid_);
   std::string text;
   char c;
-  while (read_some(out, &c, 1, std::chrono::seconds(20)) == 1
-         && (c != '\n' || text.find("127.0.0.1:") == std::string::npos))
+  const std::string ip = "127.0.0.1:";
+  const std::string local = "unix:@";
+  while (
+    read_some(out, &c, 1, std::chrono::seconds(20)) == 1
+    && (c != '\n' || (text.find(ip) == std::string::npos && text.find(local) == std::string::npos)))
     text += c;
   ::close(out);
-  const auto at = text.find("127.0.0.1:");
-  if (at != std::string::npos)
-    port_ = static_cast<std::uint16_t>(std::atoi(text.c_str() + at + 10));
-  if (port_ == 0) {
+  if (const auto at = text.find(ip); at != std::string::npos)
+    port_ = static_cast<std::uint16_t>(std::atoi(text.c_str() + at + ip.size()));
+  else if (const auto begin = text.find(local); begin != std::string::npos)
+    name_ = text.substr(begin + local.size());
+  if (port_ == 0 && name_.empty()) {
     end();
     throw std::runtime_error(command[0] + " did not tell its port; --verbose shows why");
   }

@@ -12,7 +12,8 @@ namespace bench {
 /// A server program that runs as a child process, and ends with this object.
 class server {
 public:
-  /// Starts `command`, and reads its output until it tells `127.0.0.1:PORT`.
+  /// Starts `command`, and reads its output until it tells where it listens: `127.0.0.1:PORT`, or
+  /// `unix:@NAME`, a name of Linux's abstract ones.
   ///
   /// \param core  the core that it is tied to; -1 for any
   /// \throws std::runtime_error if it does not tell within 20 s
@@ -22,6 +23,7 @@ public:
   server& operator=(const server&) = delete;
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; } ///< empty over TCP
 
   /// Returns the CPU time of all its threads, in nanoseconds.
   [[nodiscard]] std::uint64_t cpu_ns() const;
@@ -37,6 +39,7 @@ private:
 
   pid_t pid_ = -1;
   std::uint16_t port_ = 0;
+  std::string name_;
 };
 
 /// Shows what servers and programs print on their standard error, which is dropped otherwise.

@@ -182,6 +182,10 @@ std::vector<row> table() {
   behind_policies.emplace_back("policies");
   const auto asio = program("peers/asio_echo");
   const auto caf = program("peers/caf_echo");
+  const auto over_unix = [](words command) {
+    command.emplace_back("unix");
+    return command;
+  };
   const std::string us = "us CPU";
   const std::string rate = "M/CPU s"; // not of the clock: others may use the core too
   using enum bound;
@@ -206,6 +210,8 @@ std::vector<row> table() {
      echo(caf, thousand), at_most, 0.60},
     {"bulk", "echo 64 KiB, 4 connections", us, "Asio", echo(ours, bulk), echo(asio, bulk), at_most,
      1.05},
+    {"unix-echo", "UNIX echo 64 B, 50 connections", us, "Asio", echo(over_unix(ours), one),
+     echo(over_unix(asio), one), at_most, 1.05},
     {"echo-policies", "echo 64 B, 50 connections, four policies", us, "the same without",
      echo(behind_policies, one), echo(ours, one), at_most, 1.15},
     {"tls-echo", "TLS echo 64 B, 50 connections", us, "Asio + OpenSSL",

@@ -1,6 +1,7 @@
 """Runs netcat against nc, socat, openssl and itself: netcat_check.py <folder of the programs>"""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -124,6 +125,39 @@ def over_tls(folder):
         echo.wait()
 
 
+def activated(folder):
+    """Started as systemd starts a service for which it has opened sockets."""
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(f"{folder}/activated")
+        unix.listen()
+        port = tcp.getsockname()[1]
+        for endpoint, target in (
+            ("systemd:domain=INET:index=0", f"tcp:localhost:{port}"),
+            ("systemd:UNIX:name=local", f"unix:{folder}/activated"),
+            ("fd:3", f"tcp:localhost:{port}"),
+        ):
+            setting = "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:local"
+            words = f'{setting} exec "{PROGRAM}" --listen {endpoint} 3<&{tcp.fileno()} 4<&{unix.fileno()}'
+            server = start("bash", "-c", words, pass_fds=[tcp.fileno(), unix.fileno()])
+            line = server.stderr.readline().decode()
+            assert line.startswith("netcat listens on "), line
+            both_ways(server, start(PROGRAM, target))
+        words = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "{PROGRAM}" --listen systemd:INET6:0 3<&{tcp.fileno()}'
+        server = start("bash", "-c", words, pass_fds=[tcp.fileno()])
+        err = server.communicate(timeout=20)[1].decode()
+        assert server.returncode == 1, err
+        assert err.endswith('"domain" is that of descriptor 3, and not "INET6"\n  systemd:INET6:0\n          ^\n'), err
+
+    if shutil.which("systemd-socket-activate") is None:
+        return
+    port = free_port()
+    service = start("systemd-socket-activate", "-l", f"127.0.0.1:{port}", PROGRAM, "--listen", "systemd:INET:0")
+    for line in service.stderr:
+        if b"Listening" in line:
+            break
+    both_ways(service, start(PROGRAM, f"tcp:localhost:{port}"))
+
+
 def refused(folder):
     for words, text in (
         (["tcp:localhost"], "port"),
@@ -143,6 +177,7 @@ def main():
         against_itself(folder)
         against_others(folder)
         over_tls(folder)
+        activated(folder)
         refused(folder)
 
 

@@ -5,13 +5,18 @@
 #include <filesystem>
 #include <future>
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
+#include <troupe/net/adopt_stream_port.hpp>
 #include <troupe/net/client_service.hpp>
+#include <troupe/net/stdio_endpoint.hpp>
 #include <troupe/net/tcp_endpoint.hpp>
 #include <troupe/net/unix_endpoint.hpp>
 #include <troupe/runtime/threads.hpp>
 
+#include "listening_socket.hpp"
 #include "support/catch.hpp"
 #include "support/client.hpp"
 #include "support/running.hpp"
@@ -310,6 +315,115 @@ TEST_CASE("a service connects again when its server is back", "[endpoints][P14]"
     [&] { service.stop_service().add_callback([&] { stopped.set_value(); }); });
   REQUIRE(stopped.get_future().wait_for(10s) == std::future_status::ready);
   r.stop();
+}
+
+TEST_CASE("a port adopts a socket that listens, and leaves it open", "[endpoints]") {
+  const std::string kind = GENERATE("tcp", "unix");
+  const auto before = open_descriptors();
+  {
+    directory d;
+    const auto socket = kind == "tcp" ? detail::tcp_listener(0, {})(nullptr)
+                                      : detail::unix_listener(d.path + "/s", {})(nullptr);
+    const auto where =
+      kind == "tcp" ? at_port(socket.host.port()) : "unix:" + quote_string_argument(d.path + "/s");
+    events told;
+    running r{2};
+    listening_port port;
+    server_from_string(r.rt, "fd:" + std::to_string(socket.fd.get()))
+      ->listen(factory::for_protocol<echo>())
+      .add_callback([&](listening_port p) { port = std::move(p); });
+    CHECK(port.get_host() == socket.host);
+    auto to = client_from_string(r.rt, where);
+    const auto greet = [&] {
+      connect_protocol<teller>(*to, std::ref(told)).add_callback([](const connected_protocol& p) {
+        p.enter([](protocol& t) { t.transport().write("hello"); });
+      });
+      return 0;
+    };
+    r.start();
+    on_loop(r, greet);
+    REQUIRE(told.wait_for("hello"));
+    on_loop(r, [&] {
+      port.stop_listening();
+      return greet(); // it waits in the queue of the socket
+    });
+    REQUIRE(told.wait_for("made", 2));
+    on_loop(r, [&] {
+      port.start_listening();
+      return 0;
+    });
+    REQUIRE(told.wait_for("hello", 2));
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("what does not listen is not adopted", "[endpoints]") {
+  runtime rt{{.loops = 1, .install_signal_handlers = false}};
+  const auto reason = [&](int fd) {
+    try {
+      (void)adopt_stream_port(rt, fd, factory::for_protocol<echo>());
+    } catch (const cannot_listen_error& e) {
+      return std::string{e.what()};
+    }
+    return std::string{};
+  };
+  int pair[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+  const detail::unique_fd one{pair[0]};
+  const detail::unique_fd other{pair[1]};
+  const detail::unique_fd file{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+  const auto on = [](int fd) {
+    return "Couldn't listen on descriptor " + std::to_string(fd) + ": ";
+  };
+  CHECK(reason(pair[0]) == on(pair[0]) + "it is no stream socket that listens: Invalid argument");
+  CHECK(reason(file.get()) == on(file.get()) + "Socket operation on non-socket");
+  CHECK(reason(9999) == on(9999) + "Bad file descriptor");
+}
+
+TEST_CASE("standard input and output are the one connection of a port", "[endpoints]") {
+  const std::size_t loops = GENERATE(1, 3);
+  const auto before = open_descriptors();
+  {
+    int pair[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    const detail::unique_fd own{pair[0]};
+    client peer{pair[1]};
+    events told;
+    running r{loops};
+    listening_port port;
+    stdio_endpoint{r.rt, {.input = pair[0], .output = pair[0]}}
+      .listen(factory::of<telling>(std::ref(told)))
+      .add_callback([&](listening_port p) { port = std::move(p); });
+    CHECK(port.get_host().to_string() == "standard input and output");
+    r.start();
+    peer.send("hello");
+    REQUIRE(told.wait(3));
+    CHECK(told.all() == std::vector<std::string>{"start", "made", "hello"});
+    on_loop(r, [&] {
+      port.stop_listening();
+      CHECK_THROWS_AS(port.start_listening(), std::logic_error);
+      return 0;
+    });
+    REQUIRE(told.wait(4));
+    CHECK(told.all().back() == "stop with 1");
+    peer.send("and more");
+    REQUIRE(told.wait(5));
+    peer.shut_write();
+    REQUIRE(told.wait(6));
+    CHECK(told.all().back() == "lost: the connection was closed cleanly");
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("closed standard input is a failure to listen", "[endpoints]") {
+  runtime rt{{.loops = 1, .install_signal_handlers = false}};
+  failure why;
+  stdio_endpoint{rt, {.input = 9999}}
+    .listen(factory::for_protocol<echo>())
+    .add_callback([](const listening_port&) {})
+    .add_errback([&](const failure& f) { why = f; });
+  CHECK(why.check<cannot_listen_error>());
+  CHECK(why.message() == "Couldn't listen on standard input: Bad file descriptor");
 }
 
 TEST_CASE("strings speak TLS, and verify", "[endpoints]") {

@@ -202,6 +202,41 @@ TEST_CASE("E09: a half-closeable protocol goes on when a program closes its outp
   CHECK(told.all() == std::vector<std::string>{"read lost", "write lost", "got 3: out", clean});
 }
 
+TEST_CASE("E09: a half-closeable protocol hears the end of the output of a program that exited",
+          "[stdio]") {
+  const leaves_nothing check;
+  class paused final : public protocol, public half_closeable {
+  public:
+    paused(caf::actor_config& cfg, events& told) : protocol(cfg), told_(told) {}
+    void connection_made() override {
+      transport().pause_producing();
+      told_.add("made");
+    }
+    caf::behavior make_behavior() override {
+      return {[this](caf::ok_atom) {
+        transport().resume_producing();
+      }};
+    }
+    void data_received(bytes_view data) override { told_.add(std::string{as_text(data)}); }
+    void read_connection_lost() override { told_.add("read lost"); }
+    void write_connection_lost() override {}
+    void connection_lost(const failure& why) override { told_.add("lost: " + why.message()); }
+
+  private:
+    events& told_;
+  };
+  events told;
+  running r{1};
+  auto p = connect_process(r.rt, build<paused>(std::ref(told)), "echo", {"bye"});
+  r.start();
+  REQUIRE(told.wait(1));
+  REQUIRE(children_end());
+  caf::anon_send(p, caf::ok_atom::value);
+  p = nullptr;
+  REQUIRE(told.wait(4));
+  CHECK(told.all() == std::vector<std::string>{"made", "bye\n", "read lost", clean});
+}
+
 TEST_CASE("E09: much goes through a process both ways; aborting kills it", "[stdio]") {
   leaves_nothing check;
   running r{2};

@@ -1,6 +1,7 @@
-"""Connections between our programs and Twisted's, both ways, over TCP, UNIX sockets and TLS.
+"""Connections between our programs and Twisted's, both ways, over TCP, UNIX sockets and TLS, also
+of which TLS begins in the middle.
 
-streams_check.py <folder of the programs>
+streams_check.py <folder of the programs> <folder of starttls_peer>
 """
 
 import os
@@ -17,10 +18,12 @@ from twisted.internet import defer, endpoints, protocol, ssl, task
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.threads import deferToThread
+from twisted.protocols.basic import LineReceiver
 from zope.interface import implementer
 
 NETCAT = sys.argv[1] + "/netcat"
 ECHO = sys.argv[1] + "/echo_server"
+STARTTLS = sys.argv[2] + "/starttls_peer"
 BIG = bytes(range(256)) * 8_000
 
 
@@ -70,6 +73,51 @@ class Answer(protocol.Protocol):
 
     def connectionLost(self, why):
         self.finished.callback(why.type)
+
+
+class UpgradingServer(LineReceiver):
+    """What starttls_peer is as a server."""
+
+    def __init__(self, options, finished):
+        self.options, self.finished, self.sealed = options, finished, False
+
+    def connectionMade(self):
+        self.sendLine(b"220 ready")
+
+    def lineReceived(self, line):
+        if line == b"STARTTLS":
+            self.sendLine(b"220 go ahead")
+            self.sealed = True
+            self.transport.startTLS(self.options)
+        elif line == b"QUIT":
+            self.transport.loseConnection()
+        else:
+            self.sendLine((b"sealed " if self.sealed else b"plain ") + line)
+
+    def connectionLost(self, why):
+        self.finished.callback(why.type)
+
+
+class UpgradingClient(LineReceiver):
+    """What starttls_peer is as a client."""
+
+    def __init__(self, options, finished):
+        self.options, self.finished, self.got = options, finished, []
+
+    def lineReceived(self, line):
+        self.got.append(line)
+        if line == b"220 ready":
+            self.sendLine(b"hello")
+        elif line == b"plain hello":
+            self.sendLine(b"STARTTLS")
+        elif line == b"220 go ahead":
+            self.transport.startTLS(self.options)
+            self.sendLine(b"hello again")
+        else:
+            self.sendLine(b"QUIT")
+
+    def connectionLost(self, why):
+        self.finished.callback((self.got, why.type))
 
 
 def certificate(folder):
@@ -149,9 +197,7 @@ def their_client(reactor, folder):
         server.kill()
         server.wait()
 
-    with open(f"{folder}/cert.pem", "rb") as f:
-        trusted = ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(f.read())])
-    options = ssl.optionsForClientTLS("localhost", trustRoot=trusted)
+    options = trusting(folder)
     for words, connect in (
         (f"unix:{folder}/ours", lambda _: endpoints.UNIXClientEndpoint(reactor, f"{folder}/ours")),
         (
@@ -177,6 +223,53 @@ def their_client(reactor, folder):
             server.wait()
 
 
+def trusting(folder):
+    with open(f"{folder}/cert.pem", "rb") as f:
+        trusted = ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(f.read())])
+    return ssl.optionsForClientTLS("localhost", trustRoot=trusted)
+
+
+@defer.inlineCallbacks
+def their_upgrade(reactor, folder):
+    with open(f"{folder}/key.pem") as key, open(f"{folder}/cert.pem") as cert:
+        options = ssl.PrivateCertificate.loadPEM(key.read() + cert.read()).options()
+    finished = defer.Deferred()
+    factory = protocol.Factory()
+    factory.buildProtocol = lambda _: UpgradingServer(options, finished)
+    port = yield endpoints.TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
+
+    def client():
+        words = [STARTTLS, "--connect", str(port.getHost().port), "--trust", f"{folder}/cert.pem"]
+        return subprocess.run(words, capture_output=True, text=True, timeout=30)
+
+    done = yield deferToThread(client)
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line.startswith("got")] == [
+        "got 220 ready", "got plain hello", "got 220 go ahead", "got sealed hello again",
+    ], (lines, done.stderr)
+    assert "version TLSv1.3" in lines and lines[-1] == "lost cleanly", (lines, done.stderr)
+    why = yield finished
+    assert why is ConnectionDone, why
+    yield port.stopListening()
+
+
+@defer.inlineCallbacks
+def our_upgrade(reactor, folder):
+    server, where = start([STARTTLS, "--identity", folder])
+    try:
+        finished = defer.Deferred()
+        end = endpoints.clientFromString(reactor, f"tcp:{where}")
+        yield endpoints.connectProtocol(end, UpgradingClient(trusting(folder), finished))
+        got, why = yield finished
+        assert got == [b"220 ready", b"plain hello", b"220 go ahead", b"sealed hello again"], got
+        assert why is ConnectionDone, why
+        line = yield deferToThread(server.stdout.readline)
+        assert line == b"lost cleanly\n", line
+    finally:
+        server.kill()
+        server.wait()
+
+
 @defer.inlineCallbacks
 def main(reactor):
     reactor.callLater(60, lambda: os._exit(3))  # whatever hangs
@@ -184,6 +277,8 @@ def main(reactor):
         certificate(folder)
         yield their_server(reactor, folder)
         yield their_client(reactor, folder)
+        yield their_upgrade(reactor, folder)
+        yield our_upgrade(reactor, folder)
 
 
 task.react(main)

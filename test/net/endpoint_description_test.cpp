@@ -130,6 +130,41 @@ TEST_CASE_METHOD(strings, "E01: a server takes Twisted's arguments", "[endpoint]
   }
 }
 
+TEST_CASE_METHOD(strings, "E01: a server takes what is there already", "[endpoint][E01]") {
+  for (const auto* text : {"stdio", "stdio:", "fd:3", "fd:fileno=3"}) {
+    CAPTURE(text);
+    CHECK(server_error(text) == "");
+    CHECK(client_error(text) != "");
+  }
+  CHECK(server_error("stdio:1")
+        == "stdio takes no arguments\n"
+           "  stdio:1\n"
+           "        ^");
+  CHECK(server_error("stdio::") != "");
+  CHECK(server_error("stdio:x=") != "");
+  CHECK(server_error("fd:x")
+        == "\"fileno\" is a number from 0 to 2147483647, and not \"x\"\n"
+           "  fd:x\n"
+           "     ^");
+  CHECK(server_error("systemd:domain=INET:index=0")
+        == "\"index\" is the number of a socket (systemd has passed none to this process), and not "
+           "\"0\"\n"
+           "  systemd:domain=INET:index=0\n"
+           "                            ^");
+  CHECK(server_error("systemd:INET:name=web")
+        == "\"name\" is that of a socket (systemd has passed none to this process), and not "
+           "\"web\"\n"
+           "  systemd:INET:name=web\n"
+           "                    ^");
+  CHECK(server_error("systemd:INTE:0")
+        == "\"domain\" is INET, INET6 or UNIX, and not \"INTE\"\n"
+           "  systemd:INTE:0\n"
+           "          ^");
+  const std::string either = "systemd needs either \"index\" or \"name\"\n";
+  CHECK(server_error("systemd:INET").find(either) == 0);
+  CHECK(server_error("systemd:INET:index=0:name=web").find(either) == 0);
+}
+
 TEST_CASE_METHOD(strings, "E01: a client takes Twisted's arguments", "[endpoint][E01]") {
   for (const auto* text :
        {"tcp:host:1234", "tcp:host:1234:timeout=7:bindAddress=127.0.0.2", "tcp:host=x:port=80",

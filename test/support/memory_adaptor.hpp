@@ -11,11 +11,11 @@ namespace troupe::testing {
 
 /// The transport in memory, for the suite of transports.
 struct in_memory {
-  static constexpr bool tells_reset = true;
-  static constexpr bool half_closes = true;
+  static constexpr bool hears_abort = true;
+  static std::string after_reset() { return subject::lost(errc::connection_lost); }
 
-  explicit in_memory(const factory_ref& f)
-    : port(net.listen(0, f)), peer(net.connect<memory_peer>(port)) {}
+  explicit in_memory(const subjects& s)
+    : port(net.listen(0, s.made)), peer(net.connect<memory_peer>(port)) {}
 
   void run(const std::function<void()>& fn) {
     net.rt.in_turn(fn);

@@ -14,16 +14,14 @@
 
 #include "support/client.hpp"
 #include "support/running.hpp"
+#include "support/subject.hpp"
 #include "support/tls.hpp"
 
 namespace troupe::testing {
 
-/// What the adaptors of the system's sockets share: a runtime in a thread, and a client that blocks.
-struct over_sockets {
-  static constexpr bool tells_reset = true;
-  static constexpr bool half_closes = true;
-
-  over_sockets() : server(1) {}
+/// A runtime in a thread: what the adaptors of the system's transports share.
+struct in_a_thread {
+  in_a_thread() : server(1) {}
 
   void run(const std::function<void()>& fn) {
     std::promise<void> ran;
@@ -35,6 +33,15 @@ struct over_sockets {
       std::terminate(); // `fn` is gone when this returns
   }
   bool wait(events& log, std::size_t count) { return log.wait(count); }
+
+  running server;
+};
+
+/// A client that blocks.
+struct over_sockets : in_a_thread {
+  static constexpr bool hears_abort = true;
+  static std::string after_reset() { return subject::lost(errc::connection_lost); }
+
   void send(std::string_view data) { peer->send(data); }
   std::string receive(std::size_t size) { return peer->receive(size); }
   std::string rest() { return peer->rest(); }
@@ -43,27 +50,27 @@ struct over_sockets {
   void reset() { peer->reset(); }
   void close() { peer->close(); }
 
-  running server;
   std::optional<client> peer;
 };
 
 struct over_tcp : over_sockets {
-  explicit over_tcp(const factory_ref& f) {
-    const auto port = listen_tcp(server.rt, 0, f);
+  explicit over_tcp(const subjects& s) {
+    const auto port = listen_tcp(server.rt, 0, s.made);
     server.start();
     peer.emplace(port.get_host().port());
   }
 };
 
-/// A UNIX socket cannot tell its peer that it was aborted.
+/// A UNIX socket knows no reset: to the other end, it is an ordinary one.
 struct over_unix : over_sockets {
-  static constexpr bool tells_reset = false;
+  static constexpr bool hears_abort = false;
+  static std::string after_reset() { return subject::lost(errc::connection_done); }
 
-  explicit over_unix(const factory_ref& f) {
+  explicit over_unix(const subjects& s) {
     sockaddr_un to{.sun_family = AF_UNIX, .sun_path = {}};
     const auto path = "/tmp/troupe-suite-" + std::to_string(::getpid());
     path.copy(to.sun_path, sizeof to.sun_path - 1);
-    listen_unix(server.rt, path, f);
+    listen_unix(server.rt, path, s.made);
     server.start();
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     peer.emplace(client{fd});
@@ -79,10 +86,11 @@ struct over_unix_with_descriptors : over_unix {
 
 /// The peer speaks TLS by OpenSSL. What resets a connection is below TLS, and the same.
 struct over_tls : over_sockets {
-  explicit over_tls(const factory_ref& f) {
+  explicit over_tls(const subjects& s) {
     static const authority ca;
     static const tls_identity identity = ca.issue();
-    const auto port = listen_ssl(server.rt, 0, f, tls_server_context{{.identities = {identity}}});
+    const auto port =
+      listen_ssl(server.rt, 0, s.made, tls_server_context{{.identities = {identity}}});
     server.start();
     secure.emplace(port.get_host().port());
   }

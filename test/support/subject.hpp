@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include <troupe/net/builder.hpp>
+#include <troupe/net/factory.hpp>
 #include <troupe/net/protocol.hpp>
 
 #include "support/running.hpp"
@@ -42,7 +44,7 @@ public:
   }
   void connection_lost(const failure& why) override {
     script_->lost(*this);
-    log->add("lost: " + (why.check(errc::connection_lost) ? "broken" : why.message()));
+    log->add(lost(why));
   }
   void resume_producing() override {
     log->add("resume");
@@ -55,6 +57,11 @@ public:
   void stop_producing() override {
     log->add("stop");
     script_->stop(*this);
+  }
+
+  /// What it tells when the connection is lost for this reason; the system's text differs.
+  static std::string lost(const failure& why) {
+    return "lost: " + (why.check(errc::connection_lost) ? "broken" : why.message());
   }
 
   /// Tells what does not hold. (Catch2's checks are for one thread.)
@@ -102,22 +109,28 @@ requires(Adaptor::takes_descriptors) struct wanted<Adaptor, Subject> {
   using type = receiving<Subject>;
 };
 
+/// How an adaptor gets its subject: from a factory, or, where a connection has none, by itself.
+struct subjects {
+  factory_ref made;
+  builder<protocol> alone;
+};
+
 /// One connection between a subject and a peer that the test plays, over the transport of
 /// `Adaptor`:
 ///
 /// ```cpp
 /// struct adaptor {
-///   static constexpr bool tells_reset = true;     // the peer learns of an abort
-///   static constexpr bool half_closes = true;     // either end can close one direction
+///   static constexpr bool hears_abort = true;     // to the peer, an abort is no ordinary end
 ///   static constexpr bool takes_descriptors;      // true, if it is there: the subject takes them
-///   explicit adaptor(const factory_ref& f);       // connects: `f` builds the subject
+///   static std::string after_reset();             // what the subject tells when the peer resets
+///   explicit adaptor(const subjects& s);          // connects a subject
 ///   void run(std::function<void()> fn);           // in the subject's loop; returns when it has run
 ///   bool wait(events& log, std::size_t count);    // lets things happen until there are as many
 ///   // the peer, as `testing::client`; it reads nothing but within receive() and rest()
 ///   void send(std::string_view data);
 ///   std::string receive(std::size_t size);
 ///   std::string rest();                           // until the end
-///   bool was_reset() const;                       // whether that was a reset
+///   bool was_reset();                             // whether that was no ordinary end
 ///   void shut_write();
 ///   void reset();
 ///   void close();
@@ -125,10 +138,12 @@ requires(Adaptor::takes_descriptors) struct wanted<Adaptor, Subject> {
 /// ```
 template <class Adaptor, class Subject = subject>
 struct scene {
+  using protocol_type = typename wanted<Adaptor, Subject>::type;
+
   template <class Setup>
   explicit scene(Setup setup)
-    : script_(setup),
-      peer(factory::for_protocol<typename wanted<Adaptor, Subject>::type>(&log, &script_.script)) {}
+    : script_(setup), peer(subjects{factory::for_protocol<protocol_type>(&log, &script_.script),
+                                    build<protocol_type>(&log, &script_.script)}) {}
 
   /// Runs `fn` as the subject; without effect once that has ended.
   void as_subject(const std::function<void(subject&)>& fn) {

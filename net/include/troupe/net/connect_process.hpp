@@ -19,8 +19,9 @@ namespace troupe {
 /// `errc::connection_done` after exit code 0, else `errc::process_terminated` (`status_of`). If this
 /// side ends it first, that closes the pipes, and the program notices or decides;
 /// `abort_connection` kills it. `lose_write_connection` closes its standard input, and so does the end
-/// of its output, behind what was written, unless the protocol is `half_closeable`. What is written
-/// after the program has closed that is dropped.
+/// of its output, behind what was written, unless the protocol is `half_closeable`, which hears
+/// `read_connection_lost` instead, also if the program has exited. What is written after the program
+/// has closed its input is dropped.
 ///
 /// ```cpp
 /// troupe::connect_process(rt, troupe::build<chat_client>(), "ssh", {"host", "chat"});

@@ -87,7 +87,7 @@ struct listen_options {
 };
 
 namespace detail {
-class acceptor;
+class port_actor;
 }
 
 /// Refers to a port that listens, or did. Copies refer to the same port; dropping one changes
@@ -120,7 +120,7 @@ public:
   [[nodiscard]] caf::actor actor() const { return caf::actor_cast<caf::actor>(actor_); }
 
 private:
-  friend class detail::acceptor;
+  friend class detail::port_actor;
   listening_port(caf::strong_actor_ptr actor, std::shared_ptr<const net_address> host)
     : actor_(std::move(actor)), host_(std::move(host)) {}
 

@@ -16,7 +16,7 @@ namespace troupe {
 class net_address {
 public:
   enum class kind : std::uint8_t {
-    none,
+    none, ///< of neither of these kinds; the host may say what it is
     ipv4,
     ipv6,
     unix_socket,

@@ -21,7 +21,8 @@ struct stdio_options {
 /// The end of input ends the connection once everything written is sent, unless the protocol is
 /// `half_closeable`. The descriptors stay open and blocking as they were: the connection has its own.
 /// Where the system cannot give it others (a socket), theirs do not block meanwhile.
-/// `lose_write_connection` puts /dev/null in place of the output, so that who reads it meets its end.
+/// `lose_write_connection` puts /dev/null in place of the output, and shuts a socket down, so that who
+/// reads it meets its end.
 ///
 /// ```cpp
 /// troupe::open_stdio(rt, troupe::build<shell>());

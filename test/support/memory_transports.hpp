@@ -1,4 +1,6 @@
-// The suite of transports, in memory: bare, and behind every policy at once.
+#pragma once
+
+// The transports in memory, for the suite of transports: bare, and behind every policy at once.
 
 #include <tuple>
 
@@ -7,15 +9,12 @@
 #include <troupe/net/timeout_factory.hpp>
 #include <troupe/net/traffic_logging_factory.hpp>
 
-#include "support/catch.hpp"
 #include "support/memory_adaptor.hpp"
 
-namespace {
+namespace troupe::testing {
 
-using namespace troupe;
-
-struct in_memory_behind_policies : testing::in_memory {
-  explicit in_memory_behind_policies(const factory_ref& f) : in_memory(wrapped(f)) {}
+struct in_memory_behind_policies : in_memory {
+  explicit in_memory_behind_policies(const subjects& s) : in_memory({wrapped(s.made), s.alone}) {}
 
   static factory_ref wrapped(factory_ref f) {
     f = factory::of<timeout_factory>(f);
@@ -26,8 +25,7 @@ struct in_memory_behind_policies : testing::in_memory {
   }
 };
 
-using transports = std::tuple<testing::in_memory, in_memory_behind_policies>;
+} // namespace troupe::testing
 
-} // namespace
-
-#include "support/transport_suite_test.hpp"
+using transports =
+  std::tuple<troupe::testing::in_memory, troupe::testing::in_memory_behind_policies>;

@@ -1,0 +1,3 @@
+#include "support/system_transports.hpp"
+
+#include "support/transport_bytes_test.hpp"

@@ -1,0 +1,3 @@
+#include "support/system_transports.hpp"
+
+#include "support/transport_directions_test.hpp"
