@@ -32,9 +32,22 @@ caf::actor topic::as_actor(basic_actor& self) {
   return caf::actor_cast<caf::actor>(&self);
 }
 
+// Bytes and topics do not travel; and subscribers are kept by the loops of the topic's own runtime.
+bool topic::is_near(const caf::actor& who) const {
+  auto& here = state().system();
+  return &who.home_system() == &here && who.node() == here.node();
+}
+
+void topic::expect_near(const caf::actor& who) const {
+  if (!is_near(who))
+    throw std::logic_error("topic: an actor of another node or runtime cannot subscribe; "
+                           "subscribe one of this runtime that passes on what is published");
+}
+
 void topic::subscribe(const caf::actor& who) const {
   if (!who)
     throw std::logic_error("topic: subscribe needs an actor");
+  expect_near(who);
   state().subscribe(caf::actor_cast<caf::strong_actor_ptr>(who));
 }
 
@@ -49,7 +62,8 @@ void topic::unsubscribe_here(pinned_actor& self) const {
 void topic::unsubscribe(const caf::actor& who) const {
   if (!who)
     throw std::logic_error("topic: unsubscribe needs an actor");
-  state().unsubscribe(caf::actor_cast<caf::strong_actor_ptr>(who));
+  if (is_near(who)) // else it never was a subscriber
+    state().unsubscribe(caf::actor_cast<caf::strong_actor_ptr>(who));
 }
 
 void topic::publish(const shared_bytes& bytes, except left_out) const {
@@ -57,6 +71,8 @@ void topic::publish(const shared_bytes& bytes, except left_out) const {
 }
 
 void topic::observe_drops(const caf::actor& who) const {
+  if (who)
+    expect_near(who);
   state().observe_drops(who);
 }
 

@@ -96,6 +96,10 @@ std::size_t topic_state::subscribers() const noexcept {
   return sum;
 }
 
+caf::actor_system& topic_state::system() const noexcept {
+  return scheduler_.system();
+}
+
 // -- who subscribes -----------------------------------------------------------------------------
 
 // A publisher that knows of the call must find the loop interested, so it is counted at once.

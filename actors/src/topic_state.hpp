@@ -40,6 +40,7 @@ public:
   void publish(const shared_bytes& bytes, const caf::abstract_actor* left_out);
   void observe_drops(const caf::actor& who);
   [[nodiscard]] std::size_t subscribers() const noexcept;
+  [[nodiscard]] caf::actor_system& system() const noexcept;
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
   /// Adds a reference, unless the last one is gone already.

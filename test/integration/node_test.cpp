@@ -1,11 +1,7 @@
 // Questions between two processes, over CAF's middleman.
 
-#include <csignal>
-#include <cstdlib>
 #include <thread>
 
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <caf/actor_system_config.hpp>
@@ -15,12 +11,14 @@
 
 #include <troupe/actors/ask.hpp>
 #include <troupe/actors/handlers.hpp>
+#include <troupe/actors/topic.hpp>
 #include <troupe/runtime/actor_timers.hpp>
 #include <troupe/runtime/deferred_list.hpp>
 #include <troupe/runtime/floating_actor.hpp>
 #include <troupe/runtime/threads.hpp>
 
 #include "support/catch.hpp"
+#include "support/other_process.hpp"
 #include "support/running.hpp"
 
 using namespace troupe;
@@ -60,42 +58,13 @@ public:
 };
 
 /// The other process: this program again, which runs the hidden case below.
-class node {
+class node : public other_process {
 public:
-  node() {
-    int ends[2];
-    REQUIRE(::pipe(ends) == 0);
-    const auto fd = "TROUPE_TEST_NODE=" + std::to_string(ends[1]);
-    std::vector<char*> environment;
-    for (char** e = environ; *e != nullptr; ++e)
-      environment.push_back(*e);
-    environment.push_back(const_cast<char*>(fd.c_str()));
-    environment.push_back(nullptr);
-    const char* arguments[] = {"node", "[.node]", nullptr};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addclose(&actions, ends[0]);
-    REQUIRE(::posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, const_cast<char**>(arguments),
-                          environment.data())
-            == 0);
-    posix_spawn_file_actions_destroy(&actions);
-    ::close(ends[1]);
-    REQUIRE(::read(ends[0], &port_, sizeof port_) == sizeof port_);
-    ::close(ends[0]);
-  }
-  ~node() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  node(const node&) = delete;
-  node& operator=(const node&) = delete;
-
+  node() : other_process("[.node]"), port_(static_cast<std::uint16_t>(std::stoul(hear()))) {}
   std::uint16_t port() const { return port_; }
-  void kill() const { ::kill(pid_, SIGKILL); }
 
 private:
-  pid_t pid_ = -1;
-  std::uint16_t port_ = 0;
+  const std::uint16_t port_;
 };
 
 /// Connects to `n` and asks its actor, from a plain thread.
@@ -124,6 +93,7 @@ public:
   }
 
   running& near() { return near_; }
+  const caf::actor& far() const { return far_; }
 
 private:
   running near_{2, 5s, with_middleman};
@@ -133,20 +103,19 @@ private:
 } // namespace
 
 TEST_CASE("the other process", "[.node]") {
-  const auto* fd = std::getenv("TROUPE_TEST_NODE");
-  if (fd == nullptr)
+  const auto* const first = the_first_process();
+  if (first == nullptr)
     return; // was selected by its file, and not started by `node`
   runtime rt{{.loops = 2, .install_signal_handlers = false, .configure = with_middleman}};
   const auto port = rt.system().middleman().publish(rt.spawn<far_actor>(), 0, "127.0.0.1");
   REQUIRE(port);
-  std::thread watchdog{[] { // an orphan does not stay
-    while (::getppid() != 1)
-      std::this_thread::sleep_for(100ms);
+  std::thread watchdog{[&] { // an orphan does not stay
+    while (!first->hear().empty()) {
+    }
     ::_exit(1);
   }};
   watchdog.detach();
-  rt.reactor().call_when_running(
-    [&] { [[maybe_unused]] const auto written = ::write(std::atoi(fd), &*port, sizeof *port); });
+  rt.reactor().call_when_running([&] { first->tell(std::to_string(*port)); });
   rt.run();
 }
 
@@ -187,4 +156,16 @@ TEST_CASE("a thousand questions to another process are all answered") {
     return gather_results(std::move(all));
   });
   CHECK(sum == 1000L * 1001 / 2);
+}
+
+TEST_CASE("an actor of another process cannot subscribe") {
+  const node other;
+  connection to{other};
+  const topic room{to.near().rt};
+  CHECK_THROWS_AS(room.subscribe(to.far()), std::logic_error);
+  CHECK_THROWS_AS(room.observe_drops(to.far()), std::logic_error);
+  room.unsubscribe(to.far()); // which it never was
+  CHECK(room.subscribers() == 0);
+  room.publish("to nobody");
+  CHECK(*to.ask_far(10s, 1) == 2);
 }

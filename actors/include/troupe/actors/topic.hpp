@@ -119,6 +119,9 @@ public:
 
   /// Lets `who` have what is published from now on as `published` messages, whatever kind of actor
   /// it is. The subscription does not keep it alive.
+  ///
+  /// \throws std::logic_error if it belongs to another node, or another runtime: what is published
+  /// stays inside a runtime. An actor here can subscribe, and send what it gets.
   void subscribe(const caf::actor& who) const;
 
   /// Ends the subscription of the calling actor, or of `who`, if there is one. A pinned actor gets
@@ -144,6 +147,8 @@ public:
   /// publication and loop with subscribers whose output was full, and whose policy is
   /// `overflow_policy::drop`. Those who do not drop lose their connection, which is no news for the
   /// topic. Nobody hears of it unless asked for; a later observer takes the place of an earlier one.
+  ///
+  /// \throws std::logic_error as `subscribe` does
   void observe_drops(const caf::actor& who) const;
 
   /// Returns how many have subscribed. What other threads are about to do may not be counted yet.
@@ -163,6 +168,8 @@ private:
   static caf::actor as_actor(basic_actor& self);
   void subscribe_here(pinned_actor& self, detail::write_published write) const;
   void unsubscribe_here(pinned_actor& self) const;
+  [[nodiscard]] bool is_near(const caf::actor& who) const;
+  void expect_near(const caf::actor& who) const;
   [[nodiscard]] detail::topic_state& state() const;
 
   caf::intrusive_ptr<detail::topic_state> state_;
