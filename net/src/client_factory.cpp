@@ -21,4 +21,9 @@ void client_factory::stop_requested() {
   factory::stop_requested();
 }
 
+void client_factory::take_over(factory& old) {
+  active_ = std::move(static_cast<client_factory&>(old).active_); // their places stay
+  factory::take_over(old);
+}
+
 } // namespace troupe

@@ -6,20 +6,24 @@
 
 namespace troupe {
 
+detail::destination detail::unix_destination(const std::string& path,
+                                             const unix_connect_options& options) {
+  return {{net_address::kind::unix_socket, path, 0},
+          [path, check_lock = options.check_lock]() -> deferred<std::vector<sockaddr_storage>> {
+            const auto parsed = parse_unix(path);
+            if (!parsed)
+              return fail<std::vector<sockaddr_storage>>(parsed.error());
+            if (check_lock && !lock_file::held(path + ".lock"))
+              return fail<std::vector<sockaddr_storage>>(
+                failure{errc::connection_refused, path + ": nobody holds its lock"});
+            return succeed(std::vector{*parsed});
+          }};
+}
+
 connector connect_unix(runtime& rt, const std::string& path, const client_factory_ref& f,
                        const unix_connect_options& options) {
-  const detail::destination to{
-    {net_address::kind::unix_socket, path, 0},
-    [path, check_lock = options.check_lock]() -> deferred<std::vector<sockaddr_storage>> {
-      const auto parsed = detail::parse_unix(path);
-      if (!parsed)
-        return fail<std::vector<sockaddr_storage>>(parsed.error());
-      if (check_lock && !detail::lock_file::held(path + ".lock"))
-        return fail<std::vector<sockaddr_storage>>(
-          failure{errc::connection_refused, path + ": nobody holds its lock"});
-      return succeed(std::vector{*parsed});
-    }};
-  return detail::start_connecting(rt, to, f, {.timeout = options.timeout, .output = options.output},
+  return detail::start_connecting(rt, detail::unix_destination(path, options), f,
+                                  {.timeout = options.timeout, .output = options.output},
                                   std::make_shared<const detail::unix_kind>(options.output));
 }
 

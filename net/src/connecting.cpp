@@ -76,8 +76,11 @@ bool connecting::as_factory(F&& fn) {
 void connecting::connect() {
   if (state_ != state::disconnected)
     throw std::logic_error("connect() of a connector that is connecting or connected");
+  if (once_)
+    throw std::logic_error("connect() of a connector whose supervisor connects again");
+  once_ = watcher_ != nullptr;
   if (loop_.stopping())
-    return;
+    return over(errc::runtime_stopped);
   state_ = state::connecting;
   if (loop_.is_current())
     begin();
@@ -101,7 +104,7 @@ void connecting::begin() {
   });
   if (!lives || !started) { // the factory has ended, or start_factory threw, which ended it
     state_ = state::disconnected;
-    return;
+    return over(failure{errc::actor_down, "the factory does not run"});
   }
   if (first) {
     index_ = factory().active_.size();
@@ -224,6 +227,8 @@ void connecting::opened(const failure* why) {
   });
   connector handle{shared_from_this()};
   as_factory([&] { factory().client_connection_made(handle, protocol_ptr{protocol_}); });
+  if (const auto watcher = watcher_; watcher && state_ == state::connected)
+    watcher->connection_opened();
 }
 
 void connecting::failed(const failure& why) {
@@ -254,6 +259,12 @@ void connecting::ended(void (client_factory::*tell)(connector&, const failure&),
     as_factory([&] { factory().do_stop(); });
   }
   factory().end_if_stopping();
+  over(why);
+}
+
+void connecting::over(const failure& why) {
+  if (const auto watcher = std::exchange(watcher_, nullptr))
+    watcher->connection_over(why);
 }
 
 // -- ending ---------------------------------------------------------------------------------------
@@ -287,6 +298,18 @@ void connecting::disconnect() {
       p->enter([&] {
         if (p->connected())
           p->transport().lose_connection();
+      });
+    });
+}
+
+void connecting::abort() {
+  if (state_ == state::connecting)
+    stop_connecting(errc::cancelled);
+  else if (state_ == state::connected)
+    protocol_->loop().post([p = protocol_] {
+      p->enter([&] {
+        if (p->connected())
+          p->transport().abort_connection();
       });
     });
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <troupe/net/client_factory.hpp>
+#include <troupe/net/connect_unix.hpp>
 #include <troupe/net/connector.hpp>
 #include <troupe/runtime/detail/tracked_call.hpp>
 #include <troupe/runtime/event_loop.hpp>
@@ -27,6 +28,19 @@ struct destination {
 destination tcp_destination(runtime& rt, const std::string& host, std::uint16_t port,
                             const connect_options& options);
 
+/// Returns where the UNIX socket `path` is.
+destination unix_destination(const std::string& path, const unix_connect_options& options);
+
+/// Sees what becomes of a connection that a supervisor keeps.
+class connection_watcher {
+public:
+  virtual ~connection_watcher() = default;
+  virtual void connection_opened() = 0;
+
+  /// It has ended, or the attempt has come to nothing. Nothing follows.
+  virtual void connection_over(const failure& why) = 0;
+};
+
 /// What a `connector` refers to. It lives as long as somebody refers to it, or it is connecting or
 /// connected (its factory keeps it then).
 ///
@@ -38,9 +52,16 @@ public:
   connecting(runtime& rt, destination to, client_factory_ref f, connect_options options,
              std::shared_ptr<const transport_kind> kind);
 
+  /// Lets `watcher` be told what becomes of the one attempt, and of the connection: a supervisor
+  /// makes it again, in another object, and so nobody else may. Before `connect`.
+  void watch(std::shared_ptr<connection_watcher> watcher) { watcher_ = std::move(watcher); }
+
   void connect();
   void disconnect();
   void stop_connecting(const failure& why);
+
+  /// Ends the connection at once, or the attempt.
+  void abort();
 
   [[nodiscard]] const net_address& get_destination() const noexcept { return to_.name; }
   [[nodiscard]] state get_state() const noexcept { return state_; }
@@ -58,6 +79,7 @@ private:
   void opened(const failure* failed);
   void failed(const failure& why);
   void lost(const failure& why);
+  void over(const failure& why);
   void ended(void (client_factory::*tell)(connector&, const failure&), const failure& why);
 
   event_loop& loop_;
@@ -73,6 +95,8 @@ private:
   std::size_t index_ = none; // its place among the factory's active ones
   protocol_ptr protocol_;    // from when it was built to its end
   failure why_;              // it is ended by us
+  std::shared_ptr<connection_watcher> watcher_;
+  bool once_ = false; // it was watched, and has been begun
 };
 
 /// Makes a connector, and lets it connect.

@@ -1,9 +1,14 @@
 #include <troupe/net/net_children.hpp>
 
+#include <spdlog/logger.h>
+
 #include <troupe/actors/supervisor.hpp>
+#include <troupe/net/reconnecting_client_factory.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 #include "acceptor.hpp"
+#include "connector_actor.hpp"
+#include "tls_kind.hpp"
 
 namespace troupe {
 
@@ -11,7 +16,8 @@ namespace {
 
 event_loop& loop_0_of(supervisor& parent) {
   if (parent.loop().index() != 0)
-    failure{errc::invalid_argument, "ports and factories are children of supervisors on loop 0"}
+    failure{errc::invalid_argument,
+            "ports, factories and connectors are children of supervisors on loop 0"}
       .raise();
   return parent.loop();
 }
@@ -55,6 +61,89 @@ child_spec port_child(std::string id, std::uint16_t port, factory_ref f,
     std::move(id), detail::tcp_listener(port, options), std::move(f),
     std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive, options.output),
     options, std::move(listening), restart);
+}
+
+child_spec unix_port_child(std::string id, const std::string& path, factory_ref f,
+                           const unix_listen_options& options,
+                           std::function<void(const listening_port&)> listening,
+                           restart_type restart) {
+  return port_of(std::move(id), detail::unix_listener(path, options), std::move(f),
+                 std::make_shared<const detail::unix_kind>(options.output),
+                 {options.accepts_per_turn, options.pause_without_descriptors},
+                 std::move(listening), restart);
+}
+
+child_spec ssl_port_child(std::string id, std::uint16_t port, factory_ref f,
+                          const tls_server_context& tls, const listen_options& options,
+                          std::function<void(const listening_port&)> listening,
+                          restart_type restart) {
+  auto told = [listening = std::move(listening),
+               warnings = tls.warnings()](const listening_port& at) {
+    for (const auto& warning : warnings)
+      event_loop::current()->scheduler().logger().warn("{}", warning);
+    if (listening)
+      listening(at);
+  };
+  return port_of(std::move(id), detail::tcp_listener(port, options), std::move(f),
+                 std::make_shared<const detail::tls_kind>(tls.settings(), options.no_delay,
+                                                          options.keep_alive, options.output),
+                 options, std::move(told), restart);
+}
+
+// -- connectors ---------------------------------------------------------------------------------
+
+namespace {
+
+child_spec connector_of(runtime& rt, std::string id, detail::destination to, client_factory_ref f,
+                        const connect_options& options,
+                        std::shared_ptr<const detail::transport_kind> kind,
+                        std::function<void(const connector&)> connected, restart_type restart) {
+  auto start = [=, &rt](supervisor& parent) -> deferred<caf::actor> {
+    if (!f.start_supervised(parent.system(), loop_0_of(parent)))
+      failure{errc::child_start_failed, "the factory did not start"}.raise();
+    if (dynamic_cast<reconnecting_client_factory*>(f.get()) != nullptr)
+      failure{errc::invalid_argument, "a factory that connects again by itself has a supervisor"}
+        .raise();
+    return detail::connector_actor::start(
+      parent, std::make_shared<detail::connecting>(rt, to, f, options, kind), connected);
+  };
+  return {.id = std::move(id), .start = std::move(start), .restart = restart};
+}
+
+} // namespace
+
+child_spec connector_child(runtime& rt, std::string id, const std::string& host, std::uint16_t port,
+                           client_factory_ref f, const connect_options& options,
+                           std::function<void(const connector&)> connected, restart_type restart) {
+  return connector_of(
+    rt, std::move(id), detail::tcp_destination(rt, host, port, options), std::move(f), options,
+    std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive, options.output),
+    std::move(connected), restart);
+}
+
+child_spec unix_connector_child(runtime& rt, std::string id, const std::string& path,
+                                client_factory_ref f, const unix_connect_options& options,
+                                std::function<void(const connector&)> connected,
+                                restart_type restart) {
+  return connector_of(rt, std::move(id), detail::unix_destination(path, options), std::move(f),
+                      {.timeout = options.timeout, .output = options.output},
+                      std::make_shared<const detail::unix_kind>(options.output),
+                      std::move(connected), restart);
+}
+
+child_spec ssl_connector_child(runtime& rt, std::string id, const std::string& host,
+                               std::uint16_t port, client_factory_ref f,
+                               const tls_client_context& tls, const connect_options& options,
+                               std::function<void(const connector&)> connected,
+                               restart_type restart) {
+  for (const auto& warning : tls.warnings())
+    rt.logger().warn("{}", warning);
+  return connector_of(rt, std::move(id), detail::tcp_destination(rt, host, port, options),
+                      std::move(f), options,
+                      std::make_shared<const detail::tls_kind>(
+                        tls.settings(), options.no_delay, options.keep_alive, options.output, host,
+                        host + ':' + std::to_string(port)),
+                      std::move(connected), restart);
 }
 
 } // namespace troupe

@@ -67,6 +67,7 @@ protected:
   void stop_attempts(const failure& why);
 
   void stop_requested() override;
+  void take_over(factory& old) override;
   [[nodiscard]] bool idle() const noexcept override { return factory::idle() && active_.empty(); }
 
 private:

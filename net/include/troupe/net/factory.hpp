@@ -162,6 +162,9 @@ protected:
   /// Ends the factory if the runtime stops and it is idle.
   void end_if_stopping();
 
+  /// Takes over what `old`, which has ended, leaves to its successor. An override calls it.
+  virtual void take_over(factory& old);
+
 private:
   friend class factory_ref;
 
@@ -172,7 +175,6 @@ private:
 
   void one_less();
   void be_supervised();
-  void take_over(factory& old);
   [[nodiscard]] bool has_ended() const noexcept { return getf(is_cleaned_up_flag); }
   [[nodiscard]] bool serves(const protocol& p) const; // as its own, or through a wrapper
 

@@ -5,8 +5,14 @@
 #include <string>
 
 #include <troupe/actors/child_spec.hpp>
+#include <troupe/net/client_factory.hpp>
+#include <troupe/net/connect_unix.hpp>
+#include <troupe/net/connector.hpp>
 #include <troupe/net/factory.hpp>
+#include <troupe/net/listen_unix.hpp>
 #include <troupe/net/listening_port.hpp>
+#include <troupe/net/tls_context.hpp>
+#include <troupe/runtime/runtime.hpp>
 
 namespace troupe {
 
@@ -44,5 +50,68 @@ namespace troupe {
                                     const listen_options& options = {},
                                     std::function<void(const listening_port&)> listening = {},
                                     restart_type restart = restart_type::permanent);
+
+/// As `port_child`, of a UNIX socket: see `listen_unix`. Its file and its lock stay while an acceptor
+/// that crashed is replaced, so nobody finds the path empty or taken meanwhile; they go when the port
+/// is terminated.
+[[nodiscard]] child_spec unix_port_child(std::string id, const std::string& path, factory_ref f,
+                                         const unix_listen_options& options = {},
+                                         std::function<void(const listening_port&)> listening = {},
+                                         restart_type restart = restart_type::permanent);
+
+/// As `port_child`, for connections that speak TLS from the start: see `listen_ssl`.
+[[nodiscard]] child_spec ssl_port_child(std::string id, std::uint16_t port, factory_ref f,
+                                        const tls_server_context& tls,
+                                        const listen_options& options = {},
+                                        std::function<void(const listening_port&)> listening = {},
+                                        restart_type restart = restart_type::permanent);
+
+/// Returns a spec of a TCP client's connection as a supervisor's child: see `connect_tcp`. Its
+/// supervisor must be on loop 0.
+///
+/// The child has started when the connection is made, and ends with it: normally after
+/// `errc::connection_done`, and with any other reason as after a crash. So a permanent one is
+/// connected again whenever it ends, a transient one only if it was not closed in the regular way. An
+/// attempt that comes to nothing is a start that failed, with what `client_connection_failed` is told
+/// too; how long to wait between attempts, and when to give up, is the supervisor's `backoff` and
+/// `intensity`. Mind that supervisors do not start at all if one of their first children does not:
+/// where a peer may be away at the beginning, add the child with `start_child`, and try again.
+///
+/// Told to end, it closes the connection once what was written is sent, and ends with it; at the end
+/// of its shutdown time it is killed, and the connection aborted. A factory that crashed is made anew
+/// for the next connection; the one that is open stays.
+///
+/// ```cpp
+/// troupe::root_supervisor(rt)->start_child(troupe::supervisor::as_child(
+///   {.name = "upstream", .intensity = 100, .period = 1min, .backoff = {.initial = 1s}},
+///   {troupe::connector_child(rt, "link", "localhost", 8123,
+///                            troupe::client_factory::for_protocol<relay>())}));
+/// ```
+///
+/// \param f  must leave it to the supervisor to connect again: a `reconnecting_client_factory` is
+///           refused with `errc::invalid_argument`, and `connector::connect` throws std::logic_error.
+///           It may have a `factory_child` of its own, and need not.
+/// \param connected  called for each connection that was made, on loop 0
+/// Source: a gen_server of OTP that connects in its `init` and stops when its socket closes
+[[nodiscard]] child_spec connector_child(runtime& rt, std::string id, const std::string& host,
+                                         std::uint16_t port, client_factory_ref f,
+                                         const connect_options& options = {},
+                                         std::function<void(const connector&)> connected = {},
+                                         restart_type restart = restart_type::permanent);
+
+/// As `connector_child`, to a UNIX socket: see `connect_unix`.
+[[nodiscard]] child_spec unix_connector_child(runtime& rt, std::string id, const std::string& path,
+                                              client_factory_ref f,
+                                              const unix_connect_options& options = {},
+                                              std::function<void(const connector&)> connected = {},
+                                              restart_type restart = restart_type::permanent);
+
+/// As `connector_child`, over TLS: see `connect_ssl`.
+[[nodiscard]] child_spec ssl_connector_child(runtime& rt, std::string id, const std::string& host,
+                                             std::uint16_t port, client_factory_ref f,
+                                             const tls_client_context& tls,
+                                             const connect_options& options = {},
+                                             std::function<void(const connector&)> connected = {},
+                                             restart_type restart = restart_type::permanent);
 
 } // namespace troupe
