@@ -23,6 +23,13 @@ int option_of(int fd, int option) {
   return ::getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
 }
 
+std::shared_ptr<const detail::transport_kind> kind_of(int fd, const listen_options& options) {
+  if (option_of(fd, SO_DOMAIN) == AF_UNIX)
+    return std::make_shared<const detail::unix_kind>(options.output);
+  return std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive,
+                                                  options.output);
+}
+
 } // namespace
 
 detail::listening_opener detail::adopted_listener(int fd) {
@@ -51,10 +58,9 @@ detail::listening_opener detail::adopted_listener(int fd) {
 
 listening_port adopt_stream_port(runtime& rt, int fd, const factory_ref& f,
                                  const listen_options& options) {
-  return detail::acceptor::make_port(
-    rt.system(), detail::acceptor::loop_of(rt, options), detail::adopted_listener(fd), f,
-    std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive, options.output),
-    options);
+  return detail::acceptor::make_port(rt.system(), detail::acceptor::loop_of(rt, options),
+                                     detail::adopted_listener(fd), f, kind_of(fd, options),
+                                     options);
 }
 
 adopted_stream_server_endpoint::adopted_stream_server_endpoint(runtime& rt, int fd,
