@@ -38,10 +38,14 @@ bool topic::is_near(const caf::actor& who) const {
   return &who.home_system() == &here && who.node() == here.node();
 }
 
+void topic::refuse_subscriber() {
+  throw std::logic_error("topic: an actor of another node or runtime cannot subscribe; "
+                         "subscribe one of this runtime that passes on what is published");
+}
+
 void topic::expect_near(const caf::actor& who) const {
   if (!is_near(who))
-    throw std::logic_error("topic: an actor of another node or runtime cannot subscribe; "
-                           "subscribe one of this runtime that passes on what is published");
+    refuse_subscriber();
 }
 
 void topic::subscribe(const caf::actor& who) const {
@@ -52,11 +56,14 @@ void topic::subscribe(const caf::actor& who) const {
 }
 
 void topic::subscribe_here(pinned_actor& self, detail::write_published write) const {
+  if (&self.home_system() != &state().system())
+    refuse_subscriber();
   state().subscribe_here(self, write);
 }
 
 void topic::unsubscribe_here(pinned_actor& self) const {
-  state().unsubscribe_here(self);
+  if (&self.home_system() == &state().system()) // else it never was a subscriber
+    state().unsubscribe_here(self);
 }
 
 void topic::unsubscribe(const caf::actor& who) const {

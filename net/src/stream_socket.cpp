@@ -200,11 +200,14 @@ void stream_socket::close(bool reset) noexcept {
 
 // Tells whether closing now would destroy what we have sent, and takes away what the peer has sent. A
 // UNIX socket destroys nothing; but with input in it, its other end would be told of a reset.
+// In the middle of a bulk or of a handshake more is on its way: to a client, a handshake of TLS 1.3 is
+// over, and it speaks, before the server has refused it.
 bool stream_socket::peer_sends() noexcept {
   std::size_t ignored = 0;
   const auto found = discard_input(socket_.native_handle(), ignored);
   return !peer_.is_unix()
-         && (found == discarded::some || (found == discarded::nothing && bulk_ != nullptr));
+         && (found == discarded::some
+             || (found == discarded::nothing && (bulk_ != nullptr || handshaking())));
 }
 
 std::optional<peer_credentials> stream_socket::get_peer_credentials() const {

@@ -430,3 +430,21 @@ TEST_CASE("a handle that refers to no topic says so", "[topic]") {
   CHECK_THROWS_AS(none.publish("x"), std::logic_error);
   CHECK_THROWS_AS(topic{rt}.subscribe(caf::actor{}), std::logic_error);
 }
+
+TEST_CASE_METHOD(topic_fixture,
+                 "an actor of another runtime cannot subscribe, by itself or by handle",
+                 "[topic]") {
+  manual_runtime other;
+  fake_connection::output out;
+  const auto stranger = other.spawn_on<fake_connection>(0, &out);
+  other.settle();
+  CHECK_THROWS_AS(room.subscribe(stranger), std::logic_error);
+  other.in_turn([&] {
+    CHECK_THROWS_AS(room.subscribe(&connection(stranger)), std::logic_error);
+    room.unsubscribe(&connection(stranger)); // it never was one
+  });
+  room.unsubscribe(stranger);
+  publish("not for strangers");
+  CHECK(room.subscribers() == 0);
+  CHECK(out.written.empty());
+}

@@ -123,7 +123,8 @@ int main(int argc, char** argv) {
     std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>());
   troupe::runtime rt{{.loops = 1, .logger = quiet}};
   if (argc > 1 && argv[1] == std::string_view{"subscriptions"})
-    return hold_subscriptions(rt, std::max(1000, bench::count_of(argc, argv, 1'000'000) / 1000 * 1000));
+    return hold_subscriptions(rt,
+                              std::max(1000, bench::count_of(argc, argv, 1'000'000) / 1000 * 1000));
   const auto rounds = bench::count_of(argc, argv, 5'000'000) / subscribers;
   int delivered = 0;
   {

@@ -1,5 +1,6 @@
 // Descriptors that travel over UNIX sockets.
 
+#include <troupe/net/adopt_stream_port.hpp>
 #include <troupe/net/connect_unix.hpp>
 #include <troupe/net/file_descriptor.hpp>
 #include <troupe/net/listen_unix.hpp>
@@ -19,6 +20,7 @@
 #include "support/directory.hpp"
 #include "support/running.hpp"
 #include "support/tls.hpp"
+#include "unix_listener.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -154,6 +156,23 @@ TEST_CASE("a descriptor comes before the bytes that were written after it") {
     CHECK(came[2].second <= 8);
   }
   CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a port that adopts a UNIX socket takes descriptors too") {
+  const directory d;
+  events got, unused;
+  const auto socket = detail::unix_listener(d / "socket", {})(nullptr);
+  running r{1};
+  adopt_stream_port(r.rt, socket.fd.get(), serves<taker>(got));
+  connect_unix(r.rt, d / "socket",
+               calls<scripted>(unused, {.made = [](scripted& p) {
+                                 p.transport().send_file_descriptor(named_descriptor("a"));
+                                 p.transport().write("with it");
+                                 p.transport().lose_connection();
+                               }}));
+  r.start();
+  REQUIRE(got.wait_for(clean_end));
+  CHECK(got.all() == strings{"made", "descriptor a", "with it", clean_end});
 }
 
 TEST_CASE("what is sent arrives whole, with its descriptors, at a peer that is slow") {

@@ -217,7 +217,12 @@ private:
 class answering {
 public:
   explicit answering(running& server, std::uint16_t number = 0)
-    : port(listen_tcp(server.rt, number, factory::for_protocol<held>(&ends, &mutex, &all))) {}
+    : server_(server),
+      port(listen_tcp(server.rt, number, factory::for_protocol<held>(&ends, &mutex, &all))) {}
+
+  ~answering() { server_.stop(); } // its connections tell this object of their end
+  answering(const answering&) = delete;
+  answering& operator=(const answering&) = delete;
 
   struct held : protocol {
     held(caf::actor_config& cfg, events* e, std::mutex* m, std::vector<caf::actor>* a)
@@ -249,6 +254,10 @@ public:
     caf::anon_send(all.back(), what);
   }
 
+private:
+  running& server_;
+
+public:
   events ends;
   std::mutex mutex;
   std::vector<caf::actor> all;

@@ -10,6 +10,8 @@
 #include <map>
 #include <random>
 
+#include <unistd.h>
+
 #include <caf/send.hpp>
 
 #include <troupe/actors/topic_child.hpp>

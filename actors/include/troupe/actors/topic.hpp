@@ -106,6 +106,7 @@ public:
   /// protocol, else as `published` messages. Doing it twice is doing it once.
   ///
   /// \param self  the calling actor; if it is a protocol, from `connection_made` on
+  /// \throws std::logic_error if it belongs to another runtime
   /// Thread: that of `self`.
   template <std::derived_from<basic_actor> A>
   void subscribe(A* self) const {
@@ -169,6 +170,7 @@ private:
   void subscribe_here(pinned_actor& self, detail::write_published write) const;
   void unsubscribe_here(pinned_actor& self) const;
   [[nodiscard]] bool is_near(const caf::actor& who) const;
+  [[noreturn]] static void refuse_subscriber();
   void expect_near(const caf::actor& who) const;
   [[nodiscard]] detail::topic_state& state() const;
 
