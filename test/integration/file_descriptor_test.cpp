@@ -14,13 +14,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "listening_socket.hpp"
 #include "support/catch.hpp"
 #include "support/client.hpp"
 #include "support/descriptors.hpp"
 #include "support/directory.hpp"
 #include "support/running.hpp"
 #include "support/tls.hpp"
-#include "unix_listener.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;

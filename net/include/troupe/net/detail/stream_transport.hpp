@@ -114,6 +114,7 @@ protected:
     return open_ && ((!paused_ && !disconnecting_ && !read_shut_) || (handshaking_ && !aborting_));
   }
   [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
+  [[nodiscard]] bool handshaking() const noexcept { return handshaking_; }
 
   /// Returns the protocol: null before the connection is open, and after its end.
   [[nodiscard]] protocol* served() const noexcept { return protocol_; }
