@@ -248,9 +248,9 @@ const mistake mistakes[] = {
    }},
 };
 
-bool settles_at(std::size_t descriptors) {
+bool come_down_to(std::size_t descriptors) {
   const auto limit = std::chrono::steady_clock::now() + 10s;
-  while (open_descriptors() != descriptors)
+  while (open_descriptors() > descriptors)
     if (std::chrono::steady_clock::now() > limit)
       return false;
     else
@@ -266,9 +266,12 @@ TEST_CASE("every mistake is a failure that names it, and leaves nothing open", "
     CAPTURE(m.what);
     m.make(s); // what is opened once, at the first use, stays
     const auto before = open_descriptors();
+    // Two sockets of the first time may be closing still. One that leaks each time shows all the same.
+    for (int i = 0; i < 3; ++i)
+      m.make(s);
     const auto text = m.make(s);
     CAPTURE(text, m.says(s));
     CHECK(text.find(m.says(s)) != std::string::npos);
-    CHECK(settles_at(before));
+    CHECK(come_down_to(before));
   }
 }
