@@ -252,7 +252,7 @@ std::vector<row> table() {
      actors("bench_topics", "subscriptions", 1, 1),
      {},
      at_most,
-     105},
+     112},
     {"memory-echo",
      "idle connection, echo, 10,000",
      "bytes",

@@ -57,12 +57,12 @@ const std::vector<benchmark> benchmarks{
      return outcome{n, 1000 * sum_to(n / 1000) + n / 1000 * sum_to(999)};
    },
    true},
-  {"spawn", "actors", 500'000, 1'000,
+  {"spawn", "actors", 100'000, 1'000,
    [](auto n) {
      return outcome{n, sum_to(n)};
    },
    true},
-  {"create", "actors", 500'000, 1'000,
+  {"create", "actors", 100'000, 1'000,
    [](auto n) {
      return outcome{n, sum_to(n)};
    },
