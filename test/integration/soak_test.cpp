@@ -206,11 +206,14 @@ private:
   caf::actor_id ended_ = 0; // the latest; its successor is another actor
 };
 
-/// What must not grow.
+/// What must not grow. Less is no fault: when the first count was taken, something may have been about
+/// to end.
 struct holdings {
   std::size_t pinned = 0;
   std::size_t descriptors = 0;
-  friend bool operator==(const holdings&, const holdings&) = default;
+  [[nodiscard]] bool within(const holdings& bounds) const {
+    return pinned <= bounds.pinned && descriptors <= bounds.descriptors;
+  }
 };
 
 std::size_t resident() {
@@ -306,7 +309,8 @@ TEST_CASE("a tree under random kills heals, and leaks nothing") {
         const auto alive = static_cast<std::size_t>(leaves_alive);
         const auto has = held();
         if (now.missing == 0 && now.leaves == always && some.right(now)
-            && alive == always + some.running() && rooms.find("lobby") && (!usual || has == *usual))
+            && alive == always + some.running() && rooms.find("lobby")
+            && (!usual || has.within(*usual)))
           return true;
         if (std::chrono::steady_clock::now() > end) {
           std::printf("missing %zu, leaves %zu, alive %zu of %zu; pinned %zu, descriptors %zu; "
