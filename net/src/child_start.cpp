@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 
 #include <fcntl.h>
@@ -183,6 +184,7 @@ public:
     if (options.use_pty)
       for (const int fd : {0, 1, 2})
         map_.erase(fd);
+    end_ = end_of(map_.size() + (options.use_pty ? 3 : 0));
     if (options.use_pty && !open_terminal())
       return;
     for (const auto& [fd, what] : map_)
@@ -191,22 +193,18 @@ public:
     lift();
   }
 
-  int error = 0;
-  int at = -1; // the descriptor of the child that `error` is about
+  std::string error; // which descriptor of the child cannot be made, and why
   std::vector<moved_fd> moves;
 
 private:
-  bool fail(int fd) {
-    error = errno;
-    at = fd;
+  bool fail(int fd, const std::string& why = system_text(errno)) {
+    error = "descriptor " + std::to_string(fd) + ": " + why;
     return false;
   }
 
   bool open(int fd, const child_fd& what) {
-    if (fd < 0) {
-      errno = EBADF;
-      return fail(fd);
-    }
+    if (fd < 0 || fd >= end_)
+      return fail(fd, "out of range");
     if (what.type() == child_fd::kind::ours) {
       unique_fd copy{::fcntl(what.fd(), F_DUPFD_CLOEXEC, 0)};
       if (!copy)
@@ -263,8 +261,17 @@ private:
       }
   }
 
+  // Behind the targets there must be room for as many descriptors: see lift().
+  static int end_of(std::size_t targets) {
+    rlimit most{};
+    ::getrlimit(RLIMIT_NOFILE, &most);
+    const auto limit = std::min<rlim_t>(most.rlim_cur, std::numeric_limits<int>::max());
+    return limit > targets ? static_cast<int>(limit - targets) : 0;
+  }
+
   std::map<int, child_fd> map_;
   started_child& child_;
+  int end_ = 0; // of the targets
 };
 
 std::vector<fd_range> gaps(const std::vector<moved_fd>& moves) {
@@ -303,9 +310,8 @@ started_child start_child(const std::string& executable, const std::vector<std::
 
   started_child child;
   descriptors files{options, child};
-  if (files.error != 0)
-    return spawn_failure(executable + ": descriptor " + std::to_string(files.at) + ": "
-                         + system_text(files.error));
+  if (!files.error.empty())
+    return spawn_failure(executable + ": " + files.error);
   std::vector<raw_move> moves;
   for (const auto& m : files.moves)
     moves.push_back({m.from.get(), m.to});

@@ -1,7 +1,10 @@
 // Child processes: what they are started with, and what is told of them.
 
 #include <csignal>
+#include <limits>
+
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -216,7 +219,32 @@ TEST_CASE("X07: a program that cannot be started is a failure that says why", "[
   CHECK(reason_of("true", {}, {std::string("a\0b", 3)})
         == "ended: true: a text for it contains a NUL" + end);
   CHECK(reason_of("true", {.env = environment{}, .child_fds = {{-1, child_fd::we_read()}}})
-        == "ended: true: descriptor -1: Bad file descriptor" + end);
+        == "ended: true: descriptor -1: out of range" + end);
+}
+
+TEST_CASE("X07: a descriptor that no process can have is a failure that says so", "[process]") {
+  leaves_nothing check;
+  running r{1};
+  r.start();
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit limit{.rlim_cur = std::min<rlim_t>(before.rlim_cur, 1024),
+                     .rlim_max = before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  constexpr int most = std::numeric_limits<int>::max();
+  const auto run_with = [&](int fd, const std::string& end) {
+    events told;
+    spawn_process(r.rt, reports(told), "true", {},
+                  {.child_fds = {{fd, child_fd::we_read()}, {0, child_fd::we_write()}}});
+    CAPTURE(fd);
+    CHECK(wait_for(told, "ended: " + end));
+  };
+  const auto end = static_cast<int>(limit.rlim_cur) - 2;
+  run_with(end - 1, done);
+  for (const int fd : {end, end + 1, end + 2, most - 1, most})
+    run_with(fd, "true: descriptor " + std::to_string(fd)
+                   + ": out of range: the process could not be started");
+  CHECK(::setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
 TEST_CASE("X09: the environment is what is given, or this one", "[process]") {

@@ -51,7 +51,8 @@ struct process_options {
   /// Where it starts; empty: where this process is.
   std::string directory{};
 
-  /// Its descriptors.
+  /// Its descriptors, by number. The highest must leave room for as many as there are, below the
+  /// limit of open files (RLIMIT_NOFILE).
   std::map<int, child_fd> child_fds{
     {0, child_fd::we_write()}, {1, child_fd::we_read()}, {2, child_fd::we_read()}};
 
@@ -102,7 +103,8 @@ private:
 /// \param args        what follows the name of the program
 ///
 /// Fails with: `process_ended` gets `errc::spawn_failed` with a text: the program is missing or may
-/// not be run, the directory is missing, a string contains a NUL, the system has no descriptors left.
+/// not be run, the directory is missing, a string contains a NUL, a descriptor is out of range, the
+/// system has none left.
 /// Thread: any. Before `run()`, it begins once that runs.
 /// Source: twisted.internet.interfaces.IReactorProcess.spawnProcess
 child_process spawn_process(runtime& rt, const builder<process_protocol>& p,
