@@ -176,6 +176,20 @@ std::vector<int> changed_signals() {
   return result;
 }
 
+// Where SIGCHLD is ignored, which may be inherited, the system forgets at once how a child ended.
+void keep_exit_statuses() {
+  struct sigaction now {};
+  if (::sigaction(SIGCHLD, nullptr, &now) != 0)
+    return;
+  const bool ignored = now.sa_handler == SIG_IGN;
+  if (!ignored && (now.sa_flags & SA_NOCLDWAIT) == 0)
+    return;
+  if (ignored)
+    now.sa_handler = SIG_DFL;
+  now.sa_flags &= ~SA_NOCLDWAIT;
+  ::sigaction(SIGCHLD, &now, nullptr);
+}
+
 /// Opens what the child's descriptors are connected to.
 class descriptors {
 public:
@@ -320,6 +334,7 @@ started_child start_child(const std::string& executable, const std::vector<std::
   const auto c_paths = c_strings(paths);
   const auto c_argv = c_strings(argv);
   const auto c_env = c_strings(env);
+  keep_exit_statuses();
   const auto signals = changed_signals();
   rlimit most{};
   ::getrlimit(RLIMIT_NOFILE, &most);

@@ -8,7 +8,7 @@ std::string process_status::to_string() const {
   if (exit_code)
     return "exit code " + std::to_string(*exit_code);
   if (!signal)
-    return "unknown, as other code has waited for it";
+    return "unknown, as other code has waited for it or ignores SIGCHLD";
   const char* const text = ::sigdescr_np(*signal);
   return "signal " + std::to_string(*signal)
          + (text != nullptr ? " (" + std::string(text) + ')' : "");

@@ -247,6 +247,34 @@ TEST_CASE("X07: a descriptor that no process can have is a failure that says so"
   CHECK(::setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
+TEST_CASE("X02: an exit code is told in a program that was started with SIGCHLD ignored",
+          "[process]") {
+  leaves_nothing check;
+  struct sigaction before {};
+  struct sigaction ignored {};
+  SECTION("ignored") {
+    ignored.sa_handler = SIG_IGN;
+  }
+  SECTION("not waited for") {
+    ignored.sa_flags = SA_NOCLDWAIT;
+  }
+  SECTION("handled, and not waited for") {
+    ignored.sa_handler = [](int) {
+    };
+    ignored.sa_flags = SA_NOCLDWAIT | SA_RESTART;
+  }
+  REQUIRE(::sigaction(SIGCHLD, &ignored, &before) == 0);
+  events told;
+  running r{1};
+  spawn_process(r.rt, reports(told), "sh", shell("exit 23"));
+  r.start();
+  const bool ended = told.wait_for("ended: exit code 23: the process was terminated");
+  struct sigaction left {};
+  REQUIRE(::sigaction(SIGCHLD, &before, &left) == 0);
+  CHECK(ended);
+  CHECK(left.sa_handler == (ignored.sa_handler == SIG_IGN ? SIG_DFL : ignored.sa_handler));
+}
+
 TEST_CASE("X09: the environment is what is given, or this one", "[process]") {
   leaves_nothing check;
   running r{1};

@@ -9,7 +9,7 @@
 namespace troupe {
 
 /// How a process ended: with an exit code, or by a signal. If neither is known, other code of this
-/// program has waited for it.
+/// program has waited for it, or ignores SIGCHLD.
 struct process_status {
   std::optional<int> exit_code{};
   std::optional<int> signal{};

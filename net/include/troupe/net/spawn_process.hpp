@@ -99,6 +99,9 @@ private:
 /// troupe::spawn_process(rt, troupe::build<word_count>(), "wc", {"-w"});
 /// ```
 ///
+/// A process that ignores SIGCHLD (SIG_IGN or SA_NOCLDWAIT), as it may have been started to, does so
+/// no more from then on: the system would not keep how its children end.
+///
 /// \param executable  a path, or a name that is looked for in the PATH of the child's environment
 /// \param args        what follows the name of the program
 ///
