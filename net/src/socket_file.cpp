@@ -31,10 +31,16 @@ public:
   socket_file& operator=(const socket_file&) = delete;
 
   /// Removes the socket that a process which died left behind. Only with the lock.
-  void remove_stale() const {
+  ///
+  /// \returns 0, or the error of a socket that is there and may be in use
+  [[nodiscard]] int remove_stale(const sockaddr_storage& at) const noexcept {
     struct stat there {};
-    if (lock_ && ::lstat(path_.c_str(), &there) == 0 && S_ISSOCK(there.st_mode))
+    if (!lock_ || ::lstat(path_.c_str(), &there) != 0 || !S_ISSOCK(there.st_mode))
+      return 0;
+    const int error = knock(at);
+    if (error == ECONNREFUSED)
       ::unlink(path_.c_str());
+    return error == ECONNREFUSED || error == ENOENT ? 0 : error;
   }
 
   void bound() {
@@ -44,6 +50,18 @@ public:
   }
 
 private:
+  // Returns ECONNREFUSED if nobody has the socket. Asked with a socket of datagrams: the system
+  // refuses it to a server of streams (EPROTOTYPE), and to a port that is connected elsewhere (EPERM),
+  // and they see nothing of it.
+  static int knock(const sockaddr_storage& at) noexcept {
+    const unique_fd fd{::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (!fd)
+      return errno;
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&at), length_of(at)) == 0)
+      return EADDRINUSE;
+    return errno == EPROTOTYPE || errno == EPERM ? EADDRINUSE : errno;
+  }
+
   const std::string path_;
   std::optional<lock_file> lock_; // let go after the file is removed
   std::optional<struct stat> ours_;
@@ -66,7 +84,10 @@ listening_socket bind_unix(int type, const std::string& path, mode_t mode, bool 
                                   "its lock is held");
       throw cannot_listen_error(host, e.code(), "its lock " + path + ".lock");
     }
-    file->remove_stale();
+    if (const int error = file->remove_stale(*at); error != 0)
+      throw cannot_listen_error(host, {error, std::system_category()},
+                                error == EADDRINUSE ? "it is in use, though nobody holds its lock"
+                                                    : "whether it is in use cannot be told");
   }
   const auto refuse = [&] {
     throw cannot_listen_error(host, {errno, std::system_category()});

@@ -12,7 +12,8 @@ namespace troupe::detail {
 /// to it is the socket's file, and its lock.
 ///
 /// \param mode    who may connect, or send: from the moment at which the file is there
-/// \param locked  takes the lock `path.lock`, and removes a socket that was left behind
+/// \param locked  takes the lock `path.lock`, and removes a socket that was left behind; a server
+///                that lives there sees nothing of being looked for
 /// \throws cannot_listen_error
 listening_socket bind_unix(int type, const std::string& path, mode_t mode, bool locked);
 

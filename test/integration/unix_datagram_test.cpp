@@ -236,6 +236,29 @@ TEST_CASE("a path that a UNIX datagram port cannot have is told by name and reas
   CHECK(open_descriptors() == before);
 }
 
+TEST_CASE("a live UNIX socket of datagrams without a lock is refused, and does not notice") {
+  const directory d;
+  events log;
+  unix_peer peer{d / "peer"};
+  unix_peer live{d / "live"};
+  const bool of_one_peer = GENERATE(false, true); // takes nothing from others
+  if (of_one_peer)
+    live.connect(d / "peer");
+  runtime rt{{.loops = 1, .install_signal_handlers = false}};
+  const auto refused =
+    d / "live" + ": it is in use, though nobody holds its lock: Address already in use";
+  CHECK(contains(refusal([&] { listen_unix_datagram(rt, d / "live", told(log)); }), refused));
+  CHECK(contains(refusal([&] {
+                   connect_unix_datagram(rt, d / "peer", told(log), {.bind_address = d / "live"});
+                 }),
+                 refused));
+  CHECK(contains(refusal([&] { listen_unix(rt, d / "live", factory::for_protocol<protocol>()); }),
+                 refused));
+  CHECK_FALSE(live.readable());
+  CHECK(peer.send(d / "live", "hi") == 0);
+  CHECK(live.receive() == "hi");
+}
+
 TEST_CASE("a file that another has put in the place of a socket stays") {
   const bool stream = GENERATE(true, false);
   const directory d;

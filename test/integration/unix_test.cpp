@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "support/catch.hpp"
+#include "support/descriptors.hpp"
 #include "support/directory.hpp"
 #include "support/running.hpp"
 
@@ -79,14 +80,19 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-/// A server that died: it leaves its socket behind.
-void leave_socket(const std::string& path) {
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+/// A server of another make, which takes no lock and has not begun to listen.
+file_descriptor bind_plainly(const std::string& path) {
+  file_descriptor fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   sockaddr_un at{};
   at.sun_family = AF_UNIX;
   std::copy(path.begin(), path.end(), at.sun_path);
-  REQUIRE(::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
-  ::close(fd);
+  REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
+  return fd;
+}
+
+/// A server that died: it leaves its socket behind.
+void leave_socket(const std::string& path) {
+  bind_plainly(path);
 }
 
 } // namespace
@@ -154,6 +160,23 @@ TEST_CASE("a UNIX socket in use is refused, and one left behind is replaced") {
   std::ofstream{path + ".lock"} << "4711\n"; // its lock, which nobody holds
   CHECK(contains(refusal(rt, path, {.lock_file = false}), "Address already in use"));
   CHECK(refusal(rt, path) == "it listens");
+}
+
+TEST_CASE("a live UNIX socket without a lock is refused, and does not notice") {
+  const directory d;
+  const auto path = d / "socket";
+  runtime rt{{.loops = 1, .install_signal_handlers = false}};
+  const auto live = bind_plainly(path);
+  const auto refused =
+    path + ": it is in use, though nobody holds its lock: Address already in use";
+  CHECK(contains(refusal(rt, path), refused));
+  REQUIRE(::listen(live.get(), 1) == 0);
+  CHECK(contains(refusal(rt, path), refused));
+  CHECK(::accept(live.get(), nullptr, nullptr) == -1);
+  CHECK(errno == EAGAIN);
+  const auto client = connect_plainly(path);
+  CHECK(file_descriptor{::accept(live.get(), nullptr, nullptr)});
+  CHECK_FALSE(std::filesystem::exists(path + ".lock"));
 }
 
 TEST_CASE("paths that cannot be listened at are told by name and reason") {

@@ -87,6 +87,32 @@ def descriptors(program, folder):
             assert got == took, got
 
 
+def in_use(folder):
+    """A server of Twisted's that lives is left alone."""
+    programs, file = sys.argv[1], folder + "/file"
+
+    def refused(text, *command):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and text in done.stdout + done.stderr, done
+
+    path = folder + "/alive"
+    took = [f"took {file}, 13 bytes: from the file"]
+    with running(*PEER, "give", path, file) as theirs:
+        theirs.said("ready")
+        refused("it is in use", programs + "/pass_descriptor", "give", path, file)
+        refused("it is in use", programs + "/unix_datagrams", "serve", path)
+        assert said(programs + "/pass_descriptor", "take", path) == took
+    assert not os.path.exists(path + ".lock")
+
+    path = folder + "/echoes"
+    with running(*PEER, "echo", path) as theirs:
+        theirs.said("ready")
+        refused("it is in use", programs + "/unix_datagrams", "serve", path)
+        refused("it is in use", programs + "/pass_descriptor", "give", path, file)
+        got = said(programs + "/unix_datagrams", "ask", path, folder + "/own", "hello")
+        assert got == ['"hello" came back'], got
+
+
 def flood(s):
     """Sends descriptors, as many as there is room for, for as long as it is taken."""
     s.setblocking(False)
@@ -163,6 +189,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         datagrams(sys.argv[1] + "/unix_datagrams", folder)
         descriptors(sys.argv[1] + "/pass_descriptor", folder)
+        in_use(folder)
         flooded_taker(sys.argv[1] + "/pass_descriptor", folder)
         crowded_giver(sys.argv[1] + "/pass_descriptor", folder)
 

@@ -47,6 +47,12 @@ unix_peer::~unix_peer() {
     ::unlink(name_.c_str());
 }
 
+void unix_peer::connect(const std::string& to) {
+  sockaddr_un at;
+  if (::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&at), fill(at, to)) != 0)
+    fail("connect");
+}
+
 int unix_peer::send(const std::string& to, std::string_view data, int descriptor) {
   sockaddr_un at;
   iovec piece{const_cast<char*>(data.data()), data.size()};

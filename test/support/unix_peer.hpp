@@ -18,6 +18,9 @@ public:
   unix_peer(const unix_peer&) = delete;
   unix_peer& operator=(const unix_peer&) = delete;
 
+  /// From now on it takes datagrams from there only.
+  void connect(const std::string& to);
+
   /// Sends one datagram, with descriptors or without. Returns 0 or `errno`.
   int send(const std::string& to, std::string_view data, int descriptor = -1);
 

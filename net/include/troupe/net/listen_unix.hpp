@@ -19,8 +19,9 @@ struct unix_listen_options {
   /// Who may connect: the permissions of the socket's file. Source: listenUNIX
   mode_t mode = 0666;
 
-  /// Takes the lock `path.lock` first, which tells a socket that is in use from one that a process
-  /// left behind when it died; such a one is removed. Without it, a file at the path is in the way.
+  /// Takes the lock `path.lock` first, and then removes a socket that a process left behind when it
+  /// died. One that somebody still has is in use, also without a lock: that is looked at in a way that
+  /// a server does not notice. Without `lock_file`, any file at the path is in the way.
   /// Source: listenUNIX's wantPID, which makes a symbolic link
   bool lock_file = true;
 
