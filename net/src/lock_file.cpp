@@ -1,6 +1,8 @@
 #include "lock_file.hpp"
 
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <system_error>
 
 #include <fcntl.h>
@@ -11,6 +13,22 @@
 namespace troupe::detail {
 
 namespace {
+
+// Returns what a symbolic link names; nothing if it is none.
+std::string target_of(const std::string& path) {
+  std::string target(64, '\0'); // what is longer is no process
+  const auto length = ::readlink(path.c_str(), target.data(), target.size());
+  target.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  return target;
+}
+
+// Returns the process that Twisted's lock names; 0 if that is no number of one.
+pid_t process_of(const std::string& target) noexcept {
+  pid_t pid = 0;
+  const auto* const end = target.data() + target.size();
+  const auto [rest, error] = std::from_chars(target.data(), end, pid);
+  return error == std::errc{} && rest == end && pid > 0 ? pid : 0;
+}
 
 // Whoever had the lock before removes its file; then the lock of that file is worth nothing.
 bool is_at(int fd, const std::string& path) {
@@ -41,9 +59,20 @@ lock_file::~lock_file() {
   ::unlink(path_.c_str());
 }
 
-bool lock_file::held(const std::string& path) noexcept {
-  const unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+bool lock_file::held(const std::string& path) {
+  if (const auto pid = process_of(target_of(path)))
+    return ::kill(pid, 0) == 0 || errno == EPERM;
+  const unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
   return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+std::string lock_file::foreign(const std::string& path) {
+  const auto target = target_of(path);
+  if (target.empty())
+    return {};
+  const auto pid = process_of(target);
+  return pid != 0 ? "its lock is Twisted's, of process " + std::to_string(pid)
+                  : "its lock is a symbolic link";
 }
 
 } // namespace troupe::detail

@@ -20,8 +20,12 @@ public:
   lock_file(const lock_file&) = delete;
   lock_file& operator=(const lock_file&) = delete;
 
-  /// Tells whether somebody has the lock `path`.
-  [[nodiscard]] static bool held(const std::string& path) noexcept;
+  /// Tells whether somebody has the lock `path`, which may be one of Twisted's.
+  [[nodiscard]] static bool held(const std::string& path);
+
+  /// Says whose lock `path` is if it is none of ours but a symbolic link, as Twisted makes it to the
+  /// number of its process; else nothing.
+  [[nodiscard]] static std::string foreign(const std::string& path);
 
 private:
   const std::string path_;

@@ -82,6 +82,8 @@ listening_socket bind_unix(int type, const std::string& path, mode_t mode, bool 
       if (e.code() == std::errc::resource_unavailable_try_again)
         throw cannot_listen_error(host, make_error_code(std::errc::address_in_use),
                                   "its lock is held");
+      if (const auto whose = lock_file::foreign(path + ".lock"); !whose.empty())
+        throw cannot_listen_error(host, make_error_code(std::errc::address_in_use), whose);
       throw cannot_listen_error(host, e.code(), "its lock " + path + ".lock");
     }
     if (const int error = file->remove_stale(*at); error != 0)

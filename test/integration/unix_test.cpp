@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -177,6 +178,48 @@ TEST_CASE("a live UNIX socket without a lock is refused, and does not notice") {
   const auto client = connect_plainly(path);
   CHECK(file_descriptor{::accept(live.get(), nullptr, nullptr)});
   CHECK_FALSE(std::filesystem::exists(path + ".lock"));
+}
+
+TEST_CASE("a lock that Twisted has made is not taken") {
+  const directory d;
+  const auto path = d / "socket";
+  runtime rt{{.loops = 1, .install_signal_handlers = false}};
+  leave_socket(path);
+  std::filesystem::create_symlink("4711", path + ".lock");
+  CHECK(contains(refusal(rt, path),
+                 path + ": its lock is Twisted's, of process 4711: Address already in use"));
+  CHECK(std::filesystem::read_symlink(path + ".lock") == "4711");
+  std::filesystem::remove(path + ".lock");
+  std::filesystem::create_symlink("elsewhere", path + ".lock");
+  CHECK(
+    contains(refusal(rt, path), path + ": its lock is a symbolic link: Address already in use"));
+  CHECK(std::filesystem::exists(path));
+}
+
+TEST_CASE("a lock that Twisted has made is held while its process lives") {
+  const directory d;
+  const auto path = d / "socket";
+  const auto live = bind_plainly(path);
+  REQUIRE(::listen(live.get(), 10) == 0);
+  events told;
+  running r{1};
+  r.start();
+  const auto connect_to = [&](const std::string& holder) {
+    std::filesystem::remove(path + ".lock");
+    std::filesystem::create_symlink(holder, path + ".lock");
+    connect_unix(r.rt, path, client_factory::of<failing>(std::ref(told)), {.check_lock = true});
+  };
+  const auto refused =
+    path + ": nobody holds its lock: " + make_error_code(errc::connection_refused).message();
+  std::size_t count = 0;
+  for (const auto* nobody :
+       {"4194305", "elsewhere", "0", "-1", "99999999999999999999"}) { // too high
+    connect_to(nobody);
+    REQUIRE(told.wait_for(refused, ++count));
+  }
+  connect_to(std::to_string(::getpid()));
+  pollfd called{.fd = live.get(), .events = POLLIN, .revents = 0};
+  CHECK(::poll(&called, 1, 10'000) == 1);
 }
 
 TEST_CASE("paths that cannot be listened at are told by name and reason") {

@@ -1,6 +1,6 @@
 """Peers written for Twisted: twisted_unix.py echo PATH | ask PATH OWN | give PATH FILE | take PATH
 
-echo and give say "ready" when they listen; ask says "ok" when all came back that should; take says
+echo and give say "ready" when they listen, as does lock, which is give with a lock; ask says "ok" when all came back that should; take says
 what it was given, as our pass_descriptor does.
 """
 
@@ -67,8 +67,8 @@ if what == "echo":
     say("ready")
 elif what == "ask":
     reactor.connectUNIXDatagram(path, Ask(), bindAddress=sys.argv[3])
-elif what == "give":
-    reactor.listenUNIX(path, protocol.Factory.forProtocol(Give))
+elif what in ("give", "lock"):
+    reactor.listenUNIX(path, protocol.Factory.forProtocol(Give), wantPID=what == "lock")
     say("ready")
 elif what == "take":
     reactor.connectUNIX(path, protocol.ClientFactory.forProtocol(Take))

@@ -88,7 +88,7 @@ def descriptors(program, folder):
 
 
 def in_use(folder):
-    """A server of Twisted's that lives is left alone."""
+    """A server of Twisted's that lives is left alone, and its lock is understood."""
     programs, file = sys.argv[1], folder + "/file"
 
     def refused(text, *command):
@@ -111,6 +111,18 @@ def in_use(folder):
         refused("it is in use", programs + "/pass_descriptor", "give", path, file)
         got = said(programs + "/unix_datagrams", "ask", path, folder + "/own", "hello")
         assert got == ['"hello" came back'], got
+
+    path = folder + "/locked"
+    check = [programs + "/netcat", f"unix:{path}:checkPID=1"]
+    with running(*PEER, "lock", path, file) as theirs:
+        theirs.said("ready")
+        whose = f"its lock is Twisted's, of process {theirs.pid}: "
+        refused(whose, programs + "/pass_descriptor", "give", path, file)
+        done = subprocess.run(check, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and done.stdout == file + "\n", done
+    assert os.path.islink(path + ".lock")  # it was killed
+    refused("nobody holds its lock", *check)
+    refused(whose, programs + "/pass_descriptor", "give", path, file)
 
 
 def flood(s):

@@ -14,6 +14,7 @@ struct unix_connect_options {
   duration timeout = std::chrono::seconds(30);
 
   /// Looks at the socket's lock first, and fails with `errc::connection_refused` if nobody holds it.
+  /// A lock that Twisted has made is held as long as there is a process of its number.
   /// Source: connectUNIX's checkPID
   bool check_lock = false;
 

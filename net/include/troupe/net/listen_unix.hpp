@@ -21,7 +21,8 @@ struct unix_listen_options {
 
   /// Takes the lock `path.lock` first, and then removes a socket that a process left behind when it
   /// died. One that somebody still has is in use, also without a lock: that is looked at in a way that
-  /// a server does not notice. Without `lock_file`, any file at the path is in the way.
+  /// a server does not notice. A lock that Twisted has made is not taken, though its process may
+  /// have died: remove it then. Without `lock_file`, any file at the path is in the way.
   /// Source: listenUNIX's wantPID, which makes a symbolic link
   bool lock_file = true;
 
