@@ -19,9 +19,18 @@ detail::port_actor& actor_of(const caf::strong_actor_ptr& actor) {
 
 cannot_listen_error::cannot_listen_error(net_address where, std::error_code reason,
                                          const std::string& detail)
+  : cannot_listen_error("listen on", std::move(where), reason, detail) {}
+
+cannot_listen_error::cannot_listen_error(const char* what, net_address where,
+                                         std::error_code reason, const std::string& detail)
   : std::system_error(reason), where_(std::move(where)),
-    text_("Couldn't listen on " + where_.to_string() + ": "
+    text_(std::string("Couldn't ") + what + ' ' + where_.to_string() + ": "
           + (detail.empty() ? reason.message() : detail + ": " + reason.message())) {}
+
+cannot_listen_error cannot_listen_error::connecting(net_address to, std::error_code reason,
+                                                    const std::string& detail) {
+  return {"connect to", std::move(to), reason, detail};
+}
 
 chained<void> listening_port::stop_listening() {
   auto& a = actor_of(actor_);

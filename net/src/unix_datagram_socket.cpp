@@ -225,8 +225,8 @@ datagram_port connect_unix_datagram(runtime& rt, const std::string& path,
                                     const unix_datagram_connect_options& options) {
   const auto open = [path, from = options.bind_address, mode = options.mode,
                      locked = options.lock_file](const net_address*) {
-    const auto refuse = [&](std::error_code code, const std::string& why) {
-      throw cannot_listen_error(net_address::path(path), code, why);
+    const auto refuse = [&](std::error_code code, const std::string& why = {}) {
+      throw cannot_listen_error::connecting(net_address::path(path), code, why);
     };
     const auto to = detail::native_address::of_path(path);
     if (!to)
@@ -234,7 +234,7 @@ datagram_port connect_unix_datagram(runtime& rt, const std::string& path,
     auto opened =
       from.empty() ? detail::open_unnamed() : detail::bind_unix(SOCK_DGRAM, from, mode, locked);
     if (::connect(opened.fd.get(), to->get(), to->length) != 0)
-      refuse({errno, std::system_category()}, "cannot connect to it");
+      refuse({errno, std::system_category()});
     return opened;
   };
   return detail::open_port(rt, protocol,

@@ -323,7 +323,10 @@ TEST_CASE("what a UNIX datagram port cannot be connected to is told by name and 
       return refusal(
         [&] { connect_unix_datagram(server.rt, path, told(log), {.bind_address = from}); });
     };
-    CHECK(contains(connect(d / "none"), d / "none" + ": cannot connect to it: No such file"));
+    CHECK(connect(d / "none")
+          == "Couldn't connect to " + d / "none" + ": No such file or directory");
+    CHECK(contains(connect(d / "peer", d / "no/where"), "Couldn't listen on " + d / "no/where"));
+    CHECK(contains(connect(std::string(200, 'x')), "Couldn't connect to xxx"));
     CHECK(contains(connect(std::string(200, 'x')), "longer than 107 bytes"));
     CHECK(contains(connect(""), "empty"));
     { const unix_peer gone{d / "gone"}; }

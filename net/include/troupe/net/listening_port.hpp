@@ -27,11 +27,18 @@ public:
   cannot_listen_error(const std::string& interface, std::uint16_t port, std::error_code reason)
     : cannot_listen_error({net_address::kind::host_name, interface, port}, reason) {}
 
-  /// Returns where it was to listen, as it was asked for.
+  /// Says of a port of datagrams to what it could not be connected.
+  static cannot_listen_error connecting(net_address to, std::error_code reason,
+                                        const std::string& detail = {});
+
+  /// Returns where it was to listen, or to what to be connected, as it was asked for.
   [[nodiscard]] const net_address& where() const noexcept { return where_; }
   [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
 
 private:
+  cannot_listen_error(const char* what, net_address where, std::error_code reason,
+                      const std::string& detail);
+
   net_address where_;
   std::string text_;
 };
