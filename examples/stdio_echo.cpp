@@ -6,6 +6,8 @@
 //   You said: hello
 //   Bye.
 
+#include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <string>
 
@@ -41,6 +43,15 @@ private:
 
 int main() {
   troupe::runtime rt{{.loops = 1}};
-  troupe::open_stdio(rt, troupe::build<conversation>(std::ref(rt)));
+  int status = EXIT_SUCCESS;
+  troupe::open_stdio(rt, troupe::build<conversation>(std::ref(rt)))
+    ->attach_functor([&](const caf::error& e) {
+      if (const troupe::failure why{e}; why.check(troupe::errc::not_connected)) { // nobody is there
+        std::fprintf(stderr, "stdio_echo: %s\n", why.message().c_str());
+        status = EXIT_FAILURE;
+        rt.stop();
+      }
+    });
   rt.run();
+  return status;
 }

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <troupe/runtime/detail/standard_descriptors.hpp>
+
 #include "pipe_transport.hpp"
 #include "stdio_transport.hpp"
 
@@ -26,6 +28,7 @@ protocol& protocol_of(const caf::strong_actor_ptr& p) {
 /// A descriptor beside one that other code uses too.
 struct borrowed {
   unique_fd own;
+  int error = 0; // why there is none
   int original = -1;
   int flags = -1; // of the original, if they had to be changed
 
@@ -43,7 +46,7 @@ borrowed borrow(int fd, int mode) {
   result.original = fd;
   struct stat about {};
   int number = 0;
-  const bool exists = ::fstat(fd, &about) == 0;
+  const bool exists = !detail::is_closed(fd) && ::fstat(fd, &about) == 0;
   const bool reopens =
     exists
     && (S_ISFIFO(about.st_mode)
@@ -51,12 +54,20 @@ borrowed borrow(int fd, int mode) {
   if (reopens)
     result.own = unique_fd{::open(("/proc/self/fd/" + std::to_string(fd)).c_str(),
                                   mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
-  if (exists && !result.own) {
+  if (!exists)
+    result.error = EBADF;
+  else if (!result.own) {
     result.own = unique_fd{::fcntl(fd, F_DUPFD_CLOEXEC, 3)};
+    result.error = result.own ? 0 : errno;
     result.flags = ::fcntl(fd, F_GETFL);
     ::fcntl(fd, F_SETFL, result.flags | O_NONBLOCK);
   }
   return result;
+}
+
+std::string why_not(const std::string& which, int error) {
+  return error == EBADF ? which + " is closed"
+                        : which + ": " + std::system_category().message(error);
 }
 
 class stdio_transport final : public detail::pipe_transport {
@@ -94,9 +105,9 @@ void detail::open_stdio(event_loop& loop, protocol& p, const stdio_options& opti
   std::string error;
   stdio_transport* made = nullptr;
   if (!in.own)
-    error = "standard input is closed";
+    error = why_not("standard input", in.error);
   else if (!out.own)
-    error = "standard output is closed";
+    error = why_not("standard output", out.error);
   else
     try {
       made = new stdio_transport(loop, std::move(in), std::move(out), options.limits);

@@ -4,9 +4,9 @@
 
 #include <caf/behavior.hpp>
 #include <caf/exit_reason.hpp>
-#include <fcntl.h>
 #include <spdlog/logger.h>
 
+#include <troupe/runtime/detail/standard_descriptors.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 #include "connect_endpoint.hpp"
@@ -97,10 +97,10 @@ stdio_endpoint::stdio_endpoint(runtime& rt, stdio_options options)
 deferred<listening_port> stdio_endpoint::listen(const factory_ref& f) {
   return detail::listen_endpoint([&] {
     for (const int fd : {options_.input, options_.output})
-      if (::fcntl(fd, F_GETFD) < 0)
+      if (detail::is_closed(fd))
         throw cannot_listen_error(
           {net_address::kind::none, fd == options_.input ? "standard input" : "standard output", 0},
-          {errno, std::system_category()});
+          {EBADF, std::system_category()});
     auto& loop = rt_.scheduler().loop(0);
     f.start(rt_.system(), loop);
     caf::actor_config cfg{&loop};

@@ -8,6 +8,7 @@
 #include <caf/logger.hpp>
 #include <caf/send.hpp>
 
+#include <troupe/runtime/detail/standard_descriptors.hpp>
 #include <troupe/testing/leftovers.hpp>
 
 #include "system_config.hpp"
@@ -51,11 +52,16 @@ namespace {
 std::mutex live_mutex;
 runtime* live = nullptr; // the first of those that live
 
+// Before anything is opened.
+std::unique_ptr<detail::system_config> begin(runtime_options options) {
+  detail::open_standard_descriptors();
+  return std::make_unique<detail::system_config>(std::move(options));
+}
+
 } // namespace
 
 runtime::runtime(runtime_options options)
-  : config_(std::make_unique<detail::system_config>(std::move(options))),
-    spawned_(std::make_shared<detail::spawned_actors>()),
+  : config_(begin(std::move(options))), spawned_(std::make_shared<detail::spawned_actors>()),
     system_(std::make_unique<caf::actor_system>(*config_)) {
   system_->await_actors_before_shutdown(false); // the destructor ends them instead
   scheduler_ = &loop_scheduler::of(*system_);

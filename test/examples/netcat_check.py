@@ -172,6 +172,14 @@ def refused(folder):
         assert out.returncode == 1 and text in out.stderr, (words, out)
 
 
+def without_a_user():
+    """Started with standard input and output closed."""
+    with socket.create_server(("127.0.0.1", 0)) as peer:
+        words = f'exec "{PROGRAM}" tcp:127.0.0.1:{peer.getsockname()[1]} <&- >&-'
+        out = subprocess.run(["bash", "-c", words], stderr=subprocess.PIPE, text=True, timeout=20)
+    assert out.returncode == 1 and out.stderr.startswith("netcat: standard input is closed"), out
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         against_itself(folder)
@@ -179,6 +187,7 @@ def main():
         over_tls(folder)
         activated(folder)
         refused(folder)
+    without_a_user()
 
 
 main()

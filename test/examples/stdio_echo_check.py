@@ -26,6 +26,12 @@ def main():
         target.seek(0)
         assert target.read() == GREETING + "You said: from a file\n" * 10000
 
+    for closed, text in (("<&-", "input"), (">&-", "output"), ("<&- >&-", "input"), ("<&- >&- 2>&-", None)):
+        done = subprocess.run(["bash", "-c", f'exec "{PROGRAM}" {closed}'], timeout=30, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert done.returncode == 1 and done.stdout == "", (closed, done)
+        assert text is None or done.stderr.startswith(f"stdio_echo: standard {text} is closed"), (closed, done)
+
     ours, theirs = socket.socketpair()
     with ours, theirs:
         program = subprocess.Popen([PROGRAM], stdin=theirs, stdout=theirs)

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -441,6 +442,32 @@ TEST_CASE("closed standard input ends the protocol with a text", "[stdio]") {
   r.start();
   REQUIRE(told.wait(1));
   CHECK(told.all()[0].starts_with("standard input is closed"));
+}
+
+TEST_CASE("without descriptors, standard input is not said to be closed", "[stdio]") {
+  leaves_nothing check;
+  pipe_ends in;
+  {
+    events told;
+    running r{1};
+    auto p = open_stdio(r.rt, calls(told), {.input = in.fd[0], .output = in.fd[1]});
+    p->attach_functor([&](const caf::error& e) { told.add(failure{e}.message()); });
+    p = nullptr;
+    const int unused = ::dup(0);
+    ::close(unused);
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit low{.rlim_cur = static_cast<rlim_t>(unused), .rlim_max = before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &low);
+    r.start();
+    const bool ended = told.wait(1);
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    REQUIRE(ended);
+    CHECK(told.all()[0].starts_with("standard input: Too many open files"));
+    CHECK(blocks(in.fd[0]));
+  }
+  for (const int fd : in.fd)
+    ::close(fd);
 }
 
 TEST_CASE("stopping the runtime ends connections to processes and to the user", "[stdio]") {

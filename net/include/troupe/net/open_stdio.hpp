@@ -30,7 +30,8 @@ struct stdio_options {
 ///
 /// \returns the protocol, to send messages to or to monitor
 /// Fails with: the protocol ends with the exit reason `errc::not_connected`, with a text, without
-/// `connection_made`, if one of the descriptors is closed.
+/// `connection_made`, if one of the descriptors is closed, or was when the runtime was made, or the
+/// system has none left for the connection.
 /// Thread: any. Before `run()`, it begins once that runs.
 /// Source: twisted.internet.stdio.StandardIO
 caf::actor open_stdio(runtime& rt, const builder<protocol>& p, const stdio_options& options = {});

@@ -43,9 +43,11 @@ struct leftovers;
 /// Thread: the constructor, `run` and the destructor: one; the rest: any, unless it says otherwise.
 class runtime {
 public:
-  /// Makes the loops and the actor system; starts no loop.
+  /// Makes the loops and the actor system; starts no loop. Where standard input, output or errors
+  /// are closed, opens /dev/null in their places, so that nothing else gets their numbers.
   ///
   /// \throws std::invalid_argument if an option makes no sense
+  /// \throws std::system_error if the system has no descriptors left
   explicit runtime(runtime_options options = {});
 
   /// Ends what still lives and frees everything. Must not be called while `run()` runs.
