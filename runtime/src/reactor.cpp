@@ -55,6 +55,8 @@ void reactor::run() {
   scheduler_.turn_loop(loop_);
   scheduler_.stop_threads();
   signals_.reset();
+  if (not_started_)
+    std::rethrow_exception(std::exchange(not_started_, nullptr));
 }
 
 void reactor::stop() {
@@ -98,7 +100,14 @@ void reactor::start_up() {
       return; // the wait for a `before` trigger outlasted the run
     run_phase(trigger_phase::during, system_event::startup);
     running_.store(true, std::memory_order_release);
-    watch_signals();
+    try {
+      watch_signals();
+    } catch (...) { // no descriptors left
+      not_started_ = std::current_exception();
+      if (state_.load() == state::started)
+        stop();
+      return;
+    }
     scheduler_.pool().start();
     run_phase(trigger_phase::after, system_event::startup);
   });

@@ -1,7 +1,11 @@
 #include <troupe/runtime/reactor.hpp>
 
+#include <cerrno>
 #include <csignal>
 #include <thread>
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
@@ -46,6 +50,39 @@ TEST_CASE("stop is refused when nothing runs", "[R01]") {
   CHECK(stops == 1);
   CHECK_FALSE(rt.reactor().running());
   CHECK_THROWS_AS(rt.stop(), reactor_not_running);
+}
+
+TEST_CASE("run throws if signals cannot be watched, once everything has been stopped") {
+  runtime rt{{.loops = 2, .grace = 1s}};
+  order told;
+  const auto tell = [&](std::string what) {
+    return [&told, what] {
+      told.push_back(what);
+    };
+  };
+  rt.reactor().call_when_running(tell("running"));
+  rt.reactor().add_system_event_trigger(trigger_phase::after, system_event::shutdown, tell("over"));
+  rt.reactor().call_later(20s, [&] { // it has not ended by itself
+    told.push_back("late");
+    rt.stop();
+  });
+  const int unused = ::dup(0);
+  ::close(unused);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit low{.rlim_cur = static_cast<rlim_t>(unused), .rlim_max = before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  std::error_code why;
+  try {
+    rt.run();
+  } catch (const std::system_error& e) {
+    why = e.code();
+  }
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(why.value() == EMFILE); // in a category of Asio's
+  CHECK(told == order{"over"});
+  CHECK_FALSE(rt.reactor().running());
+  CHECK_THROWS_AS(rt.run(), reactor_not_restartable);
 }
 
 TEST_CASE("run is refused while it runs and after a stop, and allowed after a crash", "[R02]") {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <concepts>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -74,6 +75,8 @@ public:
   ///
   /// \throws reactor_already_running if it runs
   /// \throws reactor_not_restartable if it was stopped before
+  /// \throws std::system_error if signals cannot be watched, for want of descriptors: then what was
+  ///         added to startup's `after` phase has not run, and everything has been stopped as by `stop()`
   void run();
 
   /// Begins the end, and returns at once.
@@ -185,7 +188,8 @@ private:
   reactor_actor actor_;
   std::atomic<state> state_{state::fresh};
   std::atomic<bool> running_{false};
-  bool shutting_down_ = false; // the `during` phase of the shutdown has begun
+  bool shutting_down_ = false;     // the `during` phase of the shutdown has begun
+  std::exception_ptr not_started_; // why it stops right after it was started
 };
 
 } // namespace troupe

@@ -56,7 +56,7 @@ public:
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
 
-  /// Runs the loops until `stop()`: see `reactor::run`.
+  /// Runs the loops until `stop()`, or throws if they cannot be started: see `reactor::run`.
   void run() { reactor_->run(); }
 
   /// Begins the end of `run()`: see `reactor::stop`.
