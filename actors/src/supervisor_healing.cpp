@@ -187,6 +187,8 @@ void supervisor::down(caf::down_msg& message) {
   by_actor_.erase(found);
   const auto actor = std::exchange(c.handle, {}).id();
   forget_timer(c);
+  if (loop().time() - c.since >= options_.period)
+    c.crashes = 0;
   c.reason = std::move(message.reason);
   const failure why{c.reason};
   if (c.state == child_state::stopping) {
@@ -293,8 +295,6 @@ bool supervisor::may_restart() {
 }
 
 duration supervisor::delay_of(child& c) {
-  if (loop().time() - c.since >= options_.period)
-    c.crashes = 0;
   const auto& back = options_.backoff;
   const auto nth = static_cast<double>(c.crashes++);
   if (back.initial <= duration::zero())

@@ -282,6 +282,36 @@ TEST_CASE("the supervisor waits longer after each crash, and anew after a long l
   CHECK(n.events.back().delay == duration{1s});
 }
 
+TEST_CASE("the supervisor waits longer after each start that fails, however long that takes",
+          "[supervisor]") {
+  nursery n;
+  bool can_start = true;
+  child_spec spec{.id = "a", .start = [&](supervisor& s) -> outcome<caf::actor> {
+                    if (!can_start)
+                      return failure{errc::timed_out};
+                    return caf::actor_cast<caf::actor>(s.spawn<calm_child>(&n.told, "a"));
+                  }};
+  n.open({.intensity = 3, .period = 5s, .backoff = {.initial = 1s, .max = 30s}}, {spec});
+  SECTION("after a short life") {}
+  SECTION("after a long life") {
+    n.rt.advance(10s);
+  }
+  can_start = false;
+  n.crash("a");
+  for (const auto wait : {1s, 2s, 4s, 8s, 16s, 30s, 30s}) {
+    REQUIRE(n.events.back().kind == supervisor_event_kind::child_restarting);
+    CHECK(n.events.back().delay == duration{wait});
+    n.rt.advance(wait);
+    n.rt.settle();
+  }
+  can_start = true;
+  n.rt.advance(30s);
+  n.rt.settle();
+  CHECK(n.state("a") == child_state::running);
+  n.crash("a"); // it has not run for long
+  CHECK(n.events.back().delay == duration{30s});
+}
+
 TEST_CASE("without a back-off nothing waits, however often a child crashes", "[supervisor]") {
   nursery n;
   n.open({.intensity = 5000}, n.calm_ones({"a"}));

@@ -40,8 +40,9 @@ enum class restart_strategy : std::uint8_t {
 };
 
 /// How long a supervisor waits before it starts a crashed child again: `initial` after the first
-/// crash, `factor` times as long after each further one, at most `max`. A child that has run for the
-/// supervisor's `period` begins anew. With the default nothing waits, as in OTP.
+/// crash, `factor` times as long after each further one and each start that fails, at most `max`. A
+/// child that has run for the supervisor's `period` begins anew. With the default nothing waits, as in
+/// OTP.
 ///
 /// A wait does not count against the intensity, so where the default is not changed a crash now and
 /// then is healed at once; a child that needs something that is away for long needs a back-off.
@@ -221,7 +222,7 @@ private:
     caf::error reason{};     // of its latest end
     delayed_call timer{};    // until it is killed, or started again
     time_point since{};      // when it was started
-    std::size_t crashes = 0; // in a row, for the back-off
+    std::size_t crashes = 0; // and failed starts, in a row, for the back-off
   };
 
   struct operation {
