@@ -222,7 +222,9 @@ void supervisor::heal(child& c, bool again) {
     tell(kind::intensity_reached, &c);
     return finish(make_error(errc::restart_intensity_reached, options_.name));
   }
-  const auto delay = delay_of(c);
+  auto delay = delay_of(c);
+  if (group_timer_.active()) // for one of the group that may have to wait longer
+    delay = std::max(delay, group_timer_.get_time() - loop().time());
   tell(kind::child_restarting, &c, {}, delay);
   const bool at_once = delay == duration::zero() && !again;
   if (dynamic() || options_.strategy == restart_strategy::one_for_one) {
@@ -262,7 +264,7 @@ void supervisor::restart_waiting(std::optional<key> only) {
     if (c.state == child_state::restarting)
       which.push_back(c.serial);
   };
-  if (ending())
+  if (ending() || (!only && group_timer_.active())) // a later crash made the group wait anew
     return next();
   if (only) {
     if (const auto* const c = find(*only))

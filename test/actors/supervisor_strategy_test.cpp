@@ -126,6 +126,34 @@ TEST_CASE("a group waits together", "[supervisor]") {
   }
 }
 
+TEST_CASE("a group waits as long as the one of it that has to wait longest", "[supervisor]") {
+  nursery n;
+  bool can_start = true;
+  child_spec b{.id = "b", .start = [&](supervisor& s) -> outcome<caf::actor> {
+                 if (!can_start)
+                   return failure{errc::timed_out};
+                 return caf::actor_cast<caf::actor>(s.spawn<calm_child>(&n.told, "b"));
+               }};
+  n.open({.strategy = rest_for_one, .intensity = 99, .backoff = {.initial = 1s, .factor = 10}},
+         {n.calm("a"), b, n.calm("c")});
+  can_start = false;
+  n.crash("b");
+  n.rt.advance(1s);
+  n.rt.settle();
+  can_start = true;
+  CHECK(n.events.back().delay == duration{10s});
+  n.rt.advance(2s);
+  n.told.look();
+  n.crash("a");
+  CHECK(n.events.back().delay == duration{8s});
+  n.rt.advance(8s - 1ns);
+  n.rt.settle();
+  CHECK(n.told.look() == "-a");
+  n.rt.advance(1ns);
+  n.rt.settle();
+  CHECK(n.told.look() == "+a +b +c");
+}
+
 TEST_CASE("a group of which one cannot be started again is tried again as a whole",
           "[supervisor]") {
   nursery n;

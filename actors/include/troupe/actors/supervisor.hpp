@@ -41,8 +41,8 @@ enum class restart_strategy : std::uint8_t {
 
 /// How long a supervisor waits before it starts a crashed child again: `initial` after the first
 /// crash, `factor` times as long after each further one and each start that fails, at most `max`. A
-/// child that has run for the supervisor's `period` begins anew. With the default nothing waits, as in
-/// OTP.
+/// child that has run for the supervisor's `period` begins anew. A group waits as long as the one of it
+/// that has to wait longest. With the default nothing waits, as in OTP.
 ///
 /// A wait does not count against the intensity, so where the default is not changed a crash now and
 /// then is healed at once; a child that needs something that is away for long needs a back-off.
