@@ -82,7 +82,15 @@ void supervisor::perform(operation op) {
 
 void supervisor::next() {
   busy_ = false;
+  if (!put_off_.empty() && !group_waits())
+    for (; !put_off_.empty(); put_off_.pop_back())
+      waiting_.push_front(std::move(*put_off_.back()));
   drain();
+}
+
+void supervisor::put_off() {
+  put_off_.push_back(present_);
+  next();
 }
 
 // A loop, not a recursion: many children may have ended at once.
@@ -134,6 +142,8 @@ chained<caf::actor> supervisor::start_child(child_spec spec) {
     check(spec);
     if (children_.size() >= options_.max_children)
       refuse(errc::child_limit_reached, spec.id);
+    if (group_waits())
+      return put_off();
     const auto serial = add(std::move(spec)).serial;
     begin({serial}, [this, started, serial](child* failed, const failure& why) {
       if (failed != nullptr) {
@@ -185,6 +195,8 @@ chained<caf::actor> supervisor::restart_child(const std::string& id) {
     if (ending())
       refuse(errc::actor_down, "the supervisor ends");
     auto& c = expect_stopped(id);
+    if (group_waits())
+      return put_off();
     begin({c.serial}, [this, started, serial = c.serial](child* failed, const failure& why) {
       if (failed != nullptr)
         started->errback(why);
@@ -384,6 +396,8 @@ void supervisor::on_exit() {
   if (auto late = std::exchange(starting_, std::nullopt))
     late->cancel();
   if (const auto op = std::exchange(present_, nullptr); op && op->refuse)
+    op->refuse(errc::actor_down);
+  for (const auto& op : std::exchange(put_off_, {}))
     op->refuse(errc::actor_down);
   for (auto& op : std::exchange(waiting_, {}))
     if (op.refuse)

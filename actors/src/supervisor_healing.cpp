@@ -288,6 +288,13 @@ void supervisor::restart_waiting(std::optional<key> only) {
   });
 }
 
+bool supervisor::group_waits() const {
+  return !dynamic() && options_.strategy != restart_strategy::one_for_one
+         && std::any_of(children_.begin(), children_.end(), [](const auto& entry) {
+              return entry.second.state == child_state::restarting;
+            });
+}
+
 bool supervisor::may_restart() {
   const auto now = loop().time();
   while (!restarts_.empty() && now - restarts_.front() > options_.period)

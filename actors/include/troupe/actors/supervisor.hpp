@@ -118,8 +118,9 @@ using delete_child_atom = caf::atom_constant<caf::atom("delete")>;
 /// ```
 ///
 /// It does one thing after the other, as OTP's does: a call waits until an earlier one is done, and
-/// until a crash that came before it is dealt with. If one of its first children cannot be started,
-/// it stops those that were and ends with that failure. An exit message that is not `normal` makes it
+/// until a crash that came before it is dealt with. During a back-off it answers calls; but what starts
+/// a child of a group waits until no other one of the group waits for its restart. If one of its first
+/// children cannot be started, it stops those that were and ends with that failure. An exit message that is not `normal` makes it
 /// stop its children and end; if it is killed, so are they, all at once.
 ///
 /// On its loop, use its functions. From other actors, ask it, and from other threads likewise:
@@ -155,7 +156,8 @@ public:
 
   // -- children -----------------------------------------------------------------------------------
 
-  /// Adds a child and starts it. One that cannot be started is not added.
+  /// Adds a child and starts it: with `one_for_all` and `rest_for_one`, after those that wait for their
+  /// restart. One that cannot be started is not added.
   ///
   /// \returns its handle, empty if its start function said that it is not wanted now
   /// Fails with: what the start function failed with; `errc::child_exists`;
@@ -169,7 +171,8 @@ public:
   chained<void> terminate_child(const std::string& id);
   chained<void> terminate_child(const caf::actor& child);
 
-  /// Starts a child that was terminated, or has ended and was not to be restarted.
+  /// Starts a child that was terminated, or has ended and was not to be restarted; it waits as
+  /// `start_child` does.
   ///
   /// Fails with: what the start function failed with; `errc::no_such_child`; `errc::child_running`;
   /// `errc::child_restarting`.
@@ -235,7 +238,8 @@ private:
   void perform(task run) { perform(operation{std::move(run), {}}); }
   template <class T, class F>
   chained<T> call(F fn);
-  void next(); // ends the present one
+  void next();    // ends the present one
+  void put_off(); // ends the present one; it is begun again when no group waits
   void drain();
 
   // Starting.
@@ -262,6 +266,7 @@ private:
   bool may_restart();
   duration delay_of(child& c);
   void restart_waiting(std::optional<key> only);
+  bool group_waits() const; // for its restart
   void start_first();
   void first_start_over(outcome<void> how);
   void begin_end(caf::error reason);
@@ -288,7 +293,8 @@ private:
   key latest_ = 0;
 
   std::deque<operation> waiting_;
-  std::shared_ptr<operation> present_; // the latest that was begun
+  std::shared_ptr<operation> present_;             // the latest that was begun
+  std::deque<std::shared_ptr<operation>> put_off_; // in the order in which they came
   bool busy_ = false;
   bool draining_ = false; // within drain()
   bool gone_ = false;     // after its end
