@@ -101,8 +101,7 @@ bool supervisor::take(child& c, outcome<caf::actor> got) {
   if (!*got) {
     c.state = child_state::stopped;
     tell(kind::child_ignored, &c);
-    if (dynamic() || c.spec.restart == restart_type::temporary)
-      remove(c);
+    retire(c);
     return true;
   }
   c.handle = *std::move(got);
@@ -211,8 +210,7 @@ void supervisor::deal_with_end(key serial) {
                       || (c->spec.restart == restart_type::transient && is_crash(c->reason));
   if (wanted)
     return heal(*c, false);
-  if (dynamic() || c->spec.restart == restart_type::temporary)
-    remove(*c);
+  retire(*c);
   next();
 }
 

@@ -39,8 +39,8 @@ namespace {
 child_spec port_of(std::string id, detail::listening_opener open, factory_ref f,
                    std::shared_ptr<const detail::transport_kind> kind, detail::accept_rules rules,
                    std::function<void(const listening_port&)> listening, restart_type restart) {
-  auto start =
-    [=, kept = std::make_shared<detail::kept_socket>()](supervisor& parent) -> outcome<caf::actor> {
+  const auto kept = std::make_shared<detail::kept_socket>();
+  auto start = [=](supervisor& parent) -> outcome<caf::actor> {
     const auto made = detail::acceptor::make_supervised(parent.system(), loop_0_of(parent), open, f,
                                                         kind, rules, kept);
     if (!made.actor())
@@ -49,7 +49,9 @@ child_spec port_of(std::string id, detail::listening_opener open, factory_ref f,
       listening(made);
     return made.actor();
   };
-  return {.id = std::move(id), .start = std::move(start), .restart = restart};
+  return {.id = std::move(id), .start = std::move(start), .restart = restart, .stopped = [kept] {
+            kept->socket.reset();
+          }};
 }
 
 } // namespace

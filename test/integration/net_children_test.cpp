@@ -119,6 +119,44 @@ TEST_CASE("a UNIX port's acceptor that crashes is restarted, and its file stays 
   CHECK(open_descriptors() == before);
 }
 
+TEST_CASE("a port that waits for its restart closes its socket when it is stopped for good") {
+  const auto before = open_descriptors();
+  {
+    events log;
+    std::atomic<std::uint16_t> number{0};
+    running server{1};
+    const auto f = factory::of<frail_factory>(&log);
+    const auto spec = port_child("port", 0, f, {}, [&](const listening_port& p) {
+      number = p.get_host().port();
+    }); // a copy, which outlives the supervisor
+    const bool gives_up = GENERATE(false, true);
+    const under_root sup{
+      server,
+      log,
+      {factory_child("factory", f), spec},
+      {.intensity = gives_up ? std::size_t{0} : std::size_t{9}, .backoff = {.initial = 1h}}};
+    server.start();
+    REQUIRE(log.wait_for("up"));
+    client established{number};
+    expect_echo(established);
+    caf::anon_send_exit(sup.child(server, "port"), caf::exit_reason::unhandled_exception);
+    REQUIRE(log.wait_for("child_ended:port"));
+    if (gives_up) {
+      established.close(); // the factory waits for it
+      REQUIRE(log.wait_for("stopped:"));
+      CHECK_THROWS(client{number});
+    } else {
+      client waiting{number}; // in the listen queue
+      terminate(server, sup, "port");
+      CHECK_THROWS(client{number});
+      expect_echo(established);
+      restart(server, sup, "port");
+      expect_echo(number);
+    }
+  }
+  CHECK(open_descriptors() == before);
+}
+
 TEST_CASE("a TLS port's acceptor that crashes is restarted, and no session is lost") {
   const auto before = open_descriptors();
   {

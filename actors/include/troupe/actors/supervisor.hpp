@@ -275,6 +275,8 @@ private:
   void check(const child_spec& spec) const; // throws what refuses it
   child& add(child_spec spec);
   void remove(child& c);
+  void retire(child& c);
+  void let_go(const child& c);
   void forget_timer(child& c);
   child* find(key serial);
   child* find(const caf::actor& actor);

@@ -35,7 +35,8 @@ namespace troupe {
 ///
 /// If its acceptor crashes, the socket stays open for the next one: established connections are not
 /// touched, and those that wait in the system's queue are accepted later. A port that is terminated
-/// closes its socket; restarted, it listens at the same address, also where 0 was asked for. Put
+/// closes its socket, also while it waits for its restart, and so does one whose supervisor ends;
+/// restarted, it listens at the same address, also where 0 was asked for. Put
 /// after its factory, it stops before that does.
 ///
 /// ```cpp
