@@ -11,6 +11,19 @@
 
 namespace troupe::detail {
 
+namespace {
+
+// Returns the socket by a descriptor of an acceptor's own, which may be lost with it.
+listening_socket share(const listening_socket& kept) {
+  listening_socket shared{unique_fd{::fcntl(kept.fd.get(), F_DUPFD_CLOEXEC, 0)}, kept.host,
+                          kept.belongings};
+  if (!shared.fd)
+    throw cannot_listen_error(shared.host, {errno, std::system_category()});
+  return shared;
+}
+
+} // namespace
+
 listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, listening_opener open,
                                    const factory_ref& f, std::shared_ptr<const transport_kind> kind,
                                    accept_rules rules) {
@@ -35,10 +48,7 @@ listening_port acceptor::make_supervised(caf::actor_system& sys, event_loop& loo
     kept->socket = open(kept->host ? &*kept->host : nullptr);
     kept->host = kept->socket->host;
   }
-  listening_socket socket{unique_fd{::fcntl(kept->socket->fd.get(), F_DUPFD_CLOEXEC, 0)},
-                          kept->socket->host, kept->socket->belongings};
-  if (!socket.fd)
-    throw cannot_listen_error(socket.host, {errno, std::system_category()});
+  auto socket = share(*kept->socket);
   f.start(sys, loop);
   caf::actor_config cfg{&loop};
   const auto handle = sys.spawn_impl<acceptor, caf::hidden>(
@@ -210,7 +220,10 @@ chained<void> acceptor::stop_listening() {
 void acceptor::start_listening() {
   if (counted_)
     throw std::logic_error("start_listening: the port listens already");
-  socket_ = open_(&host());
+  auto opened = open_(&host());
+  socket_ = kept_ ? share(opened) : std::move(opened);
+  if (kept_)
+    kept_->socket = std::move(opened);
   enter([this] {
     if (!counted_) // else this was its first activation, which begins too
       begin();

@@ -157,6 +157,39 @@ TEST_CASE("a port that waits for its restart closes its socket when it is stoppe
   CHECK(open_descriptors() == before);
 }
 
+TEST_CASE("a supervised port that was stopped and started by hand keeps its queue in a crash") {
+  const auto before = open_descriptors();
+  {
+    const temporary_folder folder;
+    const auto path = folder.file("socket");
+    events log;
+    listening_port port;
+    running server{1};
+    const auto f = factory::of<frail_factory>(&log);
+    const under_root sup{
+      server,
+      log,
+      {factory_child("factory", f),
+       unix_port_child("port", path, f, {}, [&](const listening_port& p) { port = p; })},
+      {.intensity = 9, .backoff = {.initial = 1h}}};
+    server.start();
+    REQUIRE(log.wait_for("up"));
+    on_loop(server, [&] { return deferred<void>(port.stop_listening()); });
+    CHECK(!std::filesystem::exists(path));
+    on_loop(server, [&] { port.start_listening(); });
+    auto established = unix_client(path);
+    expect_echo(established);
+    caf::anon_send_exit(sup.child(server, "port"), caf::exit_reason::unhandled_exception);
+    REQUIRE(log.wait_for("child_ended:port"));
+    CHECK(std::filesystem::exists(path));
+    CHECK_NOTHROW(unix_client(path));
+    terminate(server, sup, "port");
+    CHECK(!std::filesystem::exists(path));
+    port = {};
+  }
+  CHECK(open_descriptors() == before);
+}
+
 TEST_CASE("a TLS port's acceptor that crashes is restarted, and no session is lost") {
   const auto before = open_descriptors();
   {
