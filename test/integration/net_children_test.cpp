@@ -239,6 +239,66 @@ TEST_CASE("a UNIX port whose path is in use fails to start") {
   CHECK(log.count("up") == 0);
 }
 
+namespace {
+
+/// Tells each peer the loop on which it is served.
+class where_am_i : public protocol {
+public:
+  using protocol::protocol;
+  void connection_made() override { transport().write(std::to_string(loop().index())); }
+};
+
+} // namespace
+
+TEST_CASE("ports and factories run on the loop of their supervisor") {
+  const auto before = open_descriptors();
+  {
+    events log;
+    std::atomic<std::uint16_t> number{0};
+    running server{3};
+    const std::size_t asked_for = GENERATE(0, 1);
+    const auto f = factory::for_protocol<where_am_i>();
+    const std::vector<child_spec> children{
+      factory_child("factory", f),
+      port_child("port", 0, f, {.placement = placement::same_loop, .loop = asked_for},
+                 [&](const listening_port& p) { number = p.get_host().port(); })};
+    supervisor_options options{.observer = [&log](const supervisor_event& e) {
+      log.add(std::string{name(e.kind)} + ":" + e.child);
+    }};
+    root_supervisor(server.rt)->start_child(
+      {.id = "loop 1",
+       .start = [&rt = server.rt, options,
+                 children](supervisor&) { return rt.spawn_on<supervisor>(1, options, children); },
+       .type = child_type::supervisor});
+    server.start();
+    REQUIRE(log.wait_for("started:"));
+    CHECK(client{number}.receive(1) == "1");
+    caf::anon_send_exit(f.actor(), caf::exit_reason::kill);
+    REQUIRE(log.wait_for("child_started:factory", 2));
+    CHECK(client{number}.receive(1) == "1");
+    on_loop(server,
+            [&] { return deferred<void>(root_supervisor(server.rt)->terminate_child("loop 1")); });
+    CHECK(log.count("child_stopped:port") == 1);
+    CHECK_THROWS(client{number});
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a port that is to run on another loop than its supervisor or factory fails to start") {
+  events log;
+  running server{2};
+  const bool other_factory = GENERATE(false, true);
+  const auto f = factory::for_protocol<echo>();
+  if (other_factory)
+    listen_tcp(server.rt, 0, f, {.loop = 1});
+  const under_root sup{
+    server, log, {port_child("port", 0, f, {.loop = other_factory ? std::size_t{0} : 1})}};
+  server.start();
+  REQUIRE(log.wait_for("child_start_failed:port"));
+  CHECK(log.wait(2));
+  CHECK(log.count("up") == 0);
+}
+
 // -- connectors ---------------------------------------------------------------------------------
 
 namespace {

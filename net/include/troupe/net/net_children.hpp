@@ -16,7 +16,8 @@
 
 namespace troupe {
 
-/// Returns a spec of a factory as a supervisor's child. Its supervisor must be on loop 0.
+/// Returns a spec of a factory as a supervisor's child, on its supervisor's loop. A factory that was
+/// started on another loop is refused with `errc::invalid_argument`.
 ///
 /// A factory that crashed is made anew, with the arguments of the first. Connections that are open
 /// stay, and count against the limit of the new one; ports accept nothing until it is there, so what
@@ -30,8 +31,21 @@ namespace troupe {
 [[nodiscard]] child_spec factory_child(std::string id, factory_ref f,
                                        restart_type restart = restart_type::permanent);
 
-/// Returns a spec of a TCP port as a supervisor's child: see `listen_tcp`. Its supervisor must be on
-/// loop 0. It fails to start if the address cannot be had.
+/// Returns a spec of a TCP port as a supervisor's child: see `listen_tcp`. It fails to start if the
+/// address cannot be had.
+///
+/// Port and factory run on their supervisor's loop. So `listen_options::loop` is 0, which says nothing
+/// here, or the number of that loop; anything else is refused with `errc::invalid_argument`. A supervisor
+/// on another loop is the child of one on loop 0 by a start function of its own:
+///
+/// ```cpp
+/// troupe::child_spec{
+///   .id = "loop 1",
+///   .start = [&rt, children](troupe::supervisor&) {
+///     return rt.spawn_on<troupe::supervisor>(1, troupe::supervisor_options{}, children);
+///   },
+///   .type = troupe::child_type::supervisor}
+/// ```
 ///
 /// If its acceptor crashes, the socket stays open for the next one: established connections are not
 /// touched, and those that wait in the system's queue are accepted later. A port that is terminated
@@ -45,7 +59,7 @@ namespace troupe {
 ///   {troupe::factory_child("connections", chats), troupe::port_child("port", 8123, chats)}));
 /// ```
 ///
-/// \param listening  called for each start, on loop 0, with the port that listens
+/// \param listening  called for each start, on the supervisor's loop, with the port that listens
 /// Source: ranch_listener_sup, ranch_acceptor
 [[nodiscard]] child_spec port_child(std::string id, std::uint16_t port, factory_ref f,
                                     const listen_options& options = {},
