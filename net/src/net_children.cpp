@@ -14,7 +14,7 @@ namespace troupe {
 
 namespace {
 
-// A factory that is made anew runs on the loop of the first, as its ports and connections do.
+// A factory that is made anew runs on the loop of the one before, where its ports are.
 event_loop& loop_for(const factory_ref& f, supervisor& parent) {
   auto& loop = parent.loop();
   if (const auto* const started = f.get(); started != nullptr && &started->loop() != &loop)

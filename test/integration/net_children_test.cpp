@@ -9,10 +9,12 @@
 
 #include <troupe/net/connect_tcp.hpp>
 #include <troupe/net/listen_ssl.hpp>
+#include <troupe/net/listen_udp.hpp>
 #include <troupe/net/reconnecting_client_factory.hpp>
 
 #include "support/supervised.hpp"
 #include "support/tls.hpp"
+#include "support/udp_peer.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -297,6 +299,58 @@ TEST_CASE("a port that is to run on another loop than its supervisor or factory 
   REQUIRE(log.wait_for("child_start_failed:port"));
   CHECK(log.wait(2));
   CHECK(log.count("up") == 0);
+}
+
+namespace {
+
+class frail_datagrams : public datagram_protocol {
+public:
+  using datagram_protocol::datagram_protocol;
+  void datagram_received(bytes_view data, const net_address& from) override {
+    transport().write(data, from);
+  }
+  caf::behavior make_behavior() override {
+    return {[](crash_atom) {
+      throw std::runtime_error("the protocol crashes");
+    }};
+  }
+};
+
+} // namespace
+
+TEST_CASE("a port of datagrams is supervised by a start function that listens") {
+  const auto before = open_descriptors();
+  {
+    events log;
+    std::atomic<std::uint16_t> number{0};
+    running server{GENERATE(1, 2)};
+    auto& rt = server.rt;
+    const child_spec spec{.id = "time", .start = [&rt, &number](supervisor& s) {
+                            const auto port =
+                              listen_udp(rt, number, datagram_protocol::of<frail_datagrams>(),
+                                         {.loop = s.loop().index()});
+                            number = port.get_host().port(); // the same after a crash
+                            return port.actor();
+                          }};
+    const under_root sup{server, log, {spec}};
+    server.start();
+    REQUIRE(log.wait_for("up"));
+    const std::uint16_t first = number;
+    udp_peer peer;
+    peer.send(first, "hi");
+    CHECK(peer.receive() == "hi");
+    caf::anon_send(sup.child(server, "time"), crash_atom::value);
+    REQUIRE(log.wait_for("child_started:time", 2));
+    CHECK(number == first);
+    peer.send(first, "again");
+    CHECK(peer.receive() == "again");
+    terminate(server, sup, "time");
+    CHECK_NOTHROW(udp_peer{"127.0.0.1", first}); // which is free
+    restart(server, sup, "time");
+    peer.send(first, "later");
+    CHECK(peer.receive() == "later");
+  }
+  CHECK(open_descriptors() == before);
 }
 
 // -- connectors ---------------------------------------------------------------------------------

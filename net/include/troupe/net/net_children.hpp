@@ -66,6 +66,8 @@ namespace troupe {
                                     std::function<void(const listening_port&)> listening = {},
                                     restart_type restart = restart_type::permanent);
 
+/// A port of datagrams has no function here: `listen_udp` shows how it is started by a supervisor.
+
 /// As `port_child`, of a UNIX socket: see `listen_unix`. Its file and its lock stay while an acceptor
 /// that crashed is replaced, so nobody finds the path empty or taken meanwhile; they go when the port
 /// is terminated.
