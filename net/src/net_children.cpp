@@ -98,7 +98,8 @@ child_spec connector_of(runtime& rt, std::string id, detail::destination to, cli
                         const connect_options& options,
                         std::shared_ptr<const detail::transport_kind> kind,
                         std::function<void(const connector&)> connected, restart_type restart) {
-  auto start = [=, &rt](supervisor& parent) -> deferred<caf::actor> {
+  auto start = [=, &rt,
+                options = detail::checked(options)](supervisor& parent) -> deferred<caf::actor> {
     if (!f.start_supervised(parent.system(), loop_0_of(parent)))
       failure{errc::child_start_failed, "the factory did not start"}.raise();
     if (dynamic_cast<reconnecting_client_factory*>(f.get()) != nullptr)
