@@ -25,6 +25,18 @@ std::string joined(const std::vector<std::string>& names) {
   return text.empty() ? "nobody" : text;
 }
 
+// OpenSSL 3.0 has no words for some alerts of TLS 1.3. Source: RFC 8446, section 6
+const char* alert_text(int alert) {
+  switch (alert) {
+  case SSL_AD_MISSING_EXTENSION:
+    return "missing extension";
+  case SSL_AD_CERTIFICATE_REQUIRED:
+    return "certificate required";
+  default:
+    return SSL_alert_desc_string_long(alert);
+  }
+}
+
 std::string subject_of(X509* certificate) {
   openssl_ptr<BIO> out{BIO_new(BIO_s_mem())};
   X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
@@ -160,9 +172,8 @@ tls_engine::outcome tls_engine::fail() {
   else if (proven_)
     reason_ = failure{errc::connection_lost, text};
   else if (ERR_GET_LIB(error) == ERR_LIB_SSL && code > SSL_AD_REASON_OFFSET)
-    reason_ =
-      failure{errc::tls_failed, std::string{"the peer sent the alert \""}
-                                  + SSL_alert_desc_string_long(code - SSL_AD_REASON_OFFSET) + '"'};
+    reason_ = failure{errc::tls_failed, std::string{"the peer sent the alert \""}
+                                          + alert_text(code - SSL_AD_REASON_OFFSET) + '"'};
   else
     reason_ = failure{errc::tls_failed, text};
   return outcome::failed;
