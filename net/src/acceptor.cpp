@@ -22,6 +22,16 @@ listening_socket share(const listening_socket& kept) {
   return shared;
 }
 
+// What any peer can bring about, as often as it likes, must not fill the log.
+spdlog::level::level_enum level_of(const failure& why) {
+  for (const auto code : {errc::tls_failed, errc::certificate_refused, errc::timed_out,
+                          errc::connection_lost, errc::connection_done, errc::output_limit_reached,
+                          errc::cancelled}) // by our side, as when the factory is drained
+    if (why.check(code))
+      return spdlog::level::debug;
+  return spdlog::level::err;
+}
+
 } // namespace
 
 listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, listening_opener open,
@@ -186,8 +196,8 @@ void acceptor::admit(unique_fd fd, const sockaddr_storage& peer) {
       return built->enter([&] { built->quit(caf::exit_reason::user_shutdown); });
     kind->open(where, std::move(fd), from, built, [&where, from](const failure* failed) {
       if (failed != nullptr && !where.stopping())
-        where.scheduler().logger().error("cannot serve {}: {}", from.to_address().to_string(),
-                                         failed->message());
+        where.scheduler().logger().log(level_of(*failed), "cannot serve {}: {}",
+                                       from.to_address().to_string(), failed->message());
     });
   };
   if (where.is_current())

@@ -108,7 +108,8 @@ child_spec connector_of(runtime& rt, std::string id, detail::destination to, cli
                         const connect_options& options,
                         std::shared_ptr<const detail::transport_kind> kind,
                         std::function<void(const connector&)> connected, restart_type restart) {
-  auto start = [=, &rt](supervisor& parent) -> deferred<caf::actor> {
+  auto start = [=, &rt,
+                options = detail::checked(options)](supervisor& parent) -> deferred<caf::actor> {
     if (parent.loop().index() != 0)
       failure{errc::invalid_argument, "a connector is a child of a supervisor on loop 0"}.raise();
     if (!f.start_supervised(parent.system(), loop_for(f, parent)))

@@ -109,6 +109,7 @@ namespace troupe {
 ///           refused with `errc::invalid_argument`, and `connector::connect` throws std::logic_error.
 ///           It may have a `factory_child` of its own, and need not.
 /// \param connected  called for each connection that was made, on loop 0
+/// \throws std::logic_error if a time among the options is negative
 /// Source: a gen_server of OTP that connects in its `init` and stops when its socket closes
 [[nodiscard]] child_spec connector_child(runtime& rt, std::string id, const std::string& host,
                                          std::uint16_t port, client_factory_ref f,
