@@ -5,9 +5,9 @@
 //   $ build/release/examples/echo_client 127.0.0.1 7007
 
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
+#include <CLI/CLI.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <troupe/net/connect_tcp.hpp>
@@ -36,10 +36,14 @@ private:
 };
 
 int main(int argc, char** argv) {
-  if (argc != 3)
-    return std::fprintf(stderr, "usage: echo_client HOST PORT\n"), 2;
+  std::string host;
+  std::uint16_t port = 0;
+  CLI::App app{"Says hello to the echo server.", "echo_client"};
+  app.add_option("host", host, "a name or an address")->required();
+  app.add_option("port", port, "TCP port")->required();
+  CLI11_PARSE(app, argc, argv);
   troupe::runtime rt{{.logger = spdlog::stderr_logger_mt("echo_client")}};
-  troupe::connect_tcp(rt, argv[1], static_cast<std::uint16_t>(std::atoi(argv[2])),
+  troupe::connect_tcp(rt, host, port,
                       troupe::reconnecting_client_factory::for_protocol<greeter>(
                         {.initial = 100ms, .max = 5s}, std::ref(rt)));
   rt.run();

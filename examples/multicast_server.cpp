@@ -3,11 +3,13 @@
 //   $ build/release/examples/multicast_server     $ build/release/examples/multicast_client
 //
 // Arguments are the port (9999) and the interface of the group: an address or a name; without one
-// the system chooses. Ctrl-C stops it.
+// the system chooses. Ctrl-C stops it. If it cannot join, it says so and fails with status 1.
 
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+
+#include <CLI/CLI.hpp>
 
 #include <troupe/net/listen_multicast.hpp>
 
@@ -18,15 +20,19 @@ void say(const std::string& text) {
 
 class ping_pong : public troupe::datagram_protocol {
 public:
-  ping_pong(caf::actor_config& cfg, std::string interface)
-    : datagram_protocol(cfg), interface_(std::move(interface)) {}
+  ping_pong(caf::actor_config& cfg, troupe::runtime* rt, int* status, std::string interface)
+    : datagram_protocol(cfg), rt_(rt), status_(status), interface_(std::move(interface)) {}
 
   void start_protocol() override {
     multicast().set_ttl(5); // with more than 1 it crosses routers
     multicast()
       .join_group("228.0.0.5", interface_)
       .add_callbacks([] { say("joined 228.0.0.5"); },
-                     [](const troupe::failure& f) { say(f.message()); });
+                     [this](const troupe::failure& f) {
+                       std::fprintf(stderr, "multicast_server: %s\n", f.message().c_str());
+                       *status_ = EXIT_FAILURE;
+                       rt_->stop();
+                     });
   }
 
   void datagram_received(troupe::bytes_view data, const troupe::net_address& from) override {
@@ -37,21 +43,30 @@ public:
   }
 
 private:
+  troupe::runtime* rt_;
+  int* status_;
   const std::string interface_;
 };
 
 int main(int argc, char** argv) {
-  const auto number = static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 9999);
-  const std::string interface = argc > 2 ? argv[2] : "";
+  std::uint16_t number = 9999;
+  std::string interface;
+  CLI::App app{"Answers pings that are sent to a group.", "multicast_server"};
+  app.add_option("port", number, "UDP port; 0 takes a free one (9999)");
+  app.add_option("interface", interface, "of the group: an address or a name");
+  CLI11_PARSE(app, argc, argv);
+  int status = EXIT_SUCCESS;
   try {
     troupe::runtime rt;
     // listen_multiple lets several of these run on one machine: all of them get the question.
     const auto port = troupe::listen_multicast(
-      rt, number, troupe::datagram_protocol::of<ping_pong>(interface), {.listen_multiple = true});
+      rt, number, troupe::datagram_protocol::of<ping_pong>(&rt, &status, interface),
+      {.listen_multiple = true});
     say("multicast_server listens on " + port.get_host().to_string());
     rt.run();
   } catch (const troupe::cannot_listen_error& e) {
     std::fprintf(stderr, "multicast_server: %s\n", e.what());
     return EXIT_FAILURE;
   }
+  return status;
 }

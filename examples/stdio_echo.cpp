@@ -5,6 +5,8 @@
 //   Say something, or quit.
 //   You said: hello
 //   Bye.
+//
+// It fails with status 1, and says why, if it cannot read or write.
 
 #include <cstdio>
 #include <cstdlib>
@@ -16,7 +18,8 @@
 
 class conversation : public troupe::line_receiver {
 public:
-  conversation(caf::actor_config& cfg, troupe::runtime& rt) : line_receiver(cfg), rt_(rt) {}
+  conversation(caf::actor_config& cfg, troupe::runtime& rt, int& status)
+    : line_receiver(cfg), rt_(rt), status_(status) {}
 
   void connection_made() override {
     set_delimiter("\n");
@@ -32,19 +35,25 @@ public:
     }
   }
 
-  void connection_lost(const troupe::failure&) override {
-    if (!loop().stopping()) // else it is why the connection ends
-      rt_.stop();
+  void connection_lost(const troupe::failure& why) override {
+    if (loop().stopping()) // which is why the connection ends
+      return;
+    if (!why.check(troupe::errc::connection_done)) {
+      std::fprintf(stderr, "stdio_echo: %s\n", why.message().c_str());
+      status_ = EXIT_FAILURE;
+    }
+    rt_.stop();
   }
 
 private:
   troupe::runtime& rt_;
+  int& status_;
 };
 
 int main() {
-  troupe::runtime rt{{.loops = 1}};
   int status = EXIT_SUCCESS;
-  troupe::open_stdio(rt, troupe::build<conversation>(std::ref(rt)))
+  troupe::runtime rt{{.loops = 1}};
+  troupe::open_stdio(rt, troupe::build<conversation>(std::ref(rt), std::ref(status)))
     ->attach_functor([&](const caf::error& e) {
       if (const troupe::failure why{e}; why.check(troupe::errc::not_connected)) { // nobody is there
         std::fprintf(stderr, "stdio_echo: %s\n", why.message().c_str());

@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <string>
 
+#include <CLI/CLI.hpp>
+
 #include <troupe/net/listen_udp.hpp>
 
 class echo : public troupe::datagram_protocol {
@@ -25,7 +27,10 @@ public:
 };
 
 int main(int argc, char** argv) {
-  const auto number = static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 9999);
+  std::uint16_t number = 9999;
+  CLI::App app{"Sends every datagram back.", "udp_echo_server"};
+  app.add_option("port", number, "UDP port; 0 takes a free one (9999)");
+  CLI11_PARSE(app, argc, argv);
   try {
     troupe::runtime rt;
     const auto port = troupe::listen_udp(rt, number, troupe::datagram_protocol::of<echo>());

@@ -5,22 +5,28 @@
 //   received "hello" from 127.0.0.1:9999      (udp_echo_server runs)
 //   No one listening                          (it does not)
 //
-// Ctrl-C stops it.
+// Ctrl-C stops it. If that is no address to send to, it says so and fails with status 1.
 
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
+#include <CLI/CLI.hpp>
+
 #include <troupe/net/listen_udp.hpp>
 
 class helloer : public troupe::datagram_protocol {
 public:
-  helloer(caf::actor_config& cfg, troupe::net_address to)
-    : datagram_protocol(cfg), to_(std::move(to)) {}
+  helloer(caf::actor_config& cfg, troupe::runtime* rt, int* status, troupe::net_address to)
+    : datagram_protocol(cfg), rt_(rt), status_(status), to_(std::move(to)) {}
 
   void start_protocol() override {
-    if (const auto wrong = transport().connect(to_)) // "localhost", for example
-      return say(to_.to_string() + ": " + wrong.message());
+    if (const auto wrong = transport().connect(to_)) { // "localhost", for example
+      std::fprintf(stderr, "udp_helloer: %s: %s\n", to_.to_string().c_str(),
+                   wrong.message().c_str());
+      *status_ = EXIT_FAILURE;
+      return rt_->stop();
+    }
     say("now we can only send to " + to_.to_string());
     transport().write("hello"); // no need for an address
   }
@@ -37,16 +43,25 @@ private:
     std::fflush(stdout);
   }
 
+  troupe::runtime* rt_;
+  int* status_;
   const troupe::net_address to_;
 };
 
 int main(int argc, char** argv) {
-  const std::string host = argc > 1 ? argv[1] : "127.0.0.1";
-  const auto port = static_cast<std::uint16_t>(argc > 2 ? std::atoi(argv[2]) : 9999);
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 9999;
+  CLI::App app{"Says hello over UDP.", "udp_helloer"};
+  app.add_option("host", host, "an address in numbers (127.0.0.1)");
+  app.add_option("port", port, "UDP port (9999)");
+  CLI11_PARSE(app, argc, argv);
+  int status = EXIT_SUCCESS;
   troupe::runtime rt;
   // 0 means any port: we do not care. "0.0.0.0" lets it reach other machines.
-  troupe::listen_udp(rt, 0,
-                     troupe::datagram_protocol::of<helloer>(troupe::net_address::ip(host, port)),
-                     {.interface = host.find(':') == std::string::npos ? "0.0.0.0" : "::"});
+  troupe::listen_udp(
+    rt, 0,
+    troupe::datagram_protocol::of<helloer>(&rt, &status, troupe::net_address::ip(host, port)),
+    {.interface = host.find(':') == std::string::npos ? "0.0.0.0" : "::"});
   rt.run();
+  return status;
 }

@@ -1,9 +1,11 @@
 #include <troupe/actors/supervisor.hpp>
 
 #include <caf/behavior.hpp>
+#include <spdlog/logger.h>
 
 #include <troupe/actors/handlers.hpp>
 #include <troupe/runtime/failure.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
 
 namespace troupe {
 
@@ -30,11 +32,11 @@ supervisor::~supervisor() = default;
 child_spec supervisor::as_child(supervisor_options options, std::vector<child_spec> children,
                                 restart_type restart) {
   auto id = options.name;
-  auto start = [options = std::move(options),
-                children = std::move(children)](supervisor& parent) -> deferred<caf::actor> {
+  const auto first = std::make_shared<const std::vector<child_spec>>(std::move(children));
+  auto start = [options = std::move(options), first](supervisor& parent) -> deferred<caf::actor> {
     caf::actor_config cfg{&parent.loop()};
     const auto made = caf::actor_cast<caf::actor>(
-      parent.system().spawn_impl<supervisor, caf::hidden>(cfg, options, children));
+      parent.system().spawn_impl<supervisor, caf::hidden>(cfg, options, *first));
     auto& inner = *static_cast<supervisor*>(caf::actor_cast<caf::abstract_actor*>(made));
     // A parent that ends meanwhile would not wait for an orderly end.
     const auto started = std::make_shared<promise<caf::actor>>([made] { send_kill(made); });
@@ -53,7 +55,12 @@ child_spec supervisor::as_child(supervisor_options options, std::vector<child_sp
   return {.id = std::move(id),
           .start = std::move(start),
           .restart = restart,
-          .type = child_type::supervisor};
+          .type = child_type::supervisor,
+          .stopped = [first] {
+            for (const auto& spec : *first)
+              if (spec.stopped) // it may have been killed
+                spec.stopped();
+          }};
 }
 
 caf::behavior supervisor::make_behavior() {
@@ -82,7 +89,15 @@ void supervisor::perform(operation op) {
 
 void supervisor::next() {
   busy_ = false;
+  if (!put_off_.empty() && !group_waits())
+    for (; !put_off_.empty(); put_off_.pop_back())
+      waiting_.push_front(std::move(*put_off_.back()));
   drain();
+}
+
+void supervisor::put_off() {
+  put_off_.push_back(present_);
+  next();
 }
 
 // A loop, not a recursion: many children may have ended at once.
@@ -134,6 +149,8 @@ chained<caf::actor> supervisor::start_child(child_spec spec) {
     check(spec);
     if (children_.size() >= options_.max_children)
       refuse(errc::child_limit_reached, spec.id);
+    if (group_waits())
+      return put_off();
     const auto serial = add(std::move(spec)).serial;
     begin({serial}, [this, started, serial](child* failed, const failure& why) {
       if (failed != nullptr) {
@@ -169,11 +186,8 @@ void supervisor::terminate(child& c, std::shared_ptr<promise<void>> ended) {
   forget_timer(c);
   c.ended = false;
   end({c.serial}, false, [this, serial = c.serial, ended = std::move(ended)] {
-    if (auto* const left = find(serial); left != nullptr) {
-      left->state = child_state::stopped;
-      if (dynamic() || left->spec.restart == restart_type::temporary)
-        remove(*left);
-    }
+    if (auto* const left = find(serial); left != nullptr)
+      retire(*left);
     ended->callback();
     next();
   });
@@ -185,11 +199,15 @@ chained<caf::actor> supervisor::restart_child(const std::string& id) {
     if (ending())
       refuse(errc::actor_down, "the supervisor ends");
     auto& c = expect_stopped(id);
+    if (group_waits())
+      return put_off();
     begin({c.serial}, [this, started, serial = c.serial](child* failed, const failure& why) {
-      if (failed != nullptr)
+      if (failed != nullptr) {
+        let_go(*failed);
         started->errback(why);
-      else
+      } else {
         started->callback(find(serial)->handle);
+      }
       next();
     });
   });
@@ -238,9 +256,30 @@ supervisor::child& supervisor::add(child_spec spec) {
 void supervisor::remove(child& c) {
   tell(supervisor_event_kind::child_removed, &c);
   forget_timer(c);
+  let_go(c);
   if (!dynamic())
     by_id_.erase(c.spec.id);
   children_.erase(c.serial);
+}
+
+// `c` does not run, and only a call starts it again.
+void supervisor::retire(child& c) {
+  c.state = child_state::stopped;
+  if (dynamic() || c.spec.restart == restart_type::temporary)
+    remove(c);
+  else
+    let_go(c);
+}
+
+void supervisor::let_go(const child& c) {
+  if (!c.spec.stopped)
+    return;
+  try {
+    c.spec.stopped();
+  } catch (...) {
+    loop().scheduler().logger().error("supervisor {}: child {} could not let go: {}", options_.name,
+                                      c.spec.id, failure::current().message());
+  }
 }
 
 supervisor::child* supervisor::find(key serial) {
@@ -360,11 +399,15 @@ void supervisor::finish(caf::error reason) {
   for (auto& [serial, c] : children_) {
     forget_timer(c);
     c.ended = false;
-    if (!c.handle)
+    if (!c.handle) {
       c.state = child_state::stopped;
+      let_go(c);
+    }
     all.push_back(serial);
   }
   end(std::move(all), dynamic(), [this, reason = std::move(reason)]() mutable {
+    for (const auto& [serial, c] : children_)
+      let_go(c);
     tell(supervisor_event_kind::stopped, nullptr, failure{reason});
     for (auto& wants : std::exchange(want_end_, {}))
       wants.callback();
@@ -384,6 +427,8 @@ void supervisor::on_exit() {
   if (auto late = std::exchange(starting_, std::nullopt))
     late->cancel();
   if (const auto op = std::exchange(present_, nullptr); op && op->refuse)
+    op->refuse(errc::actor_down);
+  for (const auto& op : std::exchange(put_off_, {}))
     op->refuse(errc::actor_down);
   for (auto& op : std::exchange(waiting_, {}))
     if (op.refuse)

@@ -101,8 +101,7 @@ bool supervisor::take(child& c, outcome<caf::actor> got) {
   if (!*got) {
     c.state = child_state::stopped;
     tell(kind::child_ignored, &c);
-    if (dynamic() || c.spec.restart == restart_type::temporary)
-      remove(c);
+    retire(c);
     return true;
   }
   c.handle = *std::move(got);
@@ -187,6 +186,8 @@ void supervisor::down(caf::down_msg& message) {
   by_actor_.erase(found);
   const auto actor = std::exchange(c.handle, {}).id();
   forget_timer(c);
+  if (loop().time() - c.since >= options_.period)
+    c.crashes = 0;
   c.reason = std::move(message.reason);
   const failure why{c.reason};
   if (c.state == child_state::stopping) {
@@ -209,8 +210,7 @@ void supervisor::deal_with_end(key serial) {
                       || (c->spec.restart == restart_type::transient && is_crash(c->reason));
   if (wanted)
     return heal(*c, false);
-  if (dynamic() || c->spec.restart == restart_type::temporary)
-    remove(*c);
+  retire(*c);
   next();
 }
 
@@ -220,7 +220,9 @@ void supervisor::heal(child& c, bool again) {
     tell(kind::intensity_reached, &c);
     return finish(make_error(errc::restart_intensity_reached, options_.name));
   }
-  const auto delay = delay_of(c);
+  auto delay = delay_of(c);
+  if (group_timer_.active()) // for one of the group that may have to wait longer
+    delay = std::max(delay, group_timer_.get_time() - loop().time());
   tell(kind::child_restarting, &c, {}, delay);
   const bool at_once = delay == duration::zero() && !again;
   if (dynamic() || options_.strategy == restart_strategy::one_for_one) {
@@ -260,7 +262,7 @@ void supervisor::restart_waiting(std::optional<key> only) {
     if (c.state == child_state::restarting)
       which.push_back(c.serial);
   };
-  if (ending())
+  if (ending() || (!only && group_timer_.active())) // a later crash made the group wait anew
     return next();
   if (only) {
     if (const auto* const c = find(*only))
@@ -284,6 +286,13 @@ void supervisor::restart_waiting(std::optional<key> only) {
   });
 }
 
+bool supervisor::group_waits() const {
+  return !dynamic() && options_.strategy != restart_strategy::one_for_one
+         && std::any_of(children_.begin(), children_.end(), [](const auto& entry) {
+              return entry.second.state == child_state::restarting;
+            });
+}
+
 bool supervisor::may_restart() {
   const auto now = loop().time();
   while (!restarts_.empty() && now - restarts_.front() > options_.period)
@@ -293,8 +302,6 @@ bool supervisor::may_restart() {
 }
 
 duration supervisor::delay_of(child& c) {
-  if (loop().time() - c.since >= options_.period)
-    c.crashes = 0;
   const auto& back = options_.backoff;
   const auto nth = static_cast<double>(c.crashes++);
   if (back.initial <= duration::zero())

@@ -15,10 +15,10 @@ namespace troupe::detail {
 
 namespace {
 
-// Runs `fn` on `home`, behind all that is on its way there already.
+// Runs `fn` on `home`, behind all that the caller has on its way there already.
 template <class F>
 void run_in_order(event_loop& home, F fn) {
-  if (home.is_current() && home.nothing_posted())
+  if (home.is_current() && home.keeps_order())
     fn();
   else
     home.post(std::move(fn));
@@ -178,12 +178,13 @@ void topic_state::left(event_loop& home) noexcept {
 void topic_state::publish(const shared_bytes& bytes, const caf::abstract_actor* left_out) {
   if (bytes.empty())
     return;
-  caf::strong_actor_ptr kept; // so that its address stays its own until all have delivered
+  const caf::intrusive_ptr self{this}; // a subscriber's producer may drop the last handle
+  caf::strong_actor_ptr kept;          // so that its address stays its own until all have delivered
   for (std::size_t i = 0; i < scheduler_.size(); ++i) {
     if (shards_[i].interested.load(std::memory_order_acquire) == 0)
       continue;
     auto& home = scheduler_.loop(i);
-    const bool in_place = home.is_current() && home.nothing_posted();
+    const bool in_place = home.is_current() && home.keeps_order();
     if (in_place) {
       deliver_to_transports(home, bytes, left_out);
       const auto& here = shards_[i].here;
@@ -193,7 +194,7 @@ void topic_state::publish(const shared_bytes& bytes, const caf::abstract_actor* 
     if (left_out != nullptr && !kept)
       kept.reset(left_out->ctrl());
     // Handlers run from the loop only, never inside another actor's code.
-    home.post([self = caf::intrusive_ptr{this}, bytes, kept, &home, in_place] {
+    home.post([self, bytes, kept, &home, in_place] {
       if (!in_place)
         self->deliver_to_transports(home, bytes, kept ? kept->get() : nullptr);
       self->deliver_to_readers(home, bytes, kept ? kept->get() : nullptr);
@@ -244,17 +245,17 @@ void topic_state::deliver_to_readers(event_loop& home, const shared_bytes& bytes
 
 void topic_state::observe_drops(const caf::actor& who) {
   const std::lock_guard lock{observer_mutex_};
-  observer_ = caf::actor_cast<caf::strong_actor_ptr>(who);
+  observer_ = caf::actor_cast<caf::weak_actor_ptr>(who);
   watched_.store(observer_ != nullptr, std::memory_order_relaxed);
 }
 
 void topic_state::tell_of_drops(std::size_t bytes, std::vector<caf::actor> missed_by) {
   const std::lock_guard lock{observer_mutex_};
-  if (observer_)
-    observer_->enqueue(nullptr, caf::make_message_id(),
-                       caf::make_message(publication_dropped{topic{caf::intrusive_ptr{this}}, bytes,
-                                                             std::move(missed_by)}),
-                       event_loop::current());
+  if (const auto observer = observer_.lock())
+    observer->enqueue(nullptr, caf::make_message_id(),
+                      caf::make_message(publication_dropped{topic{caf::intrusive_ptr{this}}, bytes,
+                                                            std::move(missed_by)}),
+                      event_loop::current());
 }
 
 } // namespace troupe::detail

@@ -22,8 +22,8 @@ namespace troupe::detail {
 /// What all handles of a topic refer to: its subscribers, by loop.
 ///
 /// Publishing looks at one counter for each loop, serves the caller's loop in place, and posts to
-/// the others where the counter is not zero. In place only if nothing is on its way to the loop: a
-/// publisher may have come from another loop behind its own publications.
+/// the others where the counter is not zero. A floating publisher serves it in place only if nothing is
+/// on its way to the loop: it may have come from another one, behind its own publications.
 class topic_state {
 public:
   explicit topic_state(loop_scheduler& scheduler);
@@ -87,7 +87,7 @@ private:
   std::unique_ptr<shard[]> shards_; // by number of loop
   std::atomic<bool> watched_{false};
   std::mutex observer_mutex_;
-  caf::strong_actor_ptr observer_; // guarded by the mutex
+  caf::weak_actor_ptr observer_; // guarded by the mutex
   const std::string name_;
   const caf::intrusive_ptr<topic_directory> directory_; // null if it has no name
 };

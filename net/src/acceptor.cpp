@@ -11,6 +11,29 @@
 
 namespace troupe::detail {
 
+namespace {
+
+// Returns the socket by a descriptor of an acceptor's own, which may be lost with it.
+listening_socket share(const listening_socket& kept) {
+  listening_socket shared{unique_fd{::fcntl(kept.fd.get(), F_DUPFD_CLOEXEC, 0)}, kept.host,
+                          kept.belongings};
+  if (!shared.fd)
+    throw cannot_listen_error(shared.host, {errno, std::system_category()});
+  return shared;
+}
+
+// What any peer can bring about, as often as it likes, must not fill the log.
+spdlog::level::level_enum level_of(const failure& why) {
+  for (const auto code : {errc::tls_failed, errc::certificate_refused, errc::timed_out,
+                          errc::connection_lost, errc::connection_done, errc::output_limit_reached,
+                          errc::cancelled}) // by our side, as when the factory is drained
+    if (why.check(code))
+      return spdlog::level::debug;
+  return spdlog::level::err;
+}
+
+} // namespace
+
 listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, listening_opener open,
                                    const factory_ref& f, std::shared_ptr<const transport_kind> kind,
                                    accept_rules rules) {
@@ -35,10 +58,7 @@ listening_port acceptor::make_supervised(caf::actor_system& sys, event_loop& loo
     kept->socket = open(kept->host ? &*kept->host : nullptr);
     kept->host = kept->socket->host;
   }
-  listening_socket socket{unique_fd{::fcntl(kept->socket->fd.get(), F_DUPFD_CLOEXEC, 0)},
-                          kept->socket->host, kept->socket->belongings};
-  if (!socket.fd)
-    throw cannot_listen_error(socket.host, {errno, std::system_category()});
+  auto socket = share(*kept->socket);
   f.start(sys, loop);
   caf::actor_config cfg{&loop};
   const auto handle = sys.spawn_impl<acceptor, caf::hidden>(
@@ -176,8 +196,8 @@ void acceptor::admit(unique_fd fd, const sockaddr_storage& peer) {
       return built->enter([&] { built->quit(caf::exit_reason::user_shutdown); });
     kind->open(where, std::move(fd), from, built, [&where, from](const failure* failed) {
       if (failed != nullptr && !where.stopping())
-        where.scheduler().logger().error("cannot serve {}: {}", from.to_address().to_string(),
-                                         failed->message());
+        where.scheduler().logger().log(level_of(*failed), "cannot serve {}: {}",
+                                       from.to_address().to_string(), failed->message());
     });
   };
   if (where.is_current())
@@ -210,7 +230,10 @@ chained<void> acceptor::stop_listening() {
 void acceptor::start_listening() {
   if (counted_)
     throw std::logic_error("start_listening: the port listens already");
-  socket_ = open_(&host());
+  auto opened = open_(&host());
+  socket_ = kept_ ? share(opened) : std::move(opened);
+  if (kept_)
+    kept_->socket = std::move(opened);
   enter([this] {
     if (!counted_) // else this was its first activation, which begins too
       begin();

@@ -57,6 +57,17 @@ deferred<connected_socket> connect_patiently(event_loop& loop, clock& c, sockadd
 
 } // namespace
 
+connect_options checked(connect_options options) {
+  if (options.timeout < duration::zero() || options.attempt_delay < duration::zero())
+    throw std::logic_error("connecting: a time among the options is negative");
+  return options;
+}
+
+unix_connect_options checked(unix_connect_options options) {
+  checked(connect_options{.timeout = options.timeout});
+  return options;
+}
+
 connecting::connecting(runtime& rt, destination to, client_factory_ref f, connect_options options,
                        std::shared_ptr<const transport_kind> kind)
   : loop_(rt.scheduler().loop(0)), clock_(rt.reactor()), to_(std::move(to)), factory_(std::move(f)),
@@ -317,8 +328,10 @@ void connecting::abort() {
 connector start_connecting(runtime& rt, destination to, const client_factory_ref& f,
                            const connect_options& options,
                            std::shared_ptr<const transport_kind> kind) {
+  auto good = checked(options); // before the factory starts
   f.start(rt.system(), rt.scheduler().loop(0));
-  const auto made = std::make_shared<connecting>(rt, std::move(to), f, options, std::move(kind));
+  const auto made =
+    std::make_shared<connecting>(rt, std::move(to), f, std::move(good), std::move(kind));
   made->connect();
   return connector{made};
 }

@@ -31,6 +31,10 @@ destination tcp_destination(runtime& rt, const std::string& host, std::uint16_t 
 /// Returns where the UNIX socket `path` is.
 destination unix_destination(const std::string& path, const unix_connect_options& options);
 
+/// Returns `options`. \throws std::logic_error if a time among them is negative
+connect_options checked(connect_options options);
+unix_connect_options checked(unix_connect_options options);
+
 /// Sees what becomes of a connection that a supervisor keeps.
 class connection_watcher {
 public:
@@ -99,7 +103,7 @@ private:
   bool once_ = false; // it was watched, and has been begun
 };
 
-/// Makes a connector, and lets it connect.
+/// Makes a connector, and lets it connect. \throws std::logic_error as `checked`
 connector start_connecting(runtime& rt, destination to, const client_factory_ref& f,
                            const connect_options& options,
                            std::shared_ptr<const transport_kind> kind);

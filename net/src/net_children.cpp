@@ -14,19 +14,22 @@ namespace troupe {
 
 namespace {
 
-event_loop& loop_0_of(supervisor& parent) {
-  if (parent.loop().index() != 0)
-    failure{errc::invalid_argument,
-            "ports, factories and connectors are children of supervisors on loop 0"}
+// A factory that is made anew runs on the loop of the one before, where its ports are.
+event_loop& loop_for(const factory_ref& f, supervisor& parent) {
+  auto& loop = parent.loop();
+  if (const auto* const started = f.get(); started != nullptr && &started->loop() != &loop)
+    failure{errc::invalid_argument, "the factory runs on loop "
+                                      + std::to_string(started->loop().index())
+                                      + ", its supervisor on loop " + std::to_string(loop.index())}
       .raise();
-  return parent.loop();
+  return loop;
 }
 
 } // namespace
 
 child_spec factory_child(std::string id, factory_ref f, restart_type restart) {
   auto start = [f = std::move(f)](supervisor& parent) -> outcome<caf::actor> {
-    auto started = f.start_supervised(parent.system(), loop_0_of(parent));
+    auto started = f.start_supervised(parent.system(), loop_for(f, parent));
     if (!started)
       return failure{errc::child_start_failed, "the factory did not start"};
     return started;
@@ -38,18 +41,25 @@ namespace {
 
 child_spec port_of(std::string id, detail::listening_opener open, factory_ref f,
                    std::shared_ptr<const detail::transport_kind> kind, detail::accept_rules rules,
-                   std::function<void(const listening_port&)> listening, restart_type restart) {
-  auto start =
-    [=, kept = std::make_shared<detail::kept_socket>()](supervisor& parent) -> outcome<caf::actor> {
-    const auto made = detail::acceptor::make_supervised(parent.system(), loop_0_of(parent), open, f,
-                                                        kind, rules, kept);
+                   std::size_t loop, std::function<void(const listening_port&)> listening,
+                   restart_type restart) {
+  const auto kept = std::make_shared<detail::kept_socket>();
+  auto start = [=](supervisor& parent) -> outcome<caf::actor> {
+    if (loop != 0 && loop != parent.loop().index()) // 0 may mean that nothing was said
+      return failure{errc::invalid_argument, "the port is to run on loop " + std::to_string(loop)
+                                               + ", and its supervisor does on loop "
+                                               + std::to_string(parent.loop().index())};
+    const auto made = detail::acceptor::make_supervised(parent.system(), loop_for(f, parent), open,
+                                                        f, kind, rules, kept);
     if (!made.actor())
       return failure{errc::not_listening, "the factory does not run"};
     if (listening)
       listening(made);
     return made.actor();
   };
-  return {.id = std::move(id), .start = std::move(start), .restart = restart};
+  return {.id = std::move(id), .start = std::move(start), .restart = restart, .stopped = [kept] {
+            kept->socket.reset();
+          }};
 }
 
 } // namespace
@@ -60,7 +70,7 @@ child_spec port_child(std::string id, std::uint16_t port, factory_ref f,
   return port_of(
     std::move(id), detail::tcp_listener(port, options), std::move(f),
     std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive, options.output),
-    options, std::move(listening), restart);
+    options, options.loop, std::move(listening), restart);
 }
 
 child_spec unix_port_child(std::string id, const std::string& path, factory_ref f,
@@ -69,7 +79,7 @@ child_spec unix_port_child(std::string id, const std::string& path, factory_ref 
                            restart_type restart) {
   return port_of(std::move(id), detail::unix_listener(path, options), std::move(f),
                  std::make_shared<const detail::unix_kind>(options.output),
-                 {options.accepts_per_turn, options.pause_without_descriptors},
+                 {options.accepts_per_turn, options.pause_without_descriptors}, 0,
                  std::move(listening), restart);
 }
 
@@ -87,7 +97,7 @@ child_spec ssl_port_child(std::string id, std::uint16_t port, factory_ref f,
   return port_of(std::move(id), detail::tcp_listener(port, options), std::move(f),
                  std::make_shared<const detail::tls_kind>(tls.settings(), options.no_delay,
                                                           options.keep_alive, options.output),
-                 options, std::move(told), restart);
+                 options, options.loop, std::move(told), restart);
 }
 
 // -- connectors ---------------------------------------------------------------------------------
@@ -98,8 +108,11 @@ child_spec connector_of(runtime& rt, std::string id, detail::destination to, cli
                         const connect_options& options,
                         std::shared_ptr<const detail::transport_kind> kind,
                         std::function<void(const connector&)> connected, restart_type restart) {
-  auto start = [=, &rt](supervisor& parent) -> deferred<caf::actor> {
-    if (!f.start_supervised(parent.system(), loop_0_of(parent)))
+  auto start = [=, &rt,
+                options = detail::checked(options)](supervisor& parent) -> deferred<caf::actor> {
+    if (parent.loop().index() != 0)
+      failure{errc::invalid_argument, "a connector is a child of a supervisor on loop 0"}.raise();
+    if (!f.start_supervised(parent.system(), loop_for(f, parent)))
       failure{errc::child_start_failed, "the factory did not start"}.raise();
     if (dynamic_cast<reconnecting_client_factory*>(f.get()) != nullptr)
       failure{errc::invalid_argument, "a factory that connects again by itself has a supervisor"}

@@ -4,6 +4,7 @@
 #include <troupe/net/listen_ssl.hpp>
 
 #include "connect_endpoint.hpp"
+#include "connecting.hpp"
 
 namespace troupe {
 
@@ -18,7 +19,7 @@ deferred<listening_port> ssl_server_endpoint::listen(const factory_ref& f) {
 ssl_client_endpoint::ssl_client_endpoint(runtime& rt, std::string host, std::uint16_t port,
                                          tls_client_context tls, connect_options options)
   : rt_(rt), host_(std::move(host)), port_(port), tls_(std::move(tls)),
-    options_(std::move(options)) {}
+    options_(detail::checked(std::move(options))) {}
 
 deferred<connected_protocol> ssl_client_endpoint::connect(const factory_ref& f) {
   return detail::connect_endpoint(rt_, f, [this](const client_factory_ref& c) {

@@ -4,6 +4,7 @@
 #include <troupe/net/listen_tcp.hpp>
 
 #include "connect_endpoint.hpp"
+#include "connecting.hpp"
 
 namespace troupe {
 
@@ -16,7 +17,7 @@ deferred<listening_port> tcp_server_endpoint::listen(const factory_ref& f) {
 
 tcp_client_endpoint::tcp_client_endpoint(runtime& rt, std::string host, std::uint16_t port,
                                          connect_options options)
-  : rt_(rt), host_(std::move(host)), port_(port), options_(std::move(options)) {}
+  : rt_(rt), host_(std::move(host)), port_(port), options_(detail::checked(std::move(options))) {}
 
 deferred<connected_protocol> tcp_client_endpoint::connect(const factory_ref& f) {
   return detail::connect_endpoint(rt_, f, [this](const client_factory_ref& c) {

@@ -18,11 +18,16 @@ bool is_ip_address(const std::string& host) {
          || ::inet_pton(AF_INET6, host.c_str(), ignored) == 1;
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names)
-    text += (text.empty() ? "" : ", ") + name;
-  return text.empty() ? "nobody" : text;
+// OpenSSL 3.0 has no words for some alerts of TLS 1.3. Source: RFC 8446, section 6
+const char* alert_text(int alert) {
+  switch (alert) {
+  case SSL_AD_MISSING_EXTENSION:
+    return "missing extension";
+  case SSL_AD_CERTIFICATE_REQUIRED:
+    return "certificate required";
+  default:
+    return SSL_alert_desc_string_long(alert);
+  }
 }
 
 std::string subject_of(X509* certificate) {
@@ -31,6 +36,15 @@ std::string subject_of(X509* certificate) {
   char* text = nullptr;
   const auto size = BIO_get_mem_data(out.get(), &text);
   return {text, static_cast<std::size_t>(size)};
+}
+
+std::string purpose_of(X509* certificate) {
+  std::string text;
+  for (const auto& name : names_of(*certificate))
+    text += (text.empty() ? "is for " : ", ") + name;
+  return !text.empty()
+           ? text
+           : "names no host (its subject does not count: " + subject_of(certificate) + ')';
 }
 
 } // namespace
@@ -61,7 +75,8 @@ void tls_engine::be_client(const std::string& host, const std::string& destinati
   destination_ = wanted_ + ' ' + (destination.empty() ? host : destination);
   const bool ip = is_ip_address(wanted_);
   auto* const rules = SSL_get0_param(ssl_.get());
-  X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+                                           | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   bool good = true;
   if (settings_->verify)
     good = !wanted_.empty()
@@ -160,9 +175,8 @@ tls_engine::outcome tls_engine::fail() {
   else if (proven_)
     reason_ = failure{errc::connection_lost, text};
   else if (ERR_GET_LIB(error) == ERR_LIB_SSL && code > SSL_AD_REASON_OFFSET)
-    reason_ =
-      failure{errc::tls_failed, std::string{"the peer sent the alert \""}
-                                  + SSL_alert_desc_string_long(code - SSL_AD_REASON_OFFSET) + '"'};
+    reason_ = failure{errc::tls_failed, std::string{"the peer sent the alert \""}
+                                          + alert_text(code - SSL_AD_REASON_OFFSET) + '"'};
   else
     reason_ = failure{errc::tls_failed, text};
   return outcome::failed;
@@ -176,10 +190,12 @@ int tls_engine::note_verification(int verified, X509_STORE_CTX* about) {
   const int error = X509_STORE_CTX_get_error(about);
   auto* const certificate = X509_STORE_CTX_get_current_cert(about);
   self.refusal_ = X509_verify_cert_error_string(error);
+  if (certificate == nullptr)
+    return 0;
   if (error == X509_V_ERR_HOSTNAME_MISMATCH || error == X509_V_ERR_IP_ADDRESS_MISMATCH)
-    self.refusal_ += ": wanted " + self.wanted_ + ", and the certificate is for "
-                     + (certificate != nullptr ? joined(names_of(*certificate)) : "nobody");
-  else if (certificate != nullptr)
+    self.refusal_ +=
+      ": wanted " + self.wanted_ + ", and the certificate " + purpose_of(certificate);
+  else
     self.refusal_ += " (" + subject_of(certificate) + ')';
   return 0;
 }

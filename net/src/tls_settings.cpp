@@ -242,13 +242,6 @@ std::vector<std::string> names_of(const X509& certificate) {
     }
   }
   sk_GENERAL_NAME_pop_free(all, GENERAL_NAME_free);
-  if (result.empty()) { // an old one, which names its host in the subject
-    char text[256] = {};
-    auto* const subject = X509_get_subject_name(&certificate);
-    const int size = X509_NAME_get_text_by_NID(subject, NID_commonName, text, sizeof text);
-    if (size > 0)
-      result.emplace_back(text, static_cast<std::size_t>(size));
-  }
   return result;
 }
 

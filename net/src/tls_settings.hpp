@@ -67,7 +67,8 @@ struct tls_settings {
 std::shared_ptr<const tls_settings> make_server_settings(const tls_server_options& options);
 std::shared_ptr<const tls_settings> make_client_settings(const tls_client_options& options);
 
-/// Returns the host names and addresses that `certificate` is for.
+/// Returns the host names and addresses that `certificate` is for: its subjectAltName, and nothing
+/// that its subject says. Source: RFC 9525, section 6.1
 std::vector<std::string> names_of(const X509& certificate);
 
 /// Tells whether a certificate for `name`, perhaps with a wildcard, is one for `host`.

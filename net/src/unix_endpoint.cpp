@@ -1,6 +1,7 @@
 #include <troupe/net/unix_endpoint.hpp>
 
 #include "connect_endpoint.hpp"
+#include "connecting.hpp"
 
 namespace troupe {
 
@@ -14,7 +15,7 @@ deferred<listening_port> unix_server_endpoint::listen(const factory_ref& f) {
 
 unix_client_endpoint::unix_client_endpoint(runtime& rt, std::string path,
                                            unix_connect_options options)
-  : rt_(rt), path_(std::move(path)), options_(options) {}
+  : rt_(rt), path_(std::move(path)), options_(detail::checked(options)) {}
 
 deferred<connected_protocol> unix_client_endpoint::connect(const factory_ref& f) {
   return detail::connect_endpoint(

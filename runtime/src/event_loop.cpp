@@ -274,7 +274,10 @@ void event_loop::run_actors() {
 
 void event_loop::resume(caf::resumable* job, bool pinned) {
   counting_.resumed.add();
-  switch (job->resume(this, options_.messages_per_actor)) {
+  runs_floating_ = !pinned;
+  const auto result = job->resume(this, options_.messages_per_actor);
+  runs_floating_ = false;
+  switch (result) {
   case caf::resumable::resume_later:
     if (pinned)
       pinned_.push(job);

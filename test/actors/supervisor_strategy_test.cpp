@@ -126,6 +126,93 @@ TEST_CASE("a group waits together", "[supervisor]") {
   }
 }
 
+TEST_CASE("a group waits as long as the one of it that has to wait longest", "[supervisor]") {
+  nursery n;
+  bool can_start = true;
+  child_spec b{.id = "b", .start = [&](supervisor& s) -> outcome<caf::actor> {
+                 if (!can_start)
+                   return failure{errc::timed_out};
+                 return caf::actor_cast<caf::actor>(s.spawn<calm_child>(&n.told, "b"));
+               }};
+  n.open({.strategy = rest_for_one, .intensity = 99, .backoff = {.initial = 1s, .factor = 10}},
+         {n.calm("a"), b, n.calm("c")});
+  can_start = false;
+  n.crash("b");
+  n.rt.advance(1s);
+  n.rt.settle();
+  can_start = true;
+  CHECK(n.events.back().delay == duration{10s});
+  n.rt.advance(2s);
+  n.told.look();
+  n.crash("a");
+  CHECK(n.events.back().delay == duration{8s});
+  n.rt.advance(8s - 1ns);
+  n.rt.settle();
+  CHECK(n.told.look() == "-a");
+  n.rt.advance(1ns);
+  n.rt.settle();
+  CHECK(n.told.look() == "+a +b +c");
+}
+
+TEST_CASE("who adds a child to a group that waits for its restart waits with it", "[supervisor]") {
+  nursery n;
+  const auto strategy = GENERATE(one_for_all, rest_for_one);
+  auto& sup = n.open({.strategy = strategy, .intensity = 9, .backoff = {.initial = 1s}},
+                     n.calm_ones({"a", "b"}));
+  n.crash("a");
+  n.told.look();
+  auto c = sup.start_child(n.calm("c"));
+  auto d = sup.start_child(n.calm("d"));
+  n.rt.settle();
+  CHECK_FALSE(c.ready());
+  SECTION("for its turn") {
+    failure_result_of(sup.start_child(n.calm("a")), errc::child_exists);
+    CHECK(sup.count_children().specs == 2);
+    n.rt.advance(1s - 1ns);
+    n.rt.settle();
+    CHECK(n.told.look().empty());
+    n.rt.advance(1ns);
+    n.rt.settle(40);
+    success_result_of(std::move(c));
+    success_result_of(std::move(d));
+    CHECK(n.told.look() == "+a +b +c +d");
+    n.crash("a");
+    CHECK(n.state("d") == child_state::restarting);
+  }
+  SECTION("until nobody waits any more") {
+    success_result_of(sup.terminate_child("b"));
+    CHECK_FALSE(c.ready());
+    success_result_of(sup.terminate_child("a"));
+    n.rt.settle(40);
+    success_result_of(std::move(c));
+    CHECK(n.told.look() == "+c +d");
+  }
+  SECTION("or for the end of the supervisor") {
+    n.end(n.handle);
+    CHECK(n.ended());
+    failure_result_of(std::move(c), errc::actor_down);
+    failure_result_of(std::move(d), errc::actor_down);
+  }
+}
+
+TEST_CASE("a terminated child is not restarted before those of its group that wait",
+          "[supervisor]") {
+  nursery n;
+  auto& sup = n.open({.strategy = rest_for_one, .intensity = 9, .backoff = {.initial = 1s}},
+                     n.calm_ones({"a", "b", "c"}));
+  n.crash("b");
+  success_result_of(sup.terminate_child("c"));
+  failure_result_of(sup.restart_child("b"), errc::child_restarting);
+  n.told.look();
+  auto c = sup.restart_child("c");
+  n.rt.settle();
+  CHECK(n.told.look().empty());
+  n.rt.advance(1s);
+  n.rt.settle(40);
+  success_result_of(std::move(c));
+  CHECK(n.told.look() == "+b +c");
+}
+
 TEST_CASE("a group of which one cannot be started again is tried again as a whole",
           "[supervisor]") {
   nursery n;

@@ -282,6 +282,36 @@ TEST_CASE("the supervisor waits longer after each crash, and anew after a long l
   CHECK(n.events.back().delay == duration{1s});
 }
 
+TEST_CASE("the supervisor waits longer after each start that fails, however long that takes",
+          "[supervisor]") {
+  nursery n;
+  bool can_start = true;
+  child_spec spec{.id = "a", .start = [&](supervisor& s) -> outcome<caf::actor> {
+                    if (!can_start)
+                      return failure{errc::timed_out};
+                    return caf::actor_cast<caf::actor>(s.spawn<calm_child>(&n.told, "a"));
+                  }};
+  n.open({.intensity = 3, .period = 5s, .backoff = {.initial = 1s, .max = 30s}}, {spec});
+  SECTION("after a short life") {}
+  SECTION("after a long life") {
+    n.rt.advance(10s);
+  }
+  can_start = false;
+  n.crash("a");
+  for (const auto wait : {1s, 2s, 4s, 8s, 16s, 30s, 30s}) {
+    REQUIRE(n.events.back().kind == supervisor_event_kind::child_restarting);
+    CHECK(n.events.back().delay == duration{wait});
+    n.rt.advance(wait);
+    n.rt.settle();
+  }
+  can_start = true;
+  n.rt.advance(30s);
+  n.rt.settle();
+  CHECK(n.state("a") == child_state::running);
+  n.crash("a"); // it has not run for long
+  CHECK(n.events.back().delay == duration{30s});
+}
+
 TEST_CASE("without a back-off nothing waits, however often a child crashes", "[supervisor]") {
   nursery n;
   n.open({.intensity = 5000}, n.calm_ones({"a"}));
@@ -304,6 +334,115 @@ TEST_CASE("a child that waits for its restart can be terminated", "[supervisor]"
   n.wait(sup.restart_child("a"));
   n.rt.settle();
   CHECK(n.told.look() == "+a");
+}
+
+TEST_CASE("what a child leaves behind is let go when it is stopped for good", "[supervisor]") {
+  nursery n;
+  bool can_start = true;
+  const auto frail = [&](const std::string& id, restart_type restart = restart_type::permanent) {
+    return child_spec{.id = id,
+                      .start = [&n, &can_start, id](supervisor& s) -> outcome<caf::actor> {
+                        if (!can_start)
+                          return failure{errc::timed_out};
+                        return caf::actor_cast<caf::actor>(s.spawn<calm_child>(&n.told, id));
+                      },
+                      .restart = restart,
+                      .stopped =
+                        [&n, id] {
+                          n.told.lines.push_back("let go " + id);
+                        }};
+  };
+  const auto waits = [&] {
+    auto& sup = n.open({.intensity = 9, .backoff = {.initial = 1s}}, {frail("a")});
+    n.crash("a");
+    CHECK(n.told.look() == "+a -a");
+    return &sup;
+  };
+  SECTION("not when it is restarted") {
+    waits();
+    n.rt.advance(1s);
+    n.rt.settle();
+    CHECK(n.told.look() == "+a");
+    can_start = false;
+    n.crash("a");
+    n.rt.advance(2s);
+    n.rt.settle();
+    CHECK(n.told.look() == "-a");
+  }
+  SECTION("not when its group is restarted") {
+    n.open({.strategy = restart_strategy::one_for_all}, {frail("a"), frail("b")});
+    n.crash("a");
+    CHECK(n.told.look() == "+a +b -a -b +a +b");
+  }
+  SECTION("when it is terminated, and when it cannot be started by hand after that") {
+    auto* const sup = waits();
+    success_result_of(sup->terminate_child("a"));
+    CHECK(n.told.look() == "let go a");
+    can_start = false;
+    failure_result_of(sup->restart_child("a"), errc::timed_out);
+    CHECK(n.told.look() == "let go a");
+    success_result_of(sup->delete_child("a"));
+    CHECK(n.told.look() == "let go a");
+  }
+  SECTION("when it was killed because it did not end") {
+    auto spec = frail("a");
+    spec.start = start_actor<stubborn_child>(&n.told, "a");
+    auto& sup = n.open({}, {spec});
+    const auto ended = sup.terminate_child("a");
+    n.rt.advance(child_spec::default_shutdown);
+    n.rt.settle();
+    CHECK(ended.ready());
+    CHECK(n.told.look() == "+a -a let go a");
+  }
+  SECTION("when it ends, and is not to be started again") {
+    n.open({}, {frail("t", restart_type::transient), frail("once", restart_type::temporary)});
+    n.leave("t");
+    n.crash("once");
+    CHECK(n.told.look() == "+t +once -t let go t -once let go once");
+  }
+  SECTION("when it cannot be added") {
+    auto& sup = n.open({});
+    can_start = false;
+    failure_result_of(sup.start_child(frail("a")), errc::timed_out);
+    CHECK(n.told.look() == "let go a");
+  }
+  SECTION("when its supervisor ends, and before others are waited for") {
+    child_spec slow{.id = "slow", .start = start_actor<slow_child>(&n.told, "slow", duration{1s})};
+    n.open({.intensity = 9, .backoff = {.initial = 1h}}, {slow, frail("a"), frail("b")});
+    n.crash("a");
+    n.told.look();
+    n.end(n.handle);
+    CHECK(n.told.look() == "let go a -b");
+    n.rt.advance(1s);
+    n.rt.settle();
+    CHECK(n.told.look().starts_with("-slow let go a let go b"));
+    CHECK(n.ended());
+  }
+  SECTION("when its supervisor gives up") {
+    n.open({.intensity = 0}, {n.calm("x"), frail("a")});
+    n.crash("a");
+    CHECK(n.told.look().starts_with("+x +a -a let go a -x"));
+    CHECK(n.ended());
+  }
+  SECTION("not when its supervisor is killed and restarted, but when that one is terminated") {
+    auto& sup = n.open({}, {supervisor::as_child({.name = "inner"}, {frail("a")})});
+    n.end(n.child("inner"), caf::exit_reason::kill);
+    CHECK(n.told.look() == "+a -a +a");
+    const auto ended = sup.terminate_child("inner");
+    n.rt.settle();
+    CHECK(ended.ready());
+    CHECK(n.told.look().starts_with("-a let go a"));
+  }
+  SECTION("although another one's function throws") {
+    auto bad = frail("bad");
+    bad.stopped = [] {
+      throw std::runtime_error("cannot let go");
+    };
+    n.open({}, {frail("a"), bad});
+    n.end(n.handle);
+    CHECK(n.told.look() == "+a +bad -bad -a let go a");
+    CHECK(n.ended());
+  }
 }
 
 TEST_CASE("children are added, terminated, restarted and deleted at run time", "[supervisor]") {

@@ -121,6 +121,38 @@ TEST_CASE_METHOD(topic_fixture, "what is published is written to each subscribed
   CHECK(b.written == "one two ");
 }
 
+TEST_CASE_METHOD(topic_fixture, "what a protocol publishes is in order with what it writes itself",
+                 "[topic]") {
+  fake_connection::output out;
+  const auto who = connect(out);
+  auto& loop = rt.scheduler().loop(0);
+  run([&] {
+    loop.post_quietly([] {}); // on its way to the loop, and nobody's concern here
+    connection(who).enter([&] {
+      room.publish("published ");
+      out.write(shared_bytes{"written "});
+      room.unsubscribe(&connection(who));
+      room.publish("missed ");
+    });
+  });
+  CHECK(out.written == "published written ");
+}
+
+TEST_CASE_METHOD(topic_fixture, "a topic lasts until what is published has been delivered",
+                 "[topic]") {
+  fake_connection::output out;
+  const auto who = connect(out);
+  out.on_write = [&] { // as a producer that is paused may
+    room.unsubscribe(&connection(who));
+    room = topic{};
+  };
+  run([&] {
+    room.publish("the last one");
+    CHECK(out.written == "the last one");
+    CHECK_FALSE(room);
+  });
+}
+
 TEST_CASE_METHOD(topic_fixture, "subscribing twice is subscribing once", "[topic]") {
   fake_connection::output a;
   const auto who = connect(a);
@@ -343,12 +375,13 @@ TEST_CASE_METHOD(topic_fixture, "the observer of drops hears who missed what", "
   ending.limit = 0;
   ending.closing = true; // what it refuses is no drop: it is on its way out
   std::vector<std::pair<std::size_t, std::vector<caf::actor>>> dropped;
-  room.observe_drops(rt.spawn([&](caf::event_based_actor*) -> caf::behavior {
+  const caf::actor observer = rt.spawn([&](caf::event_based_actor*) -> caf::behavior {
     return {[&](const publication_dropped& d) {
       CHECK(d.from == room);
       dropped.emplace_back(d.bytes, d.missed_by);
     }};
-  }));
+  });
+  room.observe_drops(observer);
   publish("abc");
   CHECK(dropped.empty());
   publish("defg");
@@ -357,6 +390,18 @@ TEST_CASE_METHOD(topic_fixture, "the observer of drops hears who missed what", "
   CHECK(dropped[0].second == std::vector<caf::actor>{behind});
   CHECK(fast.written == "abcdefg");
   CHECK(slow.written == "abc");
+}
+
+TEST_CASE("an observer of drops may hold the topic", "[topic]") {
+  manual_runtime rt;
+  const topics rooms{rt};
+  rt.spawn([&](caf::event_based_actor* self) -> caf::behavior {
+    rooms.get("lobby").observe_drops(self);
+    return {[lobby = rooms.get("lobby")](const publication_dropped&) {
+    }};
+  });
+  rt.settle();
+  CHECK(rooms.size() == 0); // nobody else held either
 }
 
 TEST_CASE_METHOD(topic_fixture, "a user in many rooms and a room with many users both shrink right",

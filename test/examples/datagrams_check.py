@@ -29,6 +29,15 @@ def expect(output, text):
     return line
 
 
+def failed(status, *command):
+    """Requires that a program fails with `status` (None: any), and says nothing but why; returns that."""
+    p = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    said = [l for l in p.stdout.splitlines() if "] [info] " not in l]
+    assert p.returncode == status or (status is None and p.returncode > 0), p
+    assert p.stderr and not said, p
+    return p.stderr
+
+
 def port_in(line):
     return line.strip().rsplit(":", 1)[1]
 
@@ -55,9 +64,11 @@ def main():
         expect(hello, "now we can only send to")
         expect(hello, "No one listening")
 
-    with subprocess.Popen([helloer, "localhost"], stdout=subprocess.PIPE, text=True) as wrong:
-        expect(wrong.stdout, "localhost:9999: this is not an address of the right kind")
-        wrong.kill()
+    assert "udp_helloer: localhost:9999: this is not an address of the right kind\n" in failed(1, helloer, "localhost")
+    for port in ("99999", "-5", "abc"):
+        for program in (server, folder + "multicast_server", folder + "multicast_client"):
+            failed(None, program, port)
+        failed(None, helloer, "127.0.0.1", port)
 
     with running(folder + "multicast_server", "0", "127.0.0.1") as out:
         port = port_in(expect(out, "multicast_server listens on"))
@@ -65,6 +76,9 @@ def main():
         with running(folder + "multicast_client", port, "127.0.0.1") as client:
             expect(client, 'Datagram "Server: Pong" received from ')
         expect(out, 'Datagram "Client: Ping" received from ')
+    for program in ("multicast_server", "multicast_client"):
+        p = subprocess.run([folder + program, "0", "nosuch"], capture_output=True, text=True, timeout=20)
+        assert p.returncode == 1 and f"{program}: " in p.stderr and "nosuch" in p.stderr, p
 
 
 main()

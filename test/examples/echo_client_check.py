@@ -7,6 +7,9 @@ import sys
 
 def main():
     folder = sys.argv[1]
+    for wrong in ("99999", "-5", "abc"):
+        p = subprocess.run([f"{folder}/echo_client", "127.0.0.1", wrong], capture_output=True, text=True, timeout=20)
+        assert p.returncode > 0 and not p.stdout and p.stderr, p
     with socket.socket() as s:  # a port that is free
         s.bind(("127.0.0.1", 0))
         port = str(s.getsockname()[1])

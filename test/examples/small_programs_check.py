@@ -1,5 +1,6 @@
-"""Runs the programs that print something and end, all at once: small_programs_check.py <folder>"""
+"""Runs the programs that print something and end, all at once, and some that fail: small_programs_check.py <folder>"""
 
+import os
 import subprocess
 import sys
 
@@ -21,7 +22,21 @@ EXPECTED = {
 }
 
 
+def check_failures(folder):
+    """Who cannot do what it is for says why, and fails."""
+    p = subprocess.run([f"{folder}/word_count"], env={"PATH": "/nowhere"}, capture_output=True, text=True, timeout=20)
+    assert (p.returncode, p.stdout) == (1, ""), p
+    assert p.stderr.startswith("word_count: wc: No such file or directory"), p
+
+    with open("/dev/full", "w") as full, open(os.devnull) as nothing:
+        p = subprocess.run(
+            [f"{folder}/stdio_echo"], stdin=nothing, stdout=full, stderr=subprocess.PIPE, text=True, timeout=20
+        )
+    assert p.returncode == 1 and p.stderr.startswith("stdio_echo: No space left on device"), p
+
+
 def main():
+    check_failures(sys.argv[1])
     running = {
         name: subprocess.Popen([f"{sys.argv[1]}/{name}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for name in EXPECTED

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,22 @@ def main():
                 assert said(passing, "take", path) == (0, [f"took {file}, 13 bytes: from the file"])
             code, lines = said(passing, "give", path, file)
             assert code == 1 and "its lock is held" in lines[0], (code, lines)
+
+        code, lines = said(passing, "take", path)
+        assert code == 1 and lines[0].startswith(f"pass_descriptor: {path}: No such file or directory"), (code, lines)
+        code, lines = said(passing, "take", folder + "/" + 200 * "x")
+        assert code == 1 and lines[0].startswith("pass_descriptor: "), (code, lines)
+        for given in (b"", b"no descriptor goes with it\r\n"):
+            with socket.socket(socket.AF_UNIX) as stingy:
+                stingy.bind(path)
+                stingy.listen()
+                taker = subprocess.Popen([passing, "take", path], stderr=subprocess.PIPE, text=True)
+                connection, _ = stingy.accept()
+                connection.sendall(given)
+                connection.close()
+                text = taker.communicate(timeout=20)[1]
+                assert taker.returncode == 1 and text.startswith("pass_descriptor: "), (taker.returncode, text)
+            os.unlink(path)
 
         with running(datagrams, "serve", path) as out:
             expect(out, f"listens on {path}")

@@ -2,10 +2,17 @@
 
 #include <troupe/net/connect_tcp.hpp>
 
+#include <future>
+
 #include <sys/socket.h>
 
+#include <troupe/net/connect_ssl.hpp>
 #include <troupe/net/line_receiver.hpp>
+#include <troupe/net/net_children.hpp>
 #include <troupe/net/resolver.hpp>
+#include <troupe/net/ssl_endpoint.hpp>
+#include <troupe/net/tcp_endpoint.hpp>
+#include <troupe/net/unix_endpoint.hpp>
 #include <troupe/testing/memory_resolver.hpp>
 
 #include "support/catch.hpp"
@@ -248,6 +255,45 @@ TEST_CASE("a peer that does not answer is given up in time", "[client][T05]") {
   for (const int filler : fillers)
     ::close(filler);
   ::close(fd);
+}
+
+TEST_CASE("a negative time is refused where it is given, and nothing begins", "[client]") {
+  events told;
+  running r{1};
+  auto& rt = r.rt;
+  const auto refused = [&](const connect_options& o) {
+    const tls_client_context tls{{.verify = false}};
+    const unix_connect_options u{.timeout = o.timeout};
+    CHECK_THROWS_AS(connect_tcp(rt, "127.0.0.1", 1, reports(told), o), std::logic_error);
+    CHECK_THROWS_AS(connect_ssl(rt, "127.0.0.1", 1, reports(told), tls, o), std::logic_error);
+    CHECK_THROWS_AS((tcp_client_endpoint{rt, "127.0.0.1", 1, o}), std::logic_error);
+    CHECK_THROWS_AS((ssl_client_endpoint{rt, "127.0.0.1", 1, tls, o}), std::logic_error);
+    CHECK_THROWS_AS(connector_child(rt, "", "127.0.0.1", 1, reports(told), o), std::logic_error);
+    CHECK_THROWS_AS(ssl_connector_child(rt, "", "127.0.0.1", 1, reports(told), tls, o),
+                    std::logic_error);
+    if (o.timeout >= duration::zero())
+      return;
+    CHECK_THROWS_AS(connect_unix(rt, "/nowhere", reports(told), u), std::logic_error);
+    CHECK_THROWS_AS((unix_client_endpoint{rt, "/nowhere", u}), std::logic_error);
+    CHECK_THROWS_AS(unix_connector_child(rt, "", "/nowhere", reports(told), u), std::logic_error);
+  };
+  SECTION("before the runtime runs") {
+    refused({.timeout = -1ns});
+    refused({.attempt_delay = -1ns});
+    r.start();
+  }
+  SECTION("while it runs") {
+    r.start();
+    std::promise<void> done;
+    rt.reactor().call_from_thread([&] {
+      refused({.timeout = -1ns});
+      refused({.attempt_delay = -1ns});
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  r.stop();
+  CHECK(told.all().empty());
 }
 
 TEST_CASE("a factory that builds no protocol fails the connection", "[client][F-Y2]") {

@@ -9,10 +9,12 @@
 
 #include <troupe/net/connect_tcp.hpp>
 #include <troupe/net/listen_ssl.hpp>
+#include <troupe/net/listen_udp.hpp>
 #include <troupe/net/reconnecting_client_factory.hpp>
 
 #include "support/supervised.hpp"
 #include "support/tls.hpp"
+#include "support/udp_peer.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -119,6 +121,77 @@ TEST_CASE("a UNIX port's acceptor that crashes is restarted, and its file stays 
   CHECK(open_descriptors() == before);
 }
 
+TEST_CASE("a port that waits for its restart closes its socket when it is stopped for good") {
+  const auto before = open_descriptors();
+  {
+    events log;
+    std::atomic<std::uint16_t> number{0};
+    running server{1};
+    const auto f = factory::of<frail_factory>(&log);
+    const auto spec = port_child("port", 0, f, {}, [&](const listening_port& p) {
+      number = p.get_host().port();
+    }); // a copy, which outlives the supervisor
+    const bool gives_up = GENERATE(false, true);
+    const under_root sup{
+      server,
+      log,
+      {factory_child("factory", f), spec},
+      {.intensity = gives_up ? std::size_t{0} : std::size_t{9}, .backoff = {.initial = 1h}}};
+    server.start();
+    REQUIRE(log.wait_for("up"));
+    client established{number};
+    expect_echo(established);
+    caf::anon_send_exit(sup.child(server, "port"), caf::exit_reason::unhandled_exception);
+    REQUIRE(log.wait_for("child_ended:port"));
+    if (gives_up) {
+      established.close(); // the factory waits for it
+      REQUIRE(log.wait_for("stopped:"));
+      CHECK_THROWS(client{number});
+    } else {
+      client waiting{number}; // in the listen queue
+      terminate(server, sup, "port");
+      CHECK_THROWS(client{number});
+      expect_echo(established);
+      restart(server, sup, "port");
+      expect_echo(number);
+    }
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a supervised port that was stopped and started by hand keeps its queue in a crash") {
+  const auto before = open_descriptors();
+  {
+    const temporary_folder folder;
+    const auto path = folder.file("socket");
+    events log;
+    listening_port port;
+    running server{1};
+    const auto f = factory::of<frail_factory>(&log);
+    const under_root sup{
+      server,
+      log,
+      {factory_child("factory", f),
+       unix_port_child("port", path, f, {}, [&](const listening_port& p) { port = p; })},
+      {.intensity = 9, .backoff = {.initial = 1h}}};
+    server.start();
+    REQUIRE(log.wait_for("up"));
+    on_loop(server, [&] { return deferred<void>(port.stop_listening()); });
+    CHECK(!std::filesystem::exists(path));
+    on_loop(server, [&] { port.start_listening(); });
+    auto established = unix_client(path);
+    expect_echo(established);
+    caf::anon_send_exit(sup.child(server, "port"), caf::exit_reason::unhandled_exception);
+    REQUIRE(log.wait_for("child_ended:port"));
+    CHECK(std::filesystem::exists(path));
+    CHECK_NOTHROW(unix_client(path));
+    terminate(server, sup, "port");
+    CHECK(!std::filesystem::exists(path));
+    port = {};
+  }
+  CHECK(open_descriptors() == before);
+}
+
 TEST_CASE("a TLS port's acceptor that crashes is restarted, and no session is lost") {
   const auto before = open_descriptors();
   {
@@ -166,6 +239,118 @@ TEST_CASE("a UNIX port whose path is in use fails to start") {
   REQUIRE(log.wait_for("child_start_failed:port"));
   CHECK(log.wait(2));
   CHECK(log.count("up") == 0);
+}
+
+namespace {
+
+/// Tells each peer the loop on which it is served.
+class where_am_i : public protocol {
+public:
+  using protocol::protocol;
+  void connection_made() override { transport().write(std::to_string(loop().index())); }
+};
+
+} // namespace
+
+TEST_CASE("ports and factories run on the loop of their supervisor") {
+  const auto before = open_descriptors();
+  {
+    events log;
+    std::atomic<std::uint16_t> number{0};
+    running server{3};
+    const std::size_t asked_for = GENERATE(0, 1);
+    const auto f = factory::for_protocol<where_am_i>();
+    const std::vector<child_spec> children{
+      factory_child("factory", f),
+      port_child("port", 0, f, {.placement = placement::same_loop, .loop = asked_for},
+                 [&](const listening_port& p) { number = p.get_host().port(); })};
+    supervisor_options options{.observer = [&log](const supervisor_event& e) {
+      log.add(std::string{name(e.kind)} + ":" + e.child);
+    }};
+    root_supervisor(server.rt)->start_child(
+      {.id = "loop 1",
+       .start = [&rt = server.rt, options,
+                 children](supervisor&) { return rt.spawn_on<supervisor>(1, options, children); },
+       .type = child_type::supervisor});
+    server.start();
+    REQUIRE(log.wait_for("started:"));
+    CHECK(client{number}.receive(1) == "1");
+    caf::anon_send_exit(f.actor(), caf::exit_reason::kill);
+    REQUIRE(log.wait_for("child_started:factory", 2));
+    CHECK(client{number}.receive(1) == "1");
+    on_loop(server,
+            [&] { return deferred<void>(root_supervisor(server.rt)->terminate_child("loop 1")); });
+    CHECK(log.count("child_stopped:port") == 1);
+    CHECK_THROWS(client{number});
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a port that is to run on another loop than its supervisor or factory fails to start") {
+  events log;
+  running server{2};
+  const bool other_factory = GENERATE(false, true);
+  const auto f = factory::for_protocol<echo>();
+  if (other_factory)
+    listen_tcp(server.rt, 0, f, {.loop = 1});
+  const under_root sup{
+    server, log, {port_child("port", 0, f, {.loop = other_factory ? std::size_t{0} : 1})}};
+  server.start();
+  REQUIRE(log.wait_for("child_start_failed:port"));
+  CHECK(log.wait(2));
+  CHECK(log.count("up") == 0);
+}
+
+namespace {
+
+class frail_datagrams : public datagram_protocol {
+public:
+  using datagram_protocol::datagram_protocol;
+  void datagram_received(bytes_view data, const net_address& from) override {
+    transport().write(data, from);
+  }
+  caf::behavior make_behavior() override {
+    return {[](crash_atom) {
+      throw std::runtime_error("the protocol crashes");
+    }};
+  }
+};
+
+} // namespace
+
+TEST_CASE("a port of datagrams is supervised by a start function that listens") {
+  const auto before = open_descriptors();
+  {
+    events log;
+    std::atomic<std::uint16_t> number{0};
+    running server{GENERATE(1, 2)};
+    auto& rt = server.rt;
+    const child_spec spec{.id = "time", .start = [&rt, &number](supervisor& s) {
+                            const auto port =
+                              listen_udp(rt, number, datagram_protocol::of<frail_datagrams>(),
+                                         {.loop = s.loop().index()});
+                            number = port.get_host().port(); // the same after a crash
+                            return port.actor();
+                          }};
+    const under_root sup{server, log, {spec}};
+    server.start();
+    REQUIRE(log.wait_for("up"));
+    const std::uint16_t first = number;
+    udp_peer peer;
+    peer.send(first, "hi");
+    CHECK(peer.receive() == "hi");
+    caf::anon_send(sup.child(server, "time"), crash_atom::value);
+    REQUIRE(log.wait_for("child_started:time", 2));
+    CHECK(number == first);
+    peer.send(first, "again");
+    CHECK(peer.receive() == "again");
+    terminate(server, sup, "time");
+    CHECK_NOTHROW(udp_peer{"127.0.0.1", first}); // which is free
+    restart(server, sup, "time");
+    peer.send(first, "later");
+    CHECK(peer.receive() == "later");
+  }
+  CHECK(open_descriptors() == before);
 }
 
 // -- connectors ---------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 // Handshakes with a TLS server over real sockets: who is let in, and what becomes of the others.
 
 #include <openssl/err.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ringbuffer_sink.h>
 
 #include "support/catch.hpp"
 #include "support/tls_served.hpp"
@@ -197,6 +199,49 @@ TEST_CASE("garbage, plain text and early ends are no connections") {
     CHECK(s.log.all() == std::vector<std::string>{"made"});
   }
   CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("peers cannot fill the log with errors") {
+  const auto sink = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(100);
+  sink->set_pattern("%l %v");
+  runtime_options options{.loops = 1, .install_signal_handlers = false};
+  options.logger = std::make_shared<spdlog::logger>("test", sink);
+  options.logger->set_level(spdlog::level::debug);
+  const auto ca = std::make_unique<authority>();
+  events log;
+  {
+    runtime rt{options};
+    const tls_server_context tls{{.identities = {ca->issue()},
+                                  .clients = client_certificates::required,
+                                  .trusted_file = ca->file(),
+                                  .handshake_timeout = 50ms}};
+    const auto port = listen_ssl(rt, 0, factory::for_protocol<puppet>(&log), tls);
+    const auto number = port.get_host().port();
+    std::thread thread{[&] {
+      rt.run();
+    }};
+    client plain{number};
+    plain.send("GET / HTTP/1.0\r\n\r\n");
+    plain.rest();
+    client early{number};
+    early.shut_write();
+    early.rest();
+    client silent{number};
+    silent.rest();
+    const authority strangers{"strangers"};
+    tls_client nobody{number}, eve{number, {.identity = strangers.issue()}};
+    nobody.rest();
+    eve.rest();
+    rt.reactor().call_from_thread([&] { rt.stop(); });
+    thread.join();
+  }
+  std::size_t told = 0;
+  for (const auto& line : sink->last_formatted()) {
+    CAPTURE(line);
+    told += line.starts_with("debug cannot serve 127.0.0.1:") ? 1 : 0;
+    CHECK_FALSE(line.starts_with("error"));
+  }
+  CHECK(told == 5);
 }
 
 TEST_CASE("a handshake counts as a connection of its factory") {

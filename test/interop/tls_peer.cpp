@@ -108,7 +108,8 @@ int main(int argc, char** argv) {
 
   auto logger = spdlog::stdout_logger_mt("tls_peer");
   logger->set_pattern("log: %v");
-  logger->flush_on(spdlog::level::info);
+  logger->set_level(spdlog::level::debug); // handshakes that fail
+  logger->flush_on(spdlog::level::debug);
   troupe::runtime rt{{.loops = 1, .logger = logger}};
   if (port != 0) {
     troupe::tls_client_options o;

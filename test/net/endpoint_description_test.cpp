@@ -85,6 +85,12 @@ TEST_CASE_METHOD(strings, "what is wrong with a description is shown at its plac
         == "\"mode\" is a number from 0 to 777 in octal digits, and not \"9\"\n"
            "  unix:\xc3\xa4\xc3\xb6:mode=9\n"
            "               ^");
+  CHECK(client_error("tcp:host:80:timeout=-5")
+        == "\"timeout\" is a number from 1 to 31622400, and not \"-5\"\n"
+           "  tcp:host:80:timeout=-5\n"
+           "                      ^");
+  CHECK(client_error("unix:/x:timeout=-5").find("not \"-5\"\n") != std::string::npos);
+  CHECK(client_error("ssl:host:80:timeout=-5").find("not \"-5\"\n") != std::string::npos);
   CHECK(server_error("tcp:80\\").find("behind the backslash") != std::string::npos);
   CHECK(server_error("tcp:80:backlog=5:backlog=6").find("\"backlog\" is there twice\n")
         != std::string::npos);

@@ -106,6 +106,14 @@ struct child_spec {
 
   child_type type = child_type::worker;
 
+  /// Called on the supervisor's loop when the child has ended and will not be started again but by a
+  /// call: it was terminated or removed, was not to be restarted, or its supervisor ends. It lets go of
+  /// what the start function keeps for a successor of an actor that crashed, such as a socket.
+  ///
+  /// It may be called several times in a row. A supervisor that is killed does not call it: its own
+  /// successor has the same first children; if there is to be none, their parent calls it.
+  std::function<void()> stopped{};
+
   [[nodiscard]] duration shutdown_time() const noexcept {
     return shutdown.value_or(type == child_type::supervisor ? infinity : default_shutdown);
   }

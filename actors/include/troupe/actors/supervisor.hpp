@@ -40,8 +40,9 @@ enum class restart_strategy : std::uint8_t {
 };
 
 /// How long a supervisor waits before it starts a crashed child again: `initial` after the first
-/// crash, `factor` times as long after each further one, at most `max`. A child that has run for the
-/// supervisor's `period` begins anew. With the default nothing waits, as in OTP.
+/// crash, `factor` times as long after each further one and each start that fails, at most `max`. A
+/// child that has run for the supervisor's `period` begins anew. A group waits as long as the one of it
+/// that has to wait longest. With the default nothing waits, as in OTP.
 ///
 /// A wait does not count against the intensity, so where the default is not changed a crash now and
 /// then is healed at once; a child that needs something that is away for long needs a back-off.
@@ -117,8 +118,9 @@ using delete_child_atom = caf::atom_constant<caf::atom("delete")>;
 /// ```
 ///
 /// It does one thing after the other, as OTP's does: a call waits until an earlier one is done, and
-/// until a crash that came before it is dealt with. If one of its first children cannot be started,
-/// it stops those that were and ends with that failure. An exit message that is not `normal` makes it
+/// until a crash that came before it is dealt with. During a back-off it answers calls; but what starts
+/// a child of a group waits until no other one of the group waits for its restart. If one of its first
+/// children cannot be started, it stops those that were and ends with that failure. An exit message that is not `normal` makes it
 /// stop its children and end; if it is killed, so are they, all at once.
 ///
 /// On its loop, use its functions. From other actors, ask it, and from other threads likewise:
@@ -154,7 +156,8 @@ public:
 
   // -- children -----------------------------------------------------------------------------------
 
-  /// Adds a child and starts it. One that cannot be started is not added.
+  /// Adds a child and starts it: with `one_for_all` and `rest_for_one`, after those that wait for their
+  /// restart. One that cannot be started is not added.
   ///
   /// \returns its handle, empty if its start function said that it is not wanted now
   /// Fails with: what the start function failed with; `errc::child_exists`;
@@ -168,7 +171,8 @@ public:
   chained<void> terminate_child(const std::string& id);
   chained<void> terminate_child(const caf::actor& child);
 
-  /// Starts a child that was terminated, or has ended and was not to be restarted.
+  /// Starts a child that was terminated, or has ended and was not to be restarted; it waits as
+  /// `start_child` does.
   ///
   /// Fails with: what the start function failed with; `errc::no_such_child`; `errc::child_running`;
   /// `errc::child_restarting`.
@@ -221,7 +225,7 @@ private:
     caf::error reason{};     // of its latest end
     delayed_call timer{};    // until it is killed, or started again
     time_point since{};      // when it was started
-    std::size_t crashes = 0; // in a row, for the back-off
+    std::size_t crashes = 0; // and failed starts, in a row, for the back-off
   };
 
   struct operation {
@@ -234,7 +238,8 @@ private:
   void perform(task run) { perform(operation{std::move(run), {}}); }
   template <class T, class F>
   chained<T> call(F fn);
-  void next(); // ends the present one
+  void next();    // ends the present one
+  void put_off(); // ends the present one; it is begun again when no group waits
   void drain();
 
   // Starting.
@@ -261,6 +266,7 @@ private:
   bool may_restart();
   duration delay_of(child& c);
   void restart_waiting(std::optional<key> only);
+  bool group_waits() const; // for its restart
   void start_first();
   void first_start_over(outcome<void> how);
   void begin_end(caf::error reason);
@@ -269,6 +275,8 @@ private:
   void check(const child_spec& spec) const; // throws what refuses it
   child& add(child_spec spec);
   void remove(child& c);
+  void retire(child& c);
+  void let_go(const child& c);
   void forget_timer(child& c);
   child* find(key serial);
   child* find(const caf::actor& actor);
@@ -287,7 +295,8 @@ private:
   key latest_ = 0;
 
   std::deque<operation> waiting_;
-  std::shared_ptr<operation> present_; // the latest that was begun
+  std::shared_ptr<operation> present_;             // the latest that was begun
+  std::deque<std::shared_ptr<operation>> put_off_; // in the order in which they came
   bool busy_ = false;
   bool draining_ = false; // within drain()
   bool gone_ = false;     // after its end

@@ -138,7 +138,8 @@ public:
 
   /// Sends `bytes` to all who have subscribed; to `left_out` not.
   ///
-  /// Transports on the caller's own loop usually have them when this returns; no handler runs inside.
+  /// Transports on the loop of a protocol that calls this have them when it returns; no handler runs
+  /// inside.
   void publish(const shared_bytes& bytes, except left_out = {}) const;
   void publish(std::string_view text, except left_out = {}) const {
     publish(shared_bytes{text}, left_out);
@@ -148,6 +149,7 @@ public:
   /// publication and loop with subscribers whose output was full, and whose policy is
   /// `overflow_policy::drop`. Those who do not drop lose their connection, which is no news for the
   /// topic. Nobody hears of it unless asked for; a later observer takes the place of an earlier one.
+  /// As a subscription does not, this does not keep `who` alive.
   ///
   /// \throws std::logic_error as `subscribe` does
   void observe_drops(const caf::actor& who) const;

@@ -24,6 +24,7 @@ namespace troupe {
 /// troupe::connect_ssl(rt, "chat.example", 6697, troupe::client_factory::for_protocol<chat>(), tls);
 /// ```
 ///
+/// \throws std::logic_error if a time among the options is negative
 /// Fails with, through `client_connection_failed`, besides what `connect_tcp` does:
 /// `errc::certificate_refused`, with what is wrong with the certificate; `errc::tls_failed` if the
 /// two cannot agree, with the server's alert if it sent one; `errc::connection_lost`.

@@ -23,6 +23,7 @@ namespace troupe {
 ///
 /// \param host  an address or a name
 /// \returns what stops the attempt, or ends and renews the connection
+/// \throws std::logic_error if a time among the options is negative
 /// Fails with: see `client_factory::client_connection_failed`. An empty name, a name with a NUL, or
 /// a bind address that is none, fail in that way too.
 /// Thread: loop 0, or before `run()`, and then it begins once that runs.

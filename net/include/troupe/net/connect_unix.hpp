@@ -10,7 +10,8 @@ namespace troupe {
 
 /// How a connection to a UNIX socket is made, and what it starts with.
 struct unix_connect_options {
-  /// How long connecting may take. Source: connectUNIX
+  /// How long connecting may take, which is not negative; `duration::max()` is for ever.
+  /// Source: connectUNIX
   duration timeout = std::chrono::seconds(30);
 
   /// Looks at the socket's lock first, and fails with `errc::connection_refused` if nobody holds it.
@@ -27,6 +28,7 @@ struct unix_connect_options {
 /// While the server's listen queue is full, it tries again, until the time is over.
 ///
 /// \param path  as of `listen_unix`
+/// \throws std::logic_error if a time among the options is negative
 /// Fails with: see `client_factory::client_connection_failed`; `errc::invalid_address` if the path
 /// is too long; `errc::connect_failed` with the system's reason, such as that there is no such file.
 /// Thread: loop 0, or before `run()`.

@@ -18,10 +18,11 @@ class connecting;
 class transport_kind;
 } // namespace detail
 
-/// How a connection is made, and what it starts with.
+/// How a connection is made, and what it starts with. No time may be negative: what takes these
+/// throws std::logic_error then.
 struct connect_options {
-  /// How long looking the name up, connecting, and a TLS handshake may take together.
-  /// Source: connectTCP
+  /// How long looking the name up, connecting, and a TLS handshake may take together;
+  /// `duration::max()` is for ever. Source: connectTCP
   duration timeout = std::chrono::seconds(30);
 
   /// The local end: an address in numbers, and a port. Empty and 0 leave it to the system.

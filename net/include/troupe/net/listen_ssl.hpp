@@ -13,8 +13,9 @@ namespace troupe {
 ///
 /// As `listen_tcp`; the protocol's `connection_made` comes when the handshake is done, so it can ask
 /// `transport().tls()` who is there. A handshake that fails or takes too long is logged with the
-/// peer and the reason, and the protocol never connected; until then it counts as a connection of
-/// its factory, so the limit of that bounds handshakes too.
+/// peer and the reason, at debug level, for any peer can make one fail; the protocol is never
+/// connected. Until then it counts as a connection of its factory, so the limit of that bounds
+/// handshakes too.
 ///
 /// `transport` keeps its rules. A clean end is one that both ends of TLS agreed on: a peer that is
 /// cut off without is `errc::tls_truncated`. `lose_write_connection` ends one direction of TLS.

@@ -19,6 +19,18 @@ namespace troupe {
 /// rt.run();
 /// ```
 ///
+/// As the child of a supervisor it needs a start function, and no more. Each start makes a new protocol;
+/// what waits in the socket of one that crashed is lost.
+///
+/// ```cpp
+/// troupe::child_spec{
+///   .id = "time",
+///   .start = [&rt](troupe::supervisor& s) {
+///     return troupe::listen_udp(rt, 37, troupe::datagram_protocol::of<time_server>(),
+///                               {.loop = s.loop().index()}).actor();
+///   }}
+/// ```
+///
 /// \param port  0 takes a free one, which `get_host` tells
 /// \throws cannot_listen_error if the address is in use, not ours, or not an address
 /// \throws std::logic_error if the protocol listens at another port, or has ended, or an option makes

@@ -16,7 +16,8 @@
 
 namespace troupe {
 
-/// Returns a spec of a factory as a supervisor's child. Its supervisor must be on loop 0.
+/// Returns a spec of a factory as a supervisor's child, on its supervisor's loop. A factory that was
+/// started on another loop is refused with `errc::invalid_argument`.
 ///
 /// A factory that crashed is made anew, with the arguments of the first. Connections that are open
 /// stay, and count against the limit of the new one; ports accept nothing until it is there, so what
@@ -30,12 +31,26 @@ namespace troupe {
 [[nodiscard]] child_spec factory_child(std::string id, factory_ref f,
                                        restart_type restart = restart_type::permanent);
 
-/// Returns a spec of a TCP port as a supervisor's child: see `listen_tcp`. Its supervisor must be on
-/// loop 0. It fails to start if the address cannot be had.
+/// Returns a spec of a TCP port as a supervisor's child: see `listen_tcp`. It fails to start if the
+/// address cannot be had.
+///
+/// Port and factory run on their supervisor's loop. So `listen_options::loop` is 0, which says nothing
+/// here, or the number of that loop; anything else is refused with `errc::invalid_argument`. A supervisor
+/// on another loop is the child of one on loop 0 by a start function of its own:
+///
+/// ```cpp
+/// troupe::child_spec{
+///   .id = "loop 1",
+///   .start = [&rt, children](troupe::supervisor&) {
+///     return rt.spawn_on<troupe::supervisor>(1, troupe::supervisor_options{}, children);
+///   },
+///   .type = troupe::child_type::supervisor}
+/// ```
 ///
 /// If its acceptor crashes, the socket stays open for the next one: established connections are not
 /// touched, and those that wait in the system's queue are accepted later. A port that is terminated
-/// closes its socket; restarted, it listens at the same address, also where 0 was asked for. Put
+/// closes its socket, also while it waits for its restart, and so does one whose supervisor ends;
+/// restarted, it listens at the same address, also where 0 was asked for. Put
 /// after its factory, it stops before that does.
 ///
 /// ```cpp
@@ -44,12 +59,14 @@ namespace troupe {
 ///   {troupe::factory_child("connections", chats), troupe::port_child("port", 8123, chats)}));
 /// ```
 ///
-/// \param listening  called for each start, on loop 0, with the port that listens
+/// \param listening  called for each start, on the supervisor's loop, with the port that listens
 /// Source: ranch_listener_sup, ranch_acceptor
 [[nodiscard]] child_spec port_child(std::string id, std::uint16_t port, factory_ref f,
                                     const listen_options& options = {},
                                     std::function<void(const listening_port&)> listening = {},
                                     restart_type restart = restart_type::permanent);
+
+/// A port of datagrams has no function here: `listen_udp` shows how it is started by a supervisor.
 
 /// As `port_child`, of a UNIX socket: see `listen_unix`. Its file and its lock stay while an acceptor
 /// that crashed is replaced, so nobody finds the path empty or taken meanwhile; they go when the port
@@ -92,6 +109,7 @@ namespace troupe {
 ///           refused with `errc::invalid_argument`, and `connector::connect` throws std::logic_error.
 ///           It may have a `factory_child` of its own, and need not.
 /// \param connected  called for each connection that was made, on loop 0
+/// \throws std::logic_error if a time among the options is negative
 /// Source: a gen_server of OTP that connects in its `init` and stops when its socket closes
 [[nodiscard]] child_spec connector_child(runtime& rt, std::string id, const std::string& host,
                                          std::uint16_t port, client_factory_ref f,

@@ -29,6 +29,7 @@ private:
 /// Source: SSL4ClientEndpoint, wrapClientTLS
 class ssl_client_endpoint final : public client_endpoint {
 public:
+  /// \throws std::logic_error if a time among the options is negative
   ssl_client_endpoint(runtime& rt, std::string host, std::uint16_t port,
                       tls_client_context tls = tls_client_context{}, connect_options options = {});
   deferred<connected_protocol> connect(const factory_ref& f) override;

@@ -28,6 +28,7 @@ private:
 /// Source: TCP4ClientEndpoint, TCP6ClientEndpoint, HostnameEndpoint
 class tcp_client_endpoint final : public client_endpoint {
 public:
+  /// \throws std::logic_error if a time among the options is negative
   tcp_client_endpoint(runtime& rt, std::string host, std::uint16_t port,
                       connect_options options = {});
   deferred<connected_protocol> connect(const factory_ref& f) override;

@@ -49,8 +49,9 @@ enum class client_certificates : std::uint8_t {
 
 /// What a TLS server is made of.
 struct tls_server_options {
-  /// At least one. Clients that name a host get the first certificate that is for it (and one of
-  /// each kind of key, if several are); all others get the first of all.
+  /// At least one. Clients that name a host get the first certificate that is for it, as its
+  /// subjectAltName says (and one of each kind of key, if several are); all others get the first of
+  /// all.
   std::vector<tls_identity> identities{};
 
   client_certificates clients = client_certificates::none;
@@ -77,7 +78,8 @@ struct tls_client_options {
   /// The authorities that vouch for servers, in PEM format; empty: those that the system trusts.
   std::string trusted_file{};
 
-  /// Whether the server must show a certificate that is trusted and for the host that was wanted.
+  /// Whether the server must show a certificate that is trusted and for the host that was wanted,
+  /// which its subjectAltName must name: a name in its subject (CN) does not count (RFC 9525).
   /// Without, anybody on the way can read and change everything.
   bool verify = true;
 

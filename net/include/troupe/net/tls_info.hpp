@@ -20,7 +20,7 @@ enum class tls_version : std::uint8_t { tls_1_2, tls_1_3 };
 struct tls_certificate {
   std::string subject;            ///< `"CN=chat.example,O=Example"`, as RFC 2253 writes it
   std::string issuer;             ///< the same of who signed it
-  std::vector<std::string> names; ///< the host names and IP addresses it is for
+  std::vector<std::string> names; ///< the host names and IP addresses it is for (subjectAltName)
   std::chrono::system_clock::time_point not_before;
   std::chrono::system_clock::time_point not_after;
   std::string der; ///< the certificate itself, in binary

@@ -23,6 +23,7 @@ private:
 /// Connects as `connect_unix` does. Source: UNIXClientEndpoint
 class unix_client_endpoint final : public client_endpoint {
 public:
+  /// \throws std::logic_error if a time among the options is negative
   unix_client_endpoint(runtime& rt, std::string path, unix_connect_options options = {});
   deferred<connected_protocol> connect(const factory_ref& f) override;
 

@@ -96,9 +96,11 @@ public:
   /// As `post`, but does not wake the loop: the function runs when something else does.
   void post_quietly(task fn);
 
-  /// Tells whether nothing that was posted, or queued from other threads, waits to be taken in: then
-  /// what is done now comes behind all that was posted before.
-  [[nodiscard]] bool nothing_posted() const noexcept { return inbox_.empty(); }
+  /// Tells whether what is done now comes behind all that whoever does it has posted to this loop. It
+  /// may not where a floating actor runs: that may have posted from another loop, a moment ago.
+  [[nodiscard]] bool keeps_order() const noexcept {
+    return alone_ || !runs_floating_ || inbox_.empty();
+  }
 
   /// Queues a floating actor. Thread: any. Takes over one reference.
   void exec_later(caf::resumable* job) override;
@@ -204,6 +206,7 @@ private:
   time_point turn_began_{};
   bool stopping_ = false;
   bool winding_down_ = false;
+  bool runs_floating_ = false; // at the moment, that is
 
   // Whether polling for peers pays: a running mean of the gaps between running dry and being
   // handed work from outside.
