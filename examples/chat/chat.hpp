@@ -42,6 +42,8 @@ public:
       line.remove_prefix(1);
     if (named_)
       return say(line);
+    if (line.size() > longest_name)
+      return send_line(too_long);
     name_ = line;
     claim("lobby");
   }
@@ -58,6 +60,9 @@ public:
   }
 
 private:
+  static constexpr std::size_t longest_name = 100; // of a user, in front of all they say; or a room
+  static constexpr std::string_view too_long = "Name too long, please choose another.";
+
   // -- what the user says -------------------------------------------------------------------------
 
   void say(std::string_view text) {
@@ -87,7 +92,7 @@ private:
     else if (!named_)
       send_line("Choose a name first.");
     else if (verb == "join")
-      rest.empty() || rest.size() > 100 ? send_line("Which room? /join ROOM") : join(rest);
+      rest.empty() || rest.size() > longest_name ? send_line("Which room? /join ROOM") : join(rest);
     else if (verb == "leave")
       room_.name() == "lobby" ? send_line("You are in the lobby already.") : join("lobby");
     else if (verb == "who")
@@ -114,6 +119,8 @@ private:
   }
 
   void rename(const std::string& name) {
+    if (name.size() > longest_name)
+      return send_line(too_long);
     if (name == name_)
       return send_line("You are " + name_ + " already.");
     former_ = std::make_unique<std::string>(std::exchange(name_, name));
