@@ -26,13 +26,8 @@ public:
     send_line("What's your name?");
   }
 
-  // What is said in one read is published as one block.
   void data_received(troupe::bytes_view data) override {
-    std::string said;
-    const auto before = std::exchange(said_, &said);
-    line_receiver::data_received(data);
-    said_ = before;
-    publish(said);
+    collect([&] { line_receiver::data_received(data); });
   }
 
   void line_received(std::string_view line) override {
@@ -62,14 +57,31 @@ public:
 private:
   static constexpr std::size_t longest_name = 100; // of a user, in front of all they say; or a room
   static constexpr std::string_view too_long = "Name too long, please choose another.";
+  static constexpr std::size_t block = 64 * 1024; // who says more in one turn goes on in the next
 
   // -- what the user says -------------------------------------------------------------------------
 
+  // What is said in one turn is published as one block.
+  template <class F>
+  void collect(F deliver) {
+    std::string said;
+    said_ = &said;
+    deliver();
+    said_ = nullptr;
+    publish(said);
+  }
+
+  // Goes on with what came while reading was paused.
+  void go_on() {
+    collect([this] { resume_producing(); });
+  }
+
   void say(std::string_view text) {
-    std::string alone; // a line that waited while reading was paused
-    auto& said = said_ != nullptr ? *said_ : alone;
-    said.append("<").append(name_).append("> ").append(text).append("\r\n");
-    publish(alone);
+    said_->append("<").append(name_).append("> ").append(text).append("\r\n");
+    if (said_->size() < block)
+      return;
+    pause_producing(); // the name in front of short lines makes much of little
+    call_later(troupe::duration::zero(), [this] { go_on(); });
   }
 
   void publish(std::string_view text) {
@@ -78,10 +90,8 @@ private:
   }
 
   void command(std::string_view line) {
-    if (said_ != nullptr) { // it was said before
-      publish(*said_);
-      said_->clear();
-    }
+    publish(*said_); // it was said before
+    said_->clear();
     const auto verb = line.substr(1, line.find(' ') - 1);
     const auto rest = std::string{trim(line.substr(1 + verb.size()))};
     if (verb == "quit")
@@ -153,7 +163,7 @@ private:
 
   void answered() {
     waiting_ = false;
-    resume_producing();
+    go_on();
   }
 
   void claim(const std::string& room) {
@@ -197,7 +207,7 @@ private:
   troupe::topic room_; // where the user is, once named
   std::string name_;
   std::unique_ptr<std::string> former_; // the name in use, while another one is asked for
-  std::string* said_ = nullptr;         // collects what is said, within data_received
+  std::string* said_ = nullptr;         // collects what is said, while lines are received
   bool claimed_ = false;                // the registry has to be told when `name_` is free
   bool named_ = false;
   bool waiting_ = false; // for the registry
