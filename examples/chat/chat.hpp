@@ -51,7 +51,8 @@ public:
   }
 
   caf::behavior make_behavior() override {
-    return shared_behavior<&chat::told, &chat::granted, &chat::taken, &chat::asked>();
+    return shared_behavior<&chat::told, &chat::answered, &chat::granted, &chat::taken,
+                           &chat::asked>();
   }
 
 private:
@@ -117,8 +118,8 @@ private:
 
   void join(const std::string& room) {
     enter(room);
-    send(users_, move_atom::value, name_, room);
     send_line("You are in " + room + ".");
+    ask(move_atom::value, name_, room);
   }
 
   void enter(const std::string& room) {
@@ -142,7 +143,7 @@ private:
     const auto text = trim(words.substr(to.size()));
     if (text.empty())
       return send_line("Whom, and what? /msg NAME TEXT");
-    send(users_, tell_atom::value, name_, std::string{to}, std::string{text});
+    ask(tell_atom::value, name_, std::string{to}, std::string{text});
   }
 
   static std::string_view trim(std::string_view text) {
@@ -157,12 +158,11 @@ private:
   template <class... Question>
   void ask(Question&&... question) {
     send(users_, std::forward<Question>(question)...);
-    waiting_ = true;
     pause_producing();
   }
 
-  void answered() {
-    waiting_ = false;
+  void answered(answer_atom, const troupe::shared_bytes& line) {
+    transport().write(line);
     go_on();
   }
 
@@ -180,7 +180,7 @@ private:
       send_line("Welcome, " + name_ + "!");
       enter("lobby");
     }
-    answered();
+    go_on();
   }
 
   void taken(taken_atom) {
@@ -188,14 +188,10 @@ private:
     if (former_)
       name_ = std::move(*std::exchange(former_, nullptr));
     send_line("Name taken, please choose another.");
-    answered();
+    go_on();
   }
 
-  void told(const troupe::shared_bytes& line) {
-    transport().write(line);
-    if (waiting_ && named_ && !former_) // the answer to /who; or a message, which does no harm
-      answered();
-  }
+  void told(const troupe::shared_bytes& line) { transport().write(line); }
 
   // Answers in the next turn, which begins with a look at the socket.
   void asked(asked_atom, const std::string& name) {
@@ -210,7 +206,6 @@ private:
   std::string* said_ = nullptr;         // collects what is said, while lines are received
   bool claimed_ = false;                // the registry has to be told when `name_` is free
   bool named_ = false;
-  bool waiting_ = false; // for the registry
 };
 
 /// A chat: its names and its rooms, which any number of ports may serve.

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <caf/send.hpp>
+
 #include <troupe/testing/memory_network.hpp>
 
 #include "chat/chat.hpp"
@@ -11,6 +13,7 @@
 
 using namespace troupe;
 using namespace troupe::testing;
+using namespace std::string_literals;
 
 namespace {
 
@@ -48,6 +51,32 @@ struct chat_of_users {
   const std::uint16_t port;
 };
 
+/// A registry that lets everybody in, answers nothing else, and counts what it is asked.
+class slow_registry : public floating_actor {
+public:
+  using floating_actor::floating_actor;
+  caf::behavior make_behavior() override {
+    const auto ask = [this] {
+      ++questions;
+    };
+    return {
+      [this, ask](claim_atom, const std::string& name, const std::string&) {
+        if (name == "other")
+          return ask();
+        const auto who = caf::actor_cast<caf::actor>(current_sender());
+        users.push_back(who.address());
+        send(who, granted_atom::value);
+      },
+      [ask](move_atom, const std::string&, const std::string&) { ask(); },
+      [ask](who_atom, const std::string&) { ask(); },
+      [ask](tell_atom, const std::string&, const std::string&, const std::string&) { ask(); },
+      [](release_atom, const std::string&) {},
+    };
+  }
+  int questions = 0;
+  std::vector<caf::actor_addr> users; // in the order in which they came
+};
+
 std::string repeated(std::string_view text, std::size_t times) {
   std::string all;
   while (times-- > 0)
@@ -80,4 +109,47 @@ TEST_CASE("what one user says in a single read costs no reader the connection, a
   CHECK(ann.heard.size() == lines);
   CHECK(std::ranges::count(ann.heard, "<" + name + "> ") == std::ssize(ann.heard));
   CHECK(most < 256u * 1024);
+}
+
+TEST_CASE("who has asked the registry is not read until it answers", "[chat]") {
+  const std::string command = GENERATE("/msg ann x", "/join there", "/who", "/nick other");
+  chat_of_users c{[](runtime& rt) {
+    return rt.spawn<slow_registry>();
+  }};
+  const auto& registry =
+    *static_cast<slow_registry*>(caf::actor_cast<caf::abstract_actor*>(c.registry));
+  auto& ann = c.join("ann");
+  auto& eve = c.join("eve");
+  c.say(eve, repeated(command + "\r\n", 500) + "hello\r\n");
+  c.net.flush();
+  CHECK(registry.questions == 1);
+  // What others send her is no answer.
+  caf::anon_send(caf::actor_cast<caf::actor>(registry.users[1]), shared_bytes{"[ann] hi\r\n"});
+  c.net.flush();
+  CHECK(eve.heard.back() == "[ann] hi");
+  CHECK(registry.questions == 1);
+  CHECK(ann.heard.empty());
+}
+
+TEST_CASE("a thousand commands in one piece are all answered, in order", "[chat]") {
+  chat_of_users c;
+  auto& ann = c.join("ann");
+  auto& eve = c.join("eve");
+  std::string said;
+  list to_ann;
+  list to_eve;
+  for (int i = 0; i < 250; ++i) {
+    const auto n = std::to_string(i);
+    said +=
+      "/msg ann " + n + "\r\n/msg bob " + n + "\r\n/msg eve " + n + "\r\n/join room" + n + "\r\n";
+    to_ann.push_back("[eve] " + n);
+    for (const auto& answer : {"Nobody is called bob."s, "[eve] " + n, "You are in room" + n + "."})
+      to_eve.push_back(answer);
+  }
+  c.say(eve, said + "/leave\r\nhello\r\n");
+  to_ann.push_back("<eve> hello");
+  to_eve.push_back("You are in lobby.");
+  c.net.flush();
+  CHECK(ann.heard == to_ann);
+  CHECK(eve.heard == to_eve);
 }
