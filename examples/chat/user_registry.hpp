@@ -94,12 +94,15 @@ private:
     if (found == users_.end())
       return;
     if (found->second.actor != who) { // it left before it had an answer
-      if (waiting != claimants_.end())
-        std::erase_if(waiting->second, [&](const claimant& c) { return c.actor == who; });
+      if (waiting == claimants_.end())
+        return;
+      std::erase_if(waiting->second, [&](const claimant& c) { return c.actor == who; });
+      if (waiting->second.empty())
+        claimants_.erase(waiting);
       return;
     }
     leave(*found);
-    if (waiting == claimants_.end() || waiting->second.empty())
+    if (waiting == claimants_.end())
       return void(users_.erase(found));
     const auto next = waiting->second.front();
     waiting->second.erase(waiting->second.begin());
@@ -170,5 +173,6 @@ private:
 
   users users_;
   rooms rooms_;
-  std::unordered_map<std::string, std::vector<claimant>> claimants_; // of taken names
+  std::unordered_map<std::string, std::vector<claimant>>
+    claimants_; // of taken names; none is empty
 };

@@ -4,12 +4,15 @@
 #include <string>
 #include <vector>
 
+#include <malloc.h>
+
 #include <caf/send.hpp>
 
 #include <troupe/testing/memory_network.hpp>
 
 #include "chat/chat.hpp"
 #include "support/catch.hpp"
+#include "support/running.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -75,6 +78,17 @@ public:
   }
   int questions = 0;
   std::vector<caf::actor_addr> users; // in the order in which they came
+};
+
+/// Who does not wait for an answer of the registry.
+class hurried : public floating_actor {
+public:
+  using floating_actor::floating_actor;
+  caf::behavior make_behavior() override {
+    return {[](granted_atom) {},
+            [](asked_atom, const std::string&) {
+            }};
+  }
 };
 
 std::string repeated(std::string_view text, std::size_t times) {
@@ -153,3 +167,28 @@ TEST_CASE("a thousand commands in one piece are all answered, in order", "[chat]
   CHECK(ann.heard == to_ann);
   CHECK(eve.heard == to_eve);
 }
+
+// How much is allocated tells nothing where a sanitizer allocates.
+#ifndef TROUPE_SANITIZED
+TEST_CASE("the registry keeps nothing of users that are gone, and of those who waited", "[chat]") {
+  manual_runtime rt;
+  const auto registry = rt.spawn<user_registry>();
+  const auto holder = rt.spawn<hurried>();
+  const auto claimant = rt.spawn<hurried>();
+  std::size_t before = 0;
+  for (int i = 0; i < 11'000; ++i) {
+    if (i == 1000)
+      before = ::mallinfo2().uordblks;
+    const auto name = std::to_string(i) + std::string(80, 'n');
+    rt.in_turn([&] {
+      for (const auto& who : {holder, claimant})
+        caf::send_as(who, registry, claim_atom::value, name, "lobby"s);
+      for (const auto& who : {claimant, holder})
+        caf::send_as(who, registry, release_atom::value, name);
+    });
+    rt.settle();
+  }
+  rt.settle();
+  CHECK(::mallinfo2().uordblks < before + 500'000);
+}
+#endif
