@@ -98,8 +98,8 @@ private:
     if (verb == "quit")
       transport().lose_connection();
     else if (verb == "help")
-      send_line("/join ROOM, /leave, /who, /nick NAME, /msg NAME TEXT, /quit, /help; "
-                "//... says what begins with a slash.");
+      send_line("/join ROOM, /leave, /who, /nick NAME, /msg NAME TEXT (to a NAME without "
+                "spaces), /quit, /help; //... says what begins with a slash.");
     else if (!named_)
       send_line("Choose a name first.");
     else if (verb == "join")

@@ -134,7 +134,8 @@ def commands():
         ask(eve, eve_lines, "/msg ann", "Whom, and what? /msg NAME TEXT")
         ask(eve, eve_lines, "/dance", "There is no command /dance; /help lists them.")
         say(eve, "/help")
-        assert b"/join ROOM" in eve_lines.readline()
+        help_line = eve_lines.readline()
+        assert b"/join ROOM" in help_line and b"/msg NAME TEXT (to a NAME without spaces)" in help_line
         say(eve, "/quit")
         assert eve_lines.readline() == b""
         again, again_lines = join(port, "eve")
