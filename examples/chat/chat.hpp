@@ -26,13 +26,8 @@ public:
     send_line("What's your name?");
   }
 
-  // What is said in one read is published as one block.
   void data_received(troupe::bytes_view data) override {
-    std::string said;
-    const auto before = std::exchange(said_, &said);
-    line_receiver::data_received(data);
-    said_ = before;
-    publish(said);
+    collect([&] { line_receiver::data_received(data); });
   }
 
   void line_received(std::string_view line) override {
@@ -42,6 +37,8 @@ public:
       line.remove_prefix(1);
     if (named_)
       return say(line);
+    if (line.size() > longest_name)
+      return send_line(too_long);
     name_ = line;
     claim("lobby");
   }
@@ -54,17 +51,38 @@ public:
   }
 
   caf::behavior make_behavior() override {
-    return shared_behavior<&chat::told, &chat::granted, &chat::taken, &chat::asked>();
+    return shared_behavior<&chat::told, &chat::answered, &chat::granted, &chat::taken,
+                           &chat::asked>();
   }
 
 private:
+  static constexpr std::size_t longest_name = 100; // of a user, in front of all they say; or a room
+  static constexpr std::string_view too_long = "Name too long, please choose another.";
+  static constexpr std::size_t block = 64 * 1024; // who says more in one turn goes on in the next
+
   // -- what the user says -------------------------------------------------------------------------
 
+  // What is said in one turn is published as one block.
+  template <class F>
+  void collect(F deliver) {
+    std::string said;
+    said_ = &said;
+    deliver();
+    said_ = nullptr;
+    publish(said);
+  }
+
+  // Goes on with what came while reading was paused.
+  void go_on() {
+    collect([this] { resume_producing(); });
+  }
+
   void say(std::string_view text) {
-    std::string alone; // a line that waited while reading was paused
-    auto& said = said_ != nullptr ? *said_ : alone;
-    said.append("<").append(name_).append("> ").append(text).append("\r\n");
-    publish(alone);
+    said_->append("<").append(name_).append("> ").append(text).append("\r\n");
+    if (said_->size() < block)
+      return;
+    pause_producing(); // the name in front of short lines makes much of little
+    call_later(troupe::duration::zero(), [this] { go_on(); });
   }
 
   void publish(std::string_view text) {
@@ -73,21 +91,19 @@ private:
   }
 
   void command(std::string_view line) {
-    if (said_ != nullptr) { // it was said before
-      publish(*said_);
-      said_->clear();
-    }
+    publish(*said_); // it was said before
+    said_->clear();
     const auto verb = line.substr(1, line.find(' ') - 1);
     const auto rest = std::string{trim(line.substr(1 + verb.size()))};
     if (verb == "quit")
       transport().lose_connection();
     else if (verb == "help")
-      send_line("/join ROOM, /leave, /who, /nick NAME, /msg NAME TEXT, /quit, /help; "
-                "//... says what begins with a slash.");
+      send_line("/join ROOM, /leave, /who, /nick NAME, /msg NAME TEXT (to a NAME without "
+                "spaces), /quit, /help; //... says what begins with a slash.");
     else if (!named_)
       send_line("Choose a name first.");
     else if (verb == "join")
-      rest.empty() || rest.size() > 100 ? send_line("Which room? /join ROOM") : join(rest);
+      rest.empty() || rest.size() > longest_name ? send_line("Which room? /join ROOM") : join(rest);
     else if (verb == "leave")
       room_.name() == "lobby" ? send_line("You are in the lobby already.") : join("lobby");
     else if (verb == "who")
@@ -102,8 +118,8 @@ private:
 
   void join(const std::string& room) {
     enter(room);
-    send(users_, move_atom::value, name_, room);
     send_line("You are in " + room + ".");
+    ask(move_atom::value, name_, room);
   }
 
   void enter(const std::string& room) {
@@ -114,6 +130,8 @@ private:
   }
 
   void rename(const std::string& name) {
+    if (name.size() > longest_name)
+      return send_line(too_long);
     if (name == name_)
       return send_line("You are " + name_ + " already.");
     former_ = std::make_unique<std::string>(std::exchange(name_, name));
@@ -125,7 +143,7 @@ private:
     const auto text = trim(words.substr(to.size()));
     if (text.empty())
       return send_line("Whom, and what? /msg NAME TEXT");
-    send(users_, tell_atom::value, name_, std::string{to}, std::string{text});
+    ask(tell_atom::value, name_, std::string{to}, std::string{text});
   }
 
   static std::string_view trim(std::string_view text) {
@@ -140,13 +158,12 @@ private:
   template <class... Question>
   void ask(Question&&... question) {
     send(users_, std::forward<Question>(question)...);
-    waiting_ = true;
     pause_producing();
   }
 
-  void answered() {
-    waiting_ = false;
-    resume_producing();
+  void answered(answer_atom, const troupe::shared_bytes& line) {
+    transport().write(line);
+    go_on();
   }
 
   void claim(const std::string& room) {
@@ -163,7 +180,7 @@ private:
       send_line("Welcome, " + name_ + "!");
       enter("lobby");
     }
-    answered();
+    go_on();
   }
 
   void taken(taken_atom) {
@@ -171,14 +188,10 @@ private:
     if (former_)
       name_ = std::move(*std::exchange(former_, nullptr));
     send_line("Name taken, please choose another.");
-    answered();
+    go_on();
   }
 
-  void told(const troupe::shared_bytes& line) {
-    transport().write(line);
-    if (waiting_ && named_ && !former_) // the answer to /who; or a message, which does no harm
-      answered();
-  }
+  void told(const troupe::shared_bytes& line) { transport().write(line); }
 
   // Answers in the next turn, which begins with a look at the socket.
   void asked(asked_atom, const std::string& name) {
@@ -190,10 +203,9 @@ private:
   troupe::topic room_; // where the user is, once named
   std::string name_;
   std::unique_ptr<std::string> former_; // the name in use, while another one is asked for
-  std::string* said_ = nullptr;         // collects what is said, within data_received
+  std::string* said_ = nullptr;         // collects what is said, while lines are received
   bool claimed_ = false;                // the registry has to be told when `name_` is free
   bool named_ = false;
-  bool waiting_ = false; // for the registry
 };
 
 /// A chat: its names and its rooms, which any number of ports may serve.

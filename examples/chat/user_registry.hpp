@@ -19,6 +19,7 @@ using who_atom = caf::atom_constant<caf::atom("who")>;         // user: room
 using tell_atom = caf::atom_constant<caf::atom("tell")>;       // user: from, to, text
 using granted_atom = caf::atom_constant<caf::atom("granted")>; // to user
 using taken_atom = caf::atom_constant<caf::atom("taken")>;     // to user
+using answer_atom = caf::atom_constant<caf::atom("answer")>;   // to user: a line, or nothing
 using asked_atom = caf::atom_constant<caf::atom("asked")>;     // to user: name; still there?
 
 // Knows who has which name and is in which room, and passes private messages on. What is said in a
@@ -27,6 +28,8 @@ using asked_atom = caf::atom_constant<caf::atom("asked")>;     // to user: name;
 // Connections live on all loops, so somebody may be back and claim the name before the loop of
 // the old connection has seen its end. That is why a claim of a taken name waits until its holder
 // has said, after looking at its socket, that it is there; or has released the name.
+//
+// What a user asks for has one answer. Who waits for that before asking again cannot flood it.
 class user_registry : public troupe::floating_actor {
 public:
   using floating_actor::floating_actor;
@@ -44,13 +47,16 @@ public:
         const auto found = users_.find(name);
         if (found != users_.end() && found->second.actor == current_sender())
           enter(*found, room);
+        answer({});
       },
       [this](who_atom, const std::string& room) { tell_who_is_in(room); },
       [this](tell_atom, const std::string& from, const std::string& to, const std::string& text) {
         const auto found = users_.find(to);
         if (found == users_.end())
-          return tell(current_sender(), "Nobody is called " + to + ".\r\n");
-        tell(found->second.actor, "[" + from + "] " + text + "\r\n");
+          return answer("Nobody is called " + to + ".\r\n");
+        const troupe::shared_bytes line{"[" + from + "] " + text + "\r\n"};
+        tell(found->second.actor, caf::make_message(line));
+        answer({});
       },
     };
   }
@@ -88,12 +94,15 @@ private:
     if (found == users_.end())
       return;
     if (found->second.actor != who) { // it left before it had an answer
-      if (waiting != claimants_.end())
-        std::erase_if(waiting->second, [&](const claimant& c) { return c.actor == who; });
+      if (waiting == claimants_.end())
+        return;
+      std::erase_if(waiting->second, [&](const claimant& c) { return c.actor == who; });
+      if (waiting->second.empty())
+        claimants_.erase(waiting);
       return;
     }
     leave(*found);
-    if (waiting == claimants_.end() || waiting->second.empty())
+    if (waiting == claimants_.end())
       return void(users_.erase(found));
     const auto next = waiting->second.front();
     waiting->second.erase(waiting->second.begin());
@@ -145,17 +154,17 @@ private:
         names.push_back(found->second[i]->first);
     }
     std::sort(names.begin(), names.end());
-    std::string answer = "In " + where + ":";
+    std::string line = "In " + where + ":";
     std::string_view separator = " ";
     for (const auto name : names)
-      answer.append(std::exchange(separator, ", ")).append(name);
+      line.append(std::exchange(separator, ", ")).append(name);
     if (count > names.size())
-      answer += " and " + std::to_string(count - names.size()) + " more";
-    tell(current_sender(), answer + "\r\n");
+      line += " and " + std::to_string(count - names.size()) + " more";
+    answer(line + "\r\n");
   }
 
-  void tell(const caf::strong_actor_ptr& who, const std::string& line) {
-    tell(who, caf::make_message(troupe::shared_bytes{line}));
+  void answer(std::string_view line) {
+    tell(current_sender(), caf::make_message(answer_atom::value, troupe::shared_bytes{line}));
   }
 
   void tell(const caf::strong_actor_ptr& who, caf::message what) {
@@ -164,5 +173,6 @@ private:
 
   users users_;
   rooms rooms_;
-  std::unordered_map<std::string, std::vector<claimant>> claimants_; // of taken names
+  std::unordered_map<std::string, std::vector<claimant>>
+    claimants_; // of taken names; none is empty
 };

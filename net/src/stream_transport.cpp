@@ -50,6 +50,8 @@ bool stream_transport::takes_output() {
     ++refused_;
     return false;
   }
+  if (output_.size() >= limits_.hard)
+    send_early();
   if (output_.size() < limits_.hard)
     return true;
   ++refused_;
@@ -60,11 +62,38 @@ bool stream_transport::takes_output() {
   return false;
 }
 
+// The limit is for peers that do not read: what waits for the end of the turn tells nothing of them.
+void stream_transport::send_early() {
+  if (!sends_at_once() || output_.size() < worth_sending_directly)
+    return;
+  std::error_code ec; // an error is met again, and dealt with, when the turn ends
+  if (!send_output(ec) && !ec) {
+    blocked_ = true;
+    wait_writable();
+  }
+}
+
+// Sends what waits first, in one call; false if not all of that was taken.
+bool stream_transport::send_output(std::error_code& ec) {
+  std::array<iovec, pieces_per_call> pieces;
+  const auto used = output_.gather(pieces);
+  std::size_t offered = 0;
+  for (std::size_t i = 0; i < used; ++i)
+    offered += pieces[i].iov_len;
+  const auto sent =
+    tls_ != nullptr ? send_sealed({pieces.data(), used}, ec) : send({pieces.data(), used}, ec);
+  output_.consume(sent);
+  return sent == offered;
+}
+
+bool stream_transport::sends_at_once() const noexcept {
+  return !blocked_ && !handshaking_ && (tls_ == nullptr || tls_->pending.empty());
+}
+
 void stream_transport::write(bytes_view data) {
   if (data.empty() || !takes_output())
     return;
-  if (data.size() >= worth_sending_directly && !blocked_ && !handshaking_
-      && (tls_ == nullptr || tls_->pending.empty())) {
+  if (data.size() >= worth_sending_directly && sends_at_once()) {
     std::array<iovec, pieces_per_call> pieces;
     auto used = output_.gather({pieces.data(), pieces.size() - 1});
     pieces[used++] = {const_cast<std::byte*>(data.data()), data.size()};
@@ -120,7 +149,7 @@ void stream_transport::turn_ended() noexcept {
   if (aborting_)
     return end(
       overflowed_ ? failure{errc::output_limit_reached} : failure{errc::connection_aborted}, true);
-  if (tls_ == nullptr || turn_ended_tls())
+  if (tls_ == nullptr ? !blocked_ : turn_ended_tls())
     flush();
 }
 
@@ -133,19 +162,12 @@ void stream_transport::writable() {
 void stream_transport::flush() {
   if (tls_ != nullptr && !send_pending())
     return;
-  std::array<iovec, pieces_per_call> pieces;
   while (!output_.empty() && !handshaking_) {
-    const auto used = output_.gather(pieces);
-    std::size_t offered = 0;
-    for (std::size_t i = 0; i < used; ++i)
-      offered += pieces[i].iov_len;
     std::error_code ec;
-    const auto sent =
-      tls_ != nullptr ? send_sealed({pieces.data(), used}, ec) : send({pieces.data(), used}, ec);
+    const bool all = send_output(ec);
     if (ec)
       return broken(ec);
-    output_.consume(sent);
-    if (sent < offered) {
+    if (!all) {
       blocked_ = true;
       wait_writable();
       break;

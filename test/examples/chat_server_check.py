@@ -101,6 +101,7 @@ def commands():
             expect(lines, answer)
 
         ask(eve, eve_lines, "/who", "Choose a name first.")
+        ask(eve, eve_lines, "e" * 101, "Name too long, please choose another.")
         ask(eve, eve_lines, "eve", "Welcome, eve!")
         ask(ann, ann_lines, "/who", "In lobby: ann, bob, eve")
         ask(bob, bob_lines, "/join", "Which room? /join ROOM")
@@ -120,6 +121,7 @@ def commands():
         ask(ann, ann_lines, "/nick bob", "Name taken, please choose another.")
         ask(ann, ann_lines, "/nick", "Which name? /nick NAME")
         ask(ann, ann_lines, "/nick ann", "You are ann already.")
+        ask(ann, ann_lines, "/nick " + "a" * 101, "Name too long, please choose another.")
         ask(ann, ann_lines, "/nick anna", "You are anna now.")
         say(ann, "it is me")
         expect(eve_lines, "<anna> it is me")
@@ -132,7 +134,8 @@ def commands():
         ask(eve, eve_lines, "/msg ann", "Whom, and what? /msg NAME TEXT")
         ask(eve, eve_lines, "/dance", "There is no command /dance; /help lists them.")
         say(eve, "/help")
-        assert b"/join ROOM" in eve_lines.readline()
+        help_line = eve_lines.readline()
+        assert b"/join ROOM" in help_line and b"/msg NAME TEXT (to a NAME without spaces)" in help_line
         say(eve, "/quit")
         assert eve_lines.readline() == b""
         again, again_lines = join(port, "eve")
@@ -154,6 +157,44 @@ def commands():
         server.wait()
 
 
+def most_memory(server):
+    with open(f"/proc/{server.pid}/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+
+def long_name():
+    """A long name is not put in front of very many short lines."""
+    server = subprocess.Popen(
+        [sys.argv[1] + "/chat_server", "--port", "0", "--loops", "2"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        port = int(server.stdout.readline().rsplit(":", 1)[1])
+        ann, ann_lines = join(port, "ann")
+        eve, eve_lines = connect(port)
+        expect(eve_lines, "What's your name?")
+        before = most_memory(server)
+        eve.sendall(b"e" * 16384 + b"\r\neve\r\n" + b"\r\n" * 32000 + b"/leave\r\n")
+        answers = []
+        for line in eve_lines:
+            answers.append(line[:80])
+            if line.startswith(b"You are in"):
+                break
+        assert most_memory(server) < before + 100_000_000, (before, most_memory(server))
+        assert answers == [
+            b"Name too long, please choose another.\r\n",
+            b"Welcome, eve!\r\n",
+            b"You are in the lobby already.\r\n",
+        ], answers
+        for _ in range(32000):
+            expect(ann_lines, "<eve> ")
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+    finally:
+        server.kill()
+        server.wait()
+
+
 main()
 commands()
+long_name()
 one_room_on_all_loops()

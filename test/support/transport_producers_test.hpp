@@ -171,6 +171,51 @@ TRANSPORT_TEST("over the hard limit the policy decides", "[limits]") {
   }
 }
 
+TRANSPORT_TEST("a burst within one turn does not meet the hard limit while the system takes it",
+               "[limits]") {
+  constexpr std::size_t piece = 2000;
+  constexpr std::size_t pieces = 24; // fewer bytes than any system's buffers take
+  scene<TestType> s{[](script& x) {
+    x.data = [](subject& p, const std::string&) {
+      p.transport().set_output_limits({.hard = 32 * 1024});
+      for (std::size_t i = 0; i < pieces; ++i)
+        p.transport().write(std::string(piece, static_cast<char>('a' + i)));
+      p.log->add(std::to_string(p.transport().refused_writes()));
+    };
+  }};
+  s.peer.send("go");
+  CHECK(s.happened(1) == list{"0"});
+  std::string all;
+  for (std::size_t i = 0; i < pieces; ++i)
+    all.append(piece, static_cast<char>('a' + i));
+  CHECK(s.peer.receive(all.size()) == all);
+}
+
+TRANSPORT_TEST("of a burst that no system takes whole, what was not refused arrives in order",
+               "[limits]") {
+  constexpr std::size_t piece = 4000;
+  constexpr std::size_t pieces = 4000; // more than any system holds in its own buffers
+  std::size_t refused = 0;
+  scene<TestType> s{[&](script& x) {
+    x.data = [&](subject& p, const std::string&) {
+      p.transport().set_output_limits({.hard = 64 * 1024, .policy = overflow_policy::drop});
+      for (std::size_t i = 0; i < pieces; ++i)
+        p.transport().write(std::string(piece, static_cast<char>('a' + i % 26)));
+      refused = p.transport().refused_writes();
+      p.transport().lose_connection();
+      p.log->add("written");
+    };
+  }};
+  s.peer.send("go");
+  s.happened(1);
+  CHECK(refused > 0);
+  std::string taken;
+  for (std::size_t i = 0; i < pieces - refused; ++i)
+    taken.append(piece, static_cast<char>('a' + i % 26));
+  CHECK((s.peer.rest() == taken));
+  CHECK(s.happened(2) == list{"written", done});
+}
+
 TRANSPORT_TEST("what is held for a peer that never reads is bounded by the hard limit",
                "[limits]") {
   constexpr std::size_t hard = 1u << 20;

@@ -51,8 +51,9 @@ struct output_limits {
   std::size_t low = 0;
 
   /// A write that finds this much unsent is subject to `policy`; so at most this and one write are
-  /// ever held. Large enough for a burst, small enough that a thousand peers that do not read are
-  /// survived.
+  /// ever held. What waits for the end of the turn, if it is 16 KiB or more, is offered to the
+  /// system before, so that a burst within one turn ends no connection whose peer reads. Large
+  /// enough for a burst, small enough that a thousand peers that do not read are survived.
   std::size_t hard = 16 * 1024 * 1024;
 
   overflow_policy policy = overflow_policy::close;

@@ -145,6 +145,9 @@ private:
   bool connect(protocol& p);
   void deliver(bytes_view data);
   bool takes_output();
+  void send_early();
+  bool send_output(std::error_code& ec);
+  [[nodiscard]] bool sends_at_once() const noexcept;
   void written();
   void mark_dirty();
   void flush();
