@@ -25,15 +25,16 @@ failure reason_of(const caf::error& e) {
 }
 
 // Says what became of each address; the code is that of the first.
-failure summary(const net_address& to, const std::vector<std::string>& names,
+failure summary(const net_address& to, const std::vector<socket_address>& tried,
                 const std::vector<failure>& all) {
   const auto& first = all.front();
   const auto code = static_cast<errc>(first.code().value());
+  const auto name = [&](std::size_t i) { return tried[i].to_address().to_string(); };
   if (all.size() == 1 && to.type() != net_address::kind::host_name)
-    return {code, names.front() + (first.context().empty() ? "" : ": " + first.context())};
+    return {code, name(0) + (first.context().empty() ? "" : ": " + first.context())};
   std::string text = to.to_string();
   for (std::size_t i = 0; i < all.size(); ++i)
-    text += (i == 0 ? " at " : ", ") + names[i] + " (" + all[i].message() + ')';
+    text += (i == 0 ? " at " : ", ") + name(i) + " (" + all[i].message() + ')';
   return {code, text};
 }
 
@@ -169,7 +170,7 @@ deferred<connected_socket> connecting::race(const std::vector<sockaddr_storage>&
   }
   using race = staggered_race<connected_socket>;
   std::vector<race::attempt> attempts;
-  std::vector<std::string> names;
+  std::vector<socket_address> tried;
   for (const auto& a : addresses) {
     if (from && from->ss_family != a.ss_family)
       continue; // cannot be reached from there
@@ -177,14 +178,16 @@ deferred<connected_socket> connecting::race(const std::vector<sockaddr_storage>&
       return a.ss_family == AF_UNIX ? connect_patiently(loop_, clock_, a)
                                     : connect_socket(loop_, a, from);
     });
-    names.push_back(socket_address{a}.to_address().to_string());
+    tried.emplace_back(a);
   }
   if (attempts.empty())
     return fail<connected_socket>(
       failure{errc::no_route, "no address of it is of the family of " + options_.bind_address});
   return race::run(
     clock_, options_.attempt_delay, std::move(attempts),
-    [names, to = to_.name](const std::vector<failure>& all) { return summary(to, names, all); });
+    [self = shared_from_this(), tried = std::move(tried)](const std::vector<failure>& all) {
+      return summary(self->to_.name, tried, all);
+    });
 }
 
 void connecting::connected(connected_socket socket) {

@@ -11,6 +11,7 @@
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 
+#include "late_printer.hpp"
 #include "loop_clock.hpp"
 #include "system_config.hpp"
 
@@ -87,7 +88,7 @@ void loop_scheduler::init(caf::actor_system_config& cfg) {
 }
 
 void loop_scheduler::start() {
-  super::start(); // CAF's printer, an actor with a thread of its own
+  utility_actors_[printer_id] = detail::late_printer::make(system());
 }
 
 void loop_scheduler::enqueue(caf::resumable* job) {
@@ -171,7 +172,7 @@ void loop_scheduler::stop() {
   pool_->stop();
   pool_->join(); // while loops turn, for a call in it may wait for one
   on_all([](event_loop& loop) { loop.end_pinned(); });
-  stop_actors(); // CAF's printer
+  static_cast<detail::late_printer*>(caf::actor_cast<caf::abstract_actor*>(printer()))->stop();
   on_all([](event_loop& loop) { loop.timers().clear(); });
   clock_->cancel_all();
   system().await_detached_threads();

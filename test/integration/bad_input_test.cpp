@@ -48,7 +48,7 @@ public:
     r.start();
   }
 
-  [[nodiscard]] std::string file(const std::string& name) const { return ca.folder.file(name); }
+  [[nodiscard]] std::string file(const std::string& name) const { return ca.folder / name; }
 
   /// What comes of listening, or connecting, as the string says: the text of the failure.
   std::string listen(const std::string& description) {

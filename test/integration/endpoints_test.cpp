@@ -2,11 +2,9 @@
 
 #include <troupe/net/endpoint_string.hpp>
 
-#include <filesystem>
 #include <future>
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 #include <troupe/net/adopt_stream_port.hpp>
@@ -19,6 +17,7 @@
 #include "listening_socket.hpp"
 #include "support/catch.hpp"
 #include "support/client.hpp"
+#include "support/directory.hpp"
 #include "support/running.hpp"
 #include "support/tls.hpp"
 
@@ -63,17 +62,6 @@ private:
   bool builds_;
 };
 
-class directory {
-public:
-  directory() {
-    char name[] = "/tmp/troupe-endpoints-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~directory() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
 /// Does `fn` on loop 0, and returns its result.
 template <class F>
 auto on_loop(running& r, F fn) {
@@ -111,7 +99,7 @@ TEST_CASE("a string connects to what a string listens at", "[endpoints][E01]") {
     directory d;
     events told;
     running r{loops};
-    const auto path = "unix:" + quote_string_argument(d.path + "/a:b=c");
+    const auto path = "unix:" + quote_string_argument(d / "a:b=c");
     const auto listen = kind == "unix" ? path : kind + ":0";
     listening_port port;
     server_from_string(r.rt, listen)
@@ -323,9 +311,9 @@ TEST_CASE("a port adopts a socket that listens, and leaves it open", "[endpoints
   {
     directory d;
     const auto socket = kind == "tcp" ? detail::tcp_listener(0, {})(nullptr)
-                                      : detail::unix_listener(d.path + "/s", {})(nullptr);
+                                      : detail::unix_listener(d / "s", {})(nullptr);
     const auto where =
-      kind == "tcp" ? at_port(socket.host.port()) : "unix:" + quote_string_argument(d.path + "/s");
+      kind == "tcp" ? at_port(socket.host.port()) : "unix:" + quote_string_argument(d / "s");
     events told;
     running r{2};
     listening_port port;

@@ -91,8 +91,8 @@ void restart(running& server, const under_root& sup, const std::string& id) {
 TEST_CASE("a UNIX port's acceptor that crashes is restarted, and its file stays in place") {
   const auto before = open_descriptors();
   {
-    const temporary_folder folder;
-    const auto path = folder.file("socket");
+    const directory folder;
+    const auto path = folder / "socket";
     events log;
     running server{GENERATE(1, 3)};
     const auto f = factory::of<frail_factory>(&log);
@@ -162,8 +162,8 @@ TEST_CASE("a port that waits for its restart closes its socket when it is stoppe
 TEST_CASE("a supervised port that was stopped and started by hand keeps its queue in a crash") {
   const auto before = open_descriptors();
   {
-    const temporary_folder folder;
-    const auto path = folder.file("socket");
+    const directory folder;
+    const auto path = folder / "socket";
     events log;
     listening_port port;
     running server{1};
@@ -229,8 +229,8 @@ TEST_CASE("a TLS port's acceptor that crashes is restarted, and no session is lo
 }
 
 TEST_CASE("a UNIX port whose path is in use fails to start") {
-  const temporary_folder folder;
-  const auto path = folder.file("socket");
+  const directory folder;
+  const auto path = folder / "socket";
   events log;
   running server{1};
   const auto taken = listen_unix(server.rt, path, factory::for_protocol<echo>());
@@ -461,8 +461,8 @@ TEST_CASE("a supervised connection that is lost is made again, whatever kind of 
   const auto kind = GENERATE(as<std::string>{}, "tcp", "unix", "tls");
   const auto before = open_descriptors();
   {
-    const temporary_folder folder;
-    const auto path = folder.file("socket");
+    const directory folder;
+    const auto path = folder / "socket";
     const authority ca;
     events log;
     std::atomic<bool> builds{true};

@@ -14,6 +14,7 @@
 #include <troupe/runtime/floating_actor.hpp>
 
 #include "support/catch.hpp"
+#include "support/directory.hpp"
 #include "support/running.hpp"
 
 using namespace troupe;
@@ -150,7 +151,34 @@ TEST_CASE("receive timeouts, delayed sends and request timeouts fire without a c
   r.start();
   REQUIRE(log.wait(3));
   CHECK(log.all() == std::vector<std::string>{"timed out", "delayed", "after"});
-  CHECK(threads().size() == before + 3); // the loops', and CAF's printer
+  CHECK(threads().size() == before + 2); // the loops'
+}
+
+TEST_CASE("CAF's printer begins with the first text for it") {
+  constexpr std::size_t actors = 20;
+  const auto before = threads().size();
+  const directory folder;
+  {
+    running r{1};
+    r.start();
+    CHECK(ask_from_thread(r.rt, r.rt.spawn(adder), 1) == 2);
+    CHECK(threads().size() == before + 1); // the loop's
+    events log;
+    for (std::size_t i = 0; i < actors; ++i)
+      r.rt.spawn([&log, file = folder / std::to_string(i)](caf::event_based_actor* self) {
+        caf::actor_ostream::redirect(self, file);
+        caf::aout(self) << "line 1\n"
+                        << "line 2"; // printed when the actor ends
+        log.add("said");
+      });
+    REQUIRE(log.wait(actors));
+    CHECK(threads().size() == before + 2);
+  } // waits for what was said
+  CHECK(threads().size() == before);
+  for (std::size_t i = 0; i < actors; ++i) {
+    std::ifstream in{folder / std::to_string(i)};
+    CHECK(std::string{std::istreambuf_iterator<char>{in}, {}} == "line 1\nline 2");
+  }
 }
 
 TEST_CASE("pinned actors never leave their loop, whoever sends to them") {
@@ -244,7 +272,7 @@ TEST_CASE("an idle process sleeps") {
   ask_from_thread(r.rt, actor, 1);
   auto ours = threads();
   std::erase_if(ours, [&](const std::string& task) { return others.contains(task); });
-  CHECK(ours.size() == 5); // the loops', and CAF's printer
+  CHECK(ours.size() == 4); // the loops'
   // The loops come to rest within their polling time; from then on nothing moves.
   std::this_thread::sleep_for(50ms);
   const auto before = switches(ours);

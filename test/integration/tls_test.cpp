@@ -32,9 +32,9 @@ TEST_CASE("a context says which file is at fault, and why") {
     return setup_error([&] { tls_server_context{{.identities = {i}}}; });
   };
   CHECK(with(good) == "nothing");
-  CHECK(with({ca.folder.file("none.pem"), good.key_file}) == ": No such file or directory");
-  CHECK(with({good.certificate_file, ca.folder.file("none.key")}) == ": No such file or directory");
-  CHECK(with({ca.folder.file(""), good.key_file}) == ": Is a directory");
+  CHECK(with({ca.folder / "none.pem", good.key_file}) == ": No such file or directory");
+  CHECK(with({good.certificate_file, ca.folder / "none.key"}) == ": No such file or directory");
+  CHECK(with({ca.folder / "", good.key_file}) == ": Is a directory");
   CHECK(with({good.key_file, good.key_file}) == ": it holds no certificate");
   CHECK(with({good.certificate_file, good.certificate_file}) == ": it holds no private key");
   CHECK(with({good.certificate_file, other.issue().key_file})
@@ -45,7 +45,7 @@ TEST_CASE("a context says which file is at fault, and why") {
   CHECK(with(locked) == ": wrong password");
   locked.password = "";
   CHECK(with(locked) == ": the key is encrypted, and no password was given");
-  CHECK(setup_error([&] { tls_client_context{{.trusted_file = ca.folder.file("none")}}; })
+  CHECK(setup_error([&] { tls_client_context{{.trusted_file = ca.folder / "none"}}; })
         == ": No such file or directory");
   CHECK(setup_error([&] { tls_client_context{{.trusted_file = good.key_file}}; })
         == ": it holds no certificate, or a damaged one");

@@ -1,13 +1,11 @@
-#include <filesystem>
 #include <fstream>
 #include <sstream>
-
-#include <stdlib.h>
 
 #include <troupe/net/traffic_logging_factory.hpp>
 #include <troupe/testing/memory_network.hpp>
 
 #include "support/catch.hpp"
+#include "support/directory.hpp"
 #include "support/memory_adaptor.hpp"
 
 using namespace troupe;
@@ -25,20 +23,13 @@ struct echo : protocol {
   }
 };
 
-struct folder {
-  folder() {
-    std::string name = std::filesystem::temp_directory_path() / "troupe-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~folder() { std::filesystem::remove_all(path); }
+struct folder : directory {
   [[nodiscard]] std::string read(const std::string& name) const {
-    std::ifstream in(path / name);
+    std::ifstream in(*this / name);
     std::stringstream text;
     text << in.rdbuf();
     return text.str();
   }
-  std::filesystem::path path;
 };
 
 void talk(memory_network& net, std::string_view text) {
@@ -56,7 +47,7 @@ TEST_CASE("each connection's traffic is logged to a file of its own", "[F-Y8]") 
   folder dir;
   memory_network net;
   net.listen(7, factory::of<traffic_logging_factory>(factory::for_protocol<echo>(),
-                                                     traffic_log{.file_prefix = dir.path / "log"}));
+                                                     traffic_log{.file_prefix = dir / "log"}));
   talk(net, "hello\r\n");
   talk(net, "again");
   const auto done = failure{errc::connection_done}.message();
@@ -73,7 +64,7 @@ TEST_CASE("long pieces of traffic are cut, and files do not grow beyond their li
   net.listen(7,
              factory::of<traffic_logging_factory>(
                factory::for_protocol<echo>(),
-               traffic_log{.file_prefix = dir.path / "log", .length_limit = 3, .file_limit = 60}));
+               traffic_log{.file_prefix = dir / "log", .length_limit = 3, .file_limit = 60}));
   talk(net, "123456");
   CHECK(
     dir.read("log-1")

@@ -10,7 +10,7 @@ namespace troupe::testing {
 /// A directory of the test's own, short enough for the paths of UNIX sockets.
 struct directory {
   directory() {
-    char name[] = "/tmp/troupe-unix-XXXXXX";
+    char name[] = "/tmp/troupe-XXXXXX";
     path = ::mkdtemp(name);
   }
   ~directory() { std::filesystem::remove_all(path); }

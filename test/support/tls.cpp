@@ -57,20 +57,8 @@ void write_certificate(const std::string& file, X509* c) {
 
 } // namespace
 
-temporary_folder::temporary_folder() {
-  auto pattern = (std::filesystem::temp_directory_path() / "troupe-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr)
-    throw std::runtime_error("no temporary folder");
-  path_ = pattern;
-}
-
-temporary_folder::~temporary_folder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 authority::authority(const std::string& name)
-  : file_(folder.file("authority.pem")), key_(EVP_EC_gen("P-256")),
+  : file_(folder / "authority.pem"), key_(EVP_EC_gen("P-256")),
     certificate_(make(name, key_, -3600, 48 * 3600)) {
   X509_set_issuer_name(certificate_, X509_get_subject_name(certificate_));
   extend(certificate_, certificate_, NID_basic_constraints, "critical,CA:TRUE");
@@ -93,7 +81,7 @@ tls_identity authority::issue(const wish& w) const {
   if (!names.empty())
     extend(c, w.self_signed ? c : certificate_, NID_subject_alt_name, names);
   must(X509_sign(c, w.self_signed ? key : key_, EVP_sha256()) != 0);
-  tls_identity result{folder.file(w.name + ".pem"), folder.file(w.name + ".key"), w.password};
+  tls_identity result{folder / w.name + ".pem", folder / w.name + ".key", w.password};
   write_certificate(result.certificate_file, c);
   auto* const out = BIO_new_file(result.key_file.c_str(), "w");
   must(PEM_write_bio_PrivateKey(

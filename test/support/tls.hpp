@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,22 +10,9 @@
 #include <troupe/net/tls_context.hpp>
 
 #include "support/client.hpp"
+#include "support/directory.hpp"
 
 namespace troupe::testing {
-
-/// A folder that goes with this object.
-class temporary_folder {
-public:
-  temporary_folder();
-  ~temporary_folder();
-  temporary_folder(const temporary_folder&) = delete;
-  temporary_folder& operator=(const temporary_folder&) = delete;
-
-  [[nodiscard]] std::string file(const std::string& name) const { return (path_ / name).string(); }
-
-private:
-  std::filesystem::path path_;
-};
 
 /// Makes certificates as files, in a folder that goes with this object: an authority and what it
 /// signs.
@@ -51,7 +37,7 @@ public:
   [[nodiscard]] tls_identity issue() const { return issue(wish{}); }
   [[nodiscard]] const std::string& file() const { return file_; } ///< its own certificate
 
-  temporary_folder folder;
+  directory folder;
 
 private:
   std::string file_;
