@@ -29,7 +29,9 @@ failure summary(const net_address& to, const std::vector<socket_address>& tried,
                 const std::vector<failure>& all) {
   const auto& first = all.front();
   const auto code = static_cast<errc>(first.code().value());
-  const auto name = [&](std::size_t i) { return tried[i].to_address().to_string(); };
+  const auto name = [&](std::size_t i) {
+    return tried[i].to_address().to_string();
+  };
   if (all.size() == 1 && to.type() != net_address::kind::host_name)
     return {code, name(0) + (first.context().empty() ? "" : ": " + first.context())};
   std::string text = to.to_string();
