@@ -5,6 +5,7 @@
 #include <asio/post.hpp>
 #include <caf/logger.hpp>
 #include <caf/scheduled_actor.hpp>
+#include <sched.h>
 
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
@@ -15,6 +16,9 @@
 namespace troupe {
 
 namespace {
+
+// So many writes take far longer than a look at what has come meanwhile.
+constexpr std::size_t worth_gathering = 16;
 
 void log_uncaught_call() noexcept {
   detail::log_uncaught(event_loop::current()->scheduler().logger(), "a delayed call");
@@ -129,6 +133,8 @@ void event_loop::turn(mode how) {
     counting_.delayed_calls.add(timers_.run_due(now(), &log_uncaught_call));
   take_inbox();
   run_actors();
+  if (!alone_ && ending_.size() >= worth_gathering)
+    gather();
   flush();
   // An actor that spawned another one left CAF's logger in this thread, where it would make every
   // resume slower from then on.
@@ -287,6 +293,15 @@ void event_loop::resume(caf::resumable* job, bool pinned) {
   default: // awaiting_message, done; no job of ours shuts its unit down
     caf::intrusive_ptr_release(job);
   }
+}
+
+// Other loops, and who sends to us, may wait for this core, with more for the same connections. They
+// go first, if there are any, and then one write carries all of it.
+void event_loop::gather() {
+  ::sched_yield();
+  take_io(false);
+  take_inbox();
+  run_actors();
 }
 
 void event_loop::flush() {

@@ -168,6 +168,7 @@ private:
   void take_inbox();
   void run_actors();
   void resume(caf::resumable* job, bool pinned);
+  void gather();
   void flush();
   bool steal();
   void count_message() noexcept; // to this loop; any thread
