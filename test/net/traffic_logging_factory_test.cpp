@@ -61,10 +61,9 @@ TEST_CASE("each connection's traffic is logged to a file of its own", "[F-Y8]") 
 TEST_CASE("long pieces of traffic are cut, and files do not grow beyond their limit") {
   folder dir;
   memory_network net;
-  net.listen(7,
-             factory::of<traffic_logging_factory>(
-               factory::for_protocol<echo>(),
-               traffic_log{.file_prefix = dir / "log", .length_limit = 3, .file_limit = 60}));
+  net.listen(7, factory::of<traffic_logging_factory>(
+                  factory::for_protocol<echo>(),
+                  traffic_log{.file_prefix = dir / "log", .length_limit = 3, .file_limit = 60}));
   talk(net, "123456");
   CHECK(
     dir.read("log-1")
