@@ -8,10 +8,10 @@
 #include <troupe/net/timeout_factory.hpp>
 
 #include <future>
+#include <optional>
 #include <random>
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "listening_socket.hpp"
@@ -19,6 +19,7 @@
 #include "support/client.hpp"
 #include "support/descriptors.hpp"
 #include "support/directory.hpp"
+#include "support/few_descriptors.hpp"
 #include "support/running.hpp"
 #include "support/tls.hpp"
 
@@ -455,14 +456,10 @@ TEST_CASE("a descriptor for which the process has no room ends the connection wi
   send_with(p.peer.get(), "x", {});
   REQUIRE(log.wait_for("x"));
   const auto before = open_descriptors();
-  rlimit limit{};
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
-  const auto lowest_free = static_cast<rlim_t>(file_descriptor::duplicate(a.get()).get());
-  const rlimit few{.rlim_cur = lowest_free + 3, .rlim_max = limit.rlim_max};
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  std::optional<few_descriptors> few{3};
   send_with(p.peer.get(), "y", std::vector<int>(10, a.get()));
   const bool ended = log.wait(3);
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  few.reset();
   REQUIRE(ended);
   CHECK(
     log.all()

@@ -1,15 +1,15 @@
 // Ports and factories: listening, limits, and how both start and stop.
 
 #include <future>
+#include <optional>
 #include <sstream>
-
-#include <sys/resource.h>
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/ostream_sink.h>
 
 #include "support/catch.hpp"
 #include "support/client.hpp"
+#include "support/few_descriptors.hpp"
 #include "support/running.hpp"
 
 using namespace troupe;
@@ -281,18 +281,11 @@ TEST_CASE("without descriptors a port waits, and goes on when there are some", "
   client waiting{port.get_host().port()}; // accepted, or not: see below
   waiting.send("1");
   CHECK(waiting.receive(1) == "1");
-  // The last descriptor below the limit goes to the client itself.
-  const int unused = ::dup(0);
-  ::close(unused);
-  rlimit before{};
-  ::getrlimit(RLIMIT_NOFILE, &before);
-  auto low = before;
-  low.rlim_cur = static_cast<rlim_t>(unused) + 1;
-  ::setrlimit(RLIMIT_NOFILE, &low);
+  std::optional<few_descriptors> few{1}; // which goes to the client itself
   client late{port.get_host().port()};
   late.send("2");
   waiting.send("3"); // established ones are served all the same
   CHECK(waiting.receive(1) == "3");
-  ::setrlimit(RLIMIT_NOFILE, &before);
+  few.reset();
   CHECK(late.receive(1) == "2");
 }

@@ -4,8 +4,9 @@
 
 #include <csignal>
 #include <cstdio>
+#include <optional>
+
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <troupe/net/connect_process.hpp>
 
 #include "support/catch.hpp"
+#include "support/few_descriptors.hpp"
 #include "support/running.hpp"
 
 using namespace troupe;
@@ -432,40 +434,28 @@ TEST_CASE("a reader that is gone ends the connection, without a signal", "[stdio
     ::close(fd);
 }
 
-TEST_CASE("closed standard input ends the protocol with a text", "[stdio]") {
-  leaves_nothing check;
-  events told;
-  running r{1};
-  auto p = open_stdio(r.rt, calls(told), {.input = 9999});
-  p->attach_functor([&](const caf::error& e) { told.add(failure{e}.message()); });
-  p = nullptr;
-  r.start();
-  REQUIRE(told.wait(1));
-  CHECK(told.all()[0].starts_with("standard input is closed"));
-}
-
-TEST_CASE("without descriptors, standard input is not said to be closed", "[stdio]") {
+TEST_CASE("standard input that cannot be taken ends the protocol with a text", "[stdio]") {
   leaves_nothing check;
   pipe_ends in;
-  {
+  const auto refusal = [&](const stdio_options& options, bool starved) {
     events told;
     running r{1};
-    auto p = open_stdio(r.rt, calls(told), {.input = in.fd[0], .output = in.fd[1]});
+    auto p = open_stdio(r.rt, calls(told), options);
     p->attach_functor([&](const caf::error& e) { told.add(failure{e}.message()); });
     p = nullptr;
-    const int unused = ::dup(0);
-    ::close(unused);
-    rlimit before{};
-    ::getrlimit(RLIMIT_NOFILE, &before);
-    const rlimit low{.rlim_cur = static_cast<rlim_t>(unused), .rlim_max = before.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &low);
+    std::optional<few_descriptors> few;
+    if (starved)
+      few.emplace();
     r.start();
     const bool ended = told.wait(1);
-    ::setrlimit(RLIMIT_NOFILE, &before);
+    few.reset();
     REQUIRE(ended);
-    CHECK(told.all()[0].starts_with("standard input: Too many open files"));
-    CHECK(blocks(in.fd[0]));
-  }
+    return told.all()[0];
+  };
+  CHECK_THAT(refusal({.input = 9999}, false), Catch::StartsWith("standard input is closed"));
+  CHECK_THAT(refusal({.input = in.fd[0], .output = in.fd[1]}, true),
+             Catch::StartsWith("standard input: Too many open files"));
+  CHECK(blocks(in.fd[0]));
   for (const int fd : in.fd)
     ::close(fd);
 }
