@@ -65,16 +65,15 @@ TEST_CASE("run throws if signals cannot be watched, once everything has been sto
     });
     rt.reactor().add_system_event_trigger(trigger_phase::after, system_event::shutdown,
                                           tell("over"));
-    std::optional<testing::few_descriptors> few;
-    if (starved)
-      few.emplace();
     std::error_code why;
     try {
+      std::optional<testing::few_descriptors> few;
+      if (starved)
+        few.emplace();
       rt.run();
     } catch (const std::system_error& e) {
       why = e.code();
     }
-    few.reset();
     CHECK_FALSE(rt.reactor().running());
     CHECK_THROWS_AS(rt.run(), reactor_not_restartable);
     return why;
