@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cerrno>
 #include <stdexcept>
+#include <system_error>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,6 +16,11 @@ namespace troupe::testing {
 class few_descriptors {
 public:
   explicit few_descriptors(rlim_t free = 0) {
+    try { // the one class that cannot happen before
+      throw std::system_error{EMFILE, std::system_category()};
+    } catch (const std::system_error& e) {
+      static_cast<void>(e.code());
+    }
     const int unused = ::dup(0);
     ::close(unused);
     if (unused < 0 || ::getrlimit(RLIMIT_NOFILE, &before_) != 0)
