@@ -160,6 +160,12 @@ void connecting::look_up() {
     under_way_.emplace(std::move(d));
 }
 
+deferred<connected_socket> connecting::connect_to(const sockaddr_storage& to,
+                                                  const std::optional<sockaddr_storage>& from) {
+  return to.ss_family == AF_UNIX ? connect_patiently(loop_, clock_, to)
+                                 : connect_socket(loop_, to, from);
+}
+
 deferred<connected_socket> connecting::race(const std::vector<sockaddr_storage>& addresses) {
   std::optional<sockaddr_storage> from;
   if (!options_.bind_address.empty() || options_.bind_port != 0) {
@@ -170,16 +176,19 @@ deferred<connected_socket> connecting::race(const std::vector<sockaddr_storage>&
       return fail<connected_socket>(
         failure{errc::bind_failed, "not an address in numbers: " + options_.bind_address});
   }
+  if (addresses.size() == 1 && (!from || from->ss_family == addresses.front().ss_family))
+    return connect_to(addresses.front(), from) // without the cost of a race
+      .add_errback([self = shared_from_this(), tried = socket_address{addresses.front()}](
+                     const failure& why) -> outcome<connected_socket> {
+        return summary(self->to_.name, {tried}, {why});
+      });
   using race = staggered_race<connected_socket>;
   std::vector<race::attempt> attempts;
   std::vector<socket_address> tried;
   for (const auto& a : addresses) {
     if (from && from->ss_family != a.ss_family)
       continue; // cannot be reached from there
-    attempts.emplace_back([this, a, from] {
-      return a.ss_family == AF_UNIX ? connect_patiently(loop_, clock_, a)
-                                    : connect_socket(loop_, a, from);
-    });
+    attempts.emplace_back([this, a, from] { return connect_to(a, from); });
     tried.emplace_back(a);
   }
   if (attempts.empty())

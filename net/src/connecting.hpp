@@ -78,6 +78,8 @@ private:
   bool as_factory(F&& fn);
   void begin();
   void look_up();
+  deferred<connected_socket> connect_to(const sockaddr_storage& to,
+                                        const std::optional<sockaddr_storage>& from);
   deferred<connected_socket> race(const std::vector<sockaddr_storage>& addresses);
   void connected(connected_socket socket);
   void opened(const failure* failed);
