@@ -264,6 +264,30 @@ TEST_CASE("an actor that floods itself starves neither timers nor others") {
   CHECK(ask_from_thread(r.rt, other, 1) == 2);
 } // and the runtime ends although that actor never would
 
+TEST_CASE("a loop among several takes what has come before it writes to many connections") {
+  using row = std::tuple<std::size_t, std::size_t, std::string>;
+  const auto [loops, count, first] =
+    GENERATE(row{2, 16, "posted"}, row{2, 15, "written"}, row{1, 16, "written"});
+  CAPTURE(loops, count);
+  struct connection : end_of_turn {
+    explicit connection(events& log) : log_(log) {}
+    void turn_ended() noexcept override { log_.add("written"); }
+    events& log_;
+  };
+  events log;
+  std::vector<connection> connections(count, connection{log});
+  running r{loops};
+  r.start();
+  r.rt.reactor().call_from_thread([&] {
+    auto& loop = *event_loop::current();
+    for (auto& c : connections)
+      loop.at_end_of_turn(c);
+    loop.post([&] { log.add("posted"); });
+  });
+  REQUIRE(log.wait(count + 1));
+  CHECK(log.all().front() == first);
+}
+
 TEST_CASE("an idle process sleeps") {
   const auto others = threads();
   running r{4};
