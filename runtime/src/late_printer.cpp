@@ -41,7 +41,7 @@ void late_printer::stop() {
     const std::lock_guard lock{mutex_};
     stopped_ = true;
   }
-  if (owner_)
+  if (owner_ && owner_->printer()) // null if it could not be begun, for want of a thread
     owner_->stop();
   cleanup(caf::exit_reason::user_shutdown, nullptr);
 }

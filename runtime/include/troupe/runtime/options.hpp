@@ -41,8 +41,8 @@ struct runtime_options {
   /// costs a system call; a hundred actors cost some ten microseconds.
   std::size_t actors_per_turn = 100;
 
-  /// How many I/O events a loop serves before it flushes output and lets actors run. Asio fetches
-  /// at most 128 at a time.
+  /// How many I/O events a loop serves before it lets actors run and flushes output; twice that, and
+  /// twice as many actors, if many connections have some. Asio fetches at most 128 at a time.
   std::size_t events_per_turn = 256;
 
   /// How long an idle loop looks for work from other loops before it sleeps. It does so only
