@@ -7,6 +7,7 @@
 #include <caf/scheduled_actor.hpp>
 #include <sched.h>
 
+#include <troupe/runtime/detail/cpu.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 
@@ -210,7 +211,7 @@ bool event_loop::poll_for_peers() {
         mean_gap_ = (mean_gap_ + (now() - start).count()) / 2;
         return true;
       }
-      __builtin_ia32_pause();
+      detail::cpu_relax();
     }
     const auto t = now();
     if (t - start > options_.poll_before_sleep)

@@ -8,6 +8,8 @@
 
 #include <caf/resumable.hpp>
 
+#include <troupe/runtime/detail/cpu.hpp>
+
 namespace troupe::detail {
 
 /// A growing ring of actors that wait to be resumed, first in first out. Thread: one.
@@ -112,7 +114,7 @@ private:
         return;
       while (q.locked_.exchange(true, std::memory_order_acquire))
         while (q.locked_.load(std::memory_order_relaxed))
-          __builtin_ia32_pause();
+          cpu_relax();
     }
     ~guard() {
       if (q.shared_)
