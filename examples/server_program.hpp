@@ -8,12 +8,12 @@
 #include <string>
 
 #include <CLI/CLI.hpp>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <sys/resource.h>
 
 #include <troupe/net/listen_ssl.hpp>
 #include <troupe/net/listen_tcp.hpp>
 #include <troupe/net/metrics_page.hpp>
+#include <troupe/runtime/logger.hpp>
 
 namespace server_program {
 
@@ -62,7 +62,7 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
   }
   CLI11_PARSE(app, argc, argv);
 
-  options.logger = spdlog::stderr_logger_mt(name);
+  options.logger = troupe::make_logger(name);
   allow_many_connections();
   try {
     troupe::runtime rt{options};

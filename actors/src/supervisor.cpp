@@ -422,8 +422,10 @@ void supervisor::stop_requested() {
 void supervisor::on_exit() {
   gone_ = true;
   for (const auto& [serial, c] : children_)
-    if (c.handle)
+    if (c.handle) {
+      loop().scheduler().set_role(c.handle.id(), {});
       send_kill(c.handle); // it was killed itself, or failed
+    }
   if (auto late = std::exchange(starting_, std::nullopt))
     late->cancel();
   if (const auto op = std::exchange(present_, nullptr); op && op->refuse)

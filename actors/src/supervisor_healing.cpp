@@ -10,6 +10,7 @@
 #include <troupe/actors/ask.hpp>
 #include <troupe/actors/supervisor.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/metrics.hpp>
 
 namespace troupe {
 
@@ -108,6 +109,8 @@ bool supervisor::take(child& c, outcome<caf::actor> got) {
   c.state = child_state::running;
   c.since = loop().time();
   by_actor_.emplace(c.handle.address(), c.serial);
+  if (!c.spec.id.empty())
+    loop().scheduler().set_role(c.handle.id(), "child " + c.spec.id + " of " + options_.name);
   tell(kind::child_started, &c);
   monitor(c.handle);
   return true;
@@ -162,6 +165,7 @@ void supervisor::abandon(key serial) {
   by_actor_.erase(c.handle.address());
   const auto left_behind = std::exchange(c.handle, {});
   c.state = child_state::stopped;
+  loop().scheduler().set_role(left_behind.id(), {});
   tell(kind::child_abandoned, &c, {}, {}, left_behind.id());
   --ending_now_;
   end_next();
@@ -185,6 +189,7 @@ void supervisor::down(caf::down_msg& message) {
   auto& c = *find(found->second);
   by_actor_.erase(found);
   const auto actor = std::exchange(c.handle, {}).id();
+  loop().scheduler().set_role(actor, {});
   forget_timer(c);
   if (loop().time() - c.since >= options_.period)
     c.crashes = 0;
@@ -224,6 +229,15 @@ void supervisor::heal(child& c, bool again) {
   if (group_timer_.active()) // for one of the group that may have to wait longer
     delay = std::max(delay, group_timer_.get_time() - loop().time());
   tell(kind::child_restarting, &c, {}, delay);
+  metrics::labels labels{{"supervisor", options_.name}};
+  if (!dynamic()) // whose children's ids are as many as come
+    labels.emplace_back("child", c.spec.id);
+  loop()
+    .scheduler()
+    .metrics()
+    .add_counter("troupe_supervisor_restarts_total", "Restarts by a supervisor, by crashed child.",
+                 labels)
+    .add();
   const bool at_once = delay == duration::zero() && !again;
   if (dynamic() || options_.strategy == restart_strategy::one_for_one) {
     c.state = child_state::restarting;

@@ -8,6 +8,7 @@
 
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
+#include <troupe/runtime/repeats.hpp>
 
 #include "subscriber.hpp"
 
@@ -208,6 +209,7 @@ void topic_state::deliver_to_transports(event_loop& home, const shared_bytes& by
   if (!here)
     return;
   const bool watched = watched_.load(std::memory_order_relaxed);
+  const auto dropped_before = home.writes_dropped();
   std::vector<caf::actor> missed_by;
   here->transports.walk([&](const subscriber_entry& entry) {
     if (entry.target == left_out)
@@ -219,6 +221,8 @@ void topic_state::deliver_to_transports(event_loop& home, const shared_bytes& by
       entry.target->enter([error = std::current_exception()] { std::rethrow_exception(error); });
     }
   });
+  if (const auto dropped = home.writes_dropped() - dropped_before; dropped != 0)
+    note_drops(home, dropped, bytes.size());
   if (!missed_by.empty())
     tell_of_drops(bytes.size(), std::move(missed_by));
 }
@@ -247,6 +251,26 @@ void topic_state::observe_drops(const caf::actor& who) {
   const std::lock_guard lock{observer_mutex_};
   observer_ = caf::actor_cast<caf::weak_actor_ptr>(who);
   watched_.store(observer_ != nullptr, std::memory_order_relaxed);
+}
+
+// Which subscribers, only an observer is told: to ask each transport takes time.
+void topic_state::note_drops(event_loop& home, std::uint64_t subscribers, std::size_t bytes) {
+  home.count_dropped_publications(subscribers);
+  if (!name_.empty()) {
+    const std::lock_guard lock{observer_mutex_};
+    if (!drops_)
+      drops_ = scheduler_.metrics().add_counter(
+        "troupe_topic_publications_dropped_total",
+        "Publications of a topic that a subscriber did not get, by subscriber.",
+        {{"topic", name_}});
+    drops_->add(subscribers);
+  }
+  scheduler_.repeats().note("dropped publication " + name_, log_level::warn, [&] {
+    return (name_.empty() ? "a topic" : "topic " + printable(name_, 64)) + ": a publication of "
+           + std::to_string(bytes) + " bytes was dropped for " + std::to_string(subscribers)
+           + (subscribers == 1 ? " subscriber, whose output is full"
+                               : " subscribers, whose output is full");
+  });
 }
 
 void topic_state::tell_of_drops(std::size_t bytes, std::vector<caf::actor> missed_by) {

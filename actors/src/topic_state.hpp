@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 
 #include <troupe/actors/topic.hpp>
 #include <troupe/runtime/event_loop.hpp>
+#include <troupe/runtime/metrics.hpp>
 
 #include "subscriber_list.hpp"
 #include "topic_directory.hpp"
@@ -81,6 +83,7 @@ private:
   void deliver_to_readers(event_loop& home, const shared_bytes& bytes,
                           const caf::abstract_actor* left_out);
   void tell_of_drops(std::size_t bytes, std::vector<caf::actor> missed_by);
+  void note_drops(event_loop& home, std::uint64_t subscribers, std::size_t bytes);
 
   mutable std::atomic<std::size_t> references_{0};
   loop_scheduler& scheduler_;
@@ -88,6 +91,8 @@ private:
   std::atomic<bool> watched_{false};
   std::mutex observer_mutex_;
   caf::weak_actor_ptr observer_; // guarded by the mutex
+  std::optional<metrics::counter>
+    drops_; // likewise; made with the first, of a topic that has a name
   const std::string name_;
   const caf::intrusive_ptr<topic_directory> directory_; // null if it has no name
 };

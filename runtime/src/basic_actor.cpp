@@ -8,10 +8,12 @@
 
 #include <caf/actor_clock.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/sec.hpp>
 
 #include <troupe/runtime/coroutine.hpp>
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/repeats.hpp>
 
 #include "log.hpp"
 
@@ -31,14 +33,42 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::actor_call)
 
 namespace troupe {
 
+// All types that stay inside a process have one token. The type is known here only, so its name need not
+// be compared.
+bool detail::is_internal(const caf::type_erased_tuple& content) noexcept {
+  return content.type_token() == caf::make_type_token<actor_call>()
+         && content.type(0).second == &typeid(actor_call);
+}
+
 namespace {
 
-caf::error log_and_convert(caf::scheduled_actor* self, std::exception_ptr& e) {
-  loop_scheduler::of(self->home_system())
-    .logger()
-    .error("unhandled exception in actor {} ({}): {}", self->id(), self->name(),
-           detail::describe(e));
-  return failure{e}.to_caf_error();
+// Makes a name for the log from one that may not be there.
+std::string name_for_log(const basic_actor& self) noexcept {
+  try {
+    return self.log_name();
+  } catch (...) { // it may be the user's
+    return "actor " + std::to_string(self.id());
+  }
+}
+
+// Who sent it is not told that it was dropped, so it is a warning; who asked is.
+caf::result<caf::message> nobody_takes(caf::scheduled_actor* actor, caf::message_view& what) {
+  auto& self = static_cast<basic_actor&>(*actor);
+  auto& scheduler = loop_scheduler::of(self.home_system());
+  auto* const here = event_loop::current();
+  (here != nullptr && &here->scheduler() == &scheduler ? *here : scheduler.loop(0))
+    .count_unhandled_message();
+  const auto& content = what.content();
+  const auto* const element = self.current_mailbox_element();
+  const bool asked = element != nullptr && element->mid.is_request();
+  auto kind = std::string{"no handler "} + typeid(self).name();
+  detail::append_types(kind, content);
+  scheduler.repeats().note(kind, asked ? log_level::debug : log_level::warn, [&] {
+    return "[" + name_for_log(self) + "] no handler for " + detail::describe_message(content);
+  });
+  if (!asked) // an error would go to the sender as a message, which ends whoever does not expect it
+    return caf::message{};
+  return caf::make_error(caf::sec::unexpected_message, detail::describe_message(content));
 }
 
 } // namespace
@@ -54,8 +84,45 @@ struct detail::awaited {
 basic_actor::~basic_actor() = default;
 
 basic_actor::basic_actor(caf::actor_config& cfg) : super(cfg) {
-  set_default_handler(caf::drop);
-  set_exception_handler(&log_and_convert);
+  set_default_handler(&nobody_takes);
+  set_exception_handler([](caf::scheduled_actor* self, std::exception_ptr& e) -> caf::error {
+    try {
+      std::rethrow_exception(e);
+    } catch (...) {
+      static_cast<basic_actor*>(self)->log_current_exception();
+    }
+    return failure{e}.to_caf_error();
+  });
+}
+
+std::string basic_actor::log_name() const {
+  const auto role = loop_scheduler::of(home_system()).role_of(id());
+  return detail::class_name(typeid(*this)) + ", "
+         + (role.empty() ? "actor " + std::to_string(id()) : role);
+}
+
+void basic_actor::log_current_exception() const noexcept {
+  try {
+    // Const for who calls it: CAF's function is not.
+    const auto* const message = const_cast<basic_actor*>(this)->current_mailbox_element();
+    const auto place = message == nullptr || message->content().empty() ? std::string{"its code"}
+                       : detail::is_internal(message->content())
+                         ? std::string{"a call"}
+                         : "the handler of " + detail::describe_message(message->content());
+    detail::log_exception(loop_scheduler::of(home_system()).logger(), name_for_log(*this), place);
+  } catch (...) {
+    // Nothing is left that could be told to anybody.
+  }
+}
+
+void basic_actor::initialize() {
+  detail::in_callback("make_behavior", [this] { super::initialize(); });
+}
+
+void basic_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* host) {
+  if (getf(is_cleaned_up_flag)) [[unlikely]]
+    detail::note_dead_letter(*this, *what);
+  super::enqueue(std::move(what), host);
 }
 
 caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
@@ -79,10 +146,7 @@ caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
     }
   }
   const auto& content = x.content();
-  // All types that stay inside a process have one token. The type is known here only, so its name need
-  // not be compared.
-  if (content.type_token() == caf::make_type_token<actor_call>()
-      && content.type(0).second == &typeid(actor_call)) {
+  if (detail::is_internal(content)) {
     current_mailbox_element(&x);
     (*x.content().get_as<actor_call>(0).fn)();
     return caf::invoke_message_result::consumed;
@@ -158,6 +222,15 @@ bool basic_actor::cleanup(caf::error&& reason, caf::execution_unit* host) {
       if (const auto debt = weak.lock())
         debt->debtor_ended();
     detail::coroutine_base::destroy_all(dropped->coroutines);
+  }
+  if (!mailbox().closed()) {
+    mailbox()
+      .fetch_more(); // CAF closes it below: that it counts as awake meanwhile changes nothing
+    const auto note = [this](const caf::mailbox_element& x) {
+      detail::note_dead_letter(*this, x);
+    };
+    get_urgent_queue().peek_all(note);
+    get_normal_queue().peek_all(note);
   }
   return super::cleanup(std::move(reason), host);
 }

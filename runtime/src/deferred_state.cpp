@@ -1,10 +1,13 @@
 #include <atomic>
 #include <string>
 
-#include <spdlog/spdlog.h>
+#include <spdlog/logger.h>
 
 #include <troupe/runtime/deferred_debugging.hpp>
 #include <troupe/runtime/detail/deferred_state.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
+
+#include "log_sink.hpp"
 
 namespace troupe {
 
@@ -12,15 +15,21 @@ namespace {
 
 std::atomic<bool> debugging = false;
 
+// That of the runtime whose turn it is, if it is one's.
+std::shared_ptr<spdlog::logger> logger_of_this_thread() {
+  if (auto* const loop = event_loop::current())
+    return loop->scheduler().shared_logger();
+  return detail::usual_logger();
+}
+
 void log_unhandled(const unhandled_failure& what) noexcept {
   try {
+    const auto logger = logger_of_this_thread();
     if (what.created != nullptr)
-      spdlog::default_logger_raw()->error("unhandled failure in a deferred made at {}:{}: {}",
-                                          what.created->file_name(), what.created->line(),
-                                          what.why.brief_traceback());
+      logger->error("unhandled failure in a deferred made at {}:{}: {}", what.created->file_name(),
+                    what.created->line(), what.why.brief_traceback());
     else
-      spdlog::default_logger_raw()->error("unhandled failure in a deferred: {}",
-                                          what.why.brief_traceback());
+      logger->error("unhandled failure in a deferred: {}", what.why.brief_traceback());
   } catch (...) {
     // Nothing is left that could be told to anybody.
   }

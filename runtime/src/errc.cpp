@@ -35,6 +35,7 @@ constexpr entry entries[] = {
   {errc::invalid_argument, "invalid_argument", "the argument makes no sense"},
   {errc::not_supported, "not_supported", "it is not supported here"},
   {errc::already_trying_to_lock, "already_trying_to_lock", "the lock is being taken already"},
+  {errc::no_handler, "no_handler", "there is no handler for the message"},
   {errc::connection_done, "connection_done", "the connection was closed cleanly"},
   {errc::connection_lost, "connection_lost", "the connection broke"},
   {errc::connection_aborted, "connection_aborted", "the connection was aborted"},

@@ -280,7 +280,7 @@ void event_loop::run_actors() {
 }
 
 void event_loop::resume(caf::resumable* job, bool pinned) {
-  counting_.resumed.add();
+  counting_.actors_resumed.add();
   runs_floating_ = !pinned;
   const auto result = job->resume(this, options_.messages_per_actor);
   runs_floating_ = false;
@@ -329,7 +329,7 @@ bool event_loop::steal() {
   const auto count = victim->floating_.steal_half(floating_);
   if (count == 0)
     return false;
-  counting_.stolen.add(count);
+  counting_.actors_stolen.add(count);
   if (victim->floating_.size() > 0)
     scheduler_.work_available(*this); // one more thief may find something
   return true;
@@ -350,11 +350,15 @@ loop_counters event_loop::counters() const noexcept {
   result.sleeps = c.sleeps.get();
   result.io_events = c.io_events.get();
   result.delayed_calls = c.delayed_calls.get();
-  result.resumed = c.resumed.get();
-  result.stolen = c.stolen.get();
+  result.actors_resumed = c.actors_resumed.get();
+  result.actors_stolen = c.actors_stolen.get();
   result.jobs_from_outside = c.jobs_from_outside.get();
   result.bytes_received = c.bytes_received.get();
   result.bytes_sent = c.bytes_sent.get();
+  result.unhandled_messages = c.unhandled_messages.get();
+  result.dead_letters = c.dead_letters.get();
+  result.writes_dropped = c.writes_dropped.get();
+  result.publications_dropped = c.publications_dropped.get();
   for (const auto& sent : c.sent_to)
     result.messages_sent += sent.get();
   for (const auto& loop : scheduler_.loops_)

@@ -9,10 +9,13 @@
 #include <caf/atom.hpp>
 #include <caf/exit_reason.hpp>
 #include <caf/make_message.hpp>
+#include <caf/pec.hpp>
 #include <caf/sec.hpp>
 #include <cxxabi.h>
 
 #include <troupe/runtime/failure.hpp>
+
+#include "log.hpp"
 
 namespace troupe {
 
@@ -49,12 +52,58 @@ bool is(const std::error_code& code, errc name) {
   return code == make_error_code(name);
 }
 
-std::string demangle(const char* name) {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> text{
-    abi::__cxa_demangle(name, nullptr, nullptr, &status), std::free};
-  return status == 0 ? text.get() : name;
+// The codes of one category of CAF's own, as those of std::error_code.
+class caf_category final : public std::error_category {
+public:
+  using render = std::string (*)(int code);
+  caf_category(const char* name, caf::atom_value atom, render text)
+    : name_(name), atom_(atom), text_(text) {}
+
+  const char* name() const noexcept override { return name_; }
+  std::string message(int code) const override { return text_(code); }
+  [[nodiscard]] caf::atom_value atom() const noexcept { return atom_; }
+
+private:
+  const char* const name_;
+  const caf::atom_value atom_;
+  const render text_;
+};
+
+template <class Code>
+std::string name_of(int code) {
+  return to_string(static_cast<Code>(code));
 }
+
+template <class Wanted>
+const caf_category* find_caf_category(Wanted is_it) {
+  static const caf_category all[] = {
+    {"caf::system", caf::atom("system"), &name_of<caf::sec>},
+    {"caf::exit", caf::atom("exit"), &name_of<caf::exit_reason>},
+    {"caf::parser", caf::atom("parser"), &name_of<caf::pec>},
+  };
+  for (const auto& category : all)
+    if (is_it(category))
+      return &category;
+  return nullptr;
+}
+
+const caf_category* find_caf_category(caf::atom_value atom) {
+  return find_caf_category([=](const caf_category& c) { return c.atom() == atom; });
+}
+
+const caf_category* find_caf_category(const std::string& name) {
+  return find_caf_category([&](const caf_category& c) { return name == c.name(); });
+}
+
+/// What is thrown where the text says it all, and that of the code would only say it again.
+struct told_error final : std::system_error {
+  told_error(const std::error_code& c, std::string text)
+    : std::system_error(c), text_(std::make_shared<const std::string>(std::move(text))) {}
+  const char* what() const noexcept override { return text_->c_str(); }
+
+private:
+  std::shared_ptr<const std::string> text_; // exceptions are copied, and that must not throw
+};
 
 // Calls `f` with the exception as std::exception, or with null if it is not one.
 template <class F>
@@ -70,8 +119,7 @@ auto visit(const std::exception_ptr& e, F f) {
 
 std::string type_of(const std::exception_ptr& e) {
   return visit(e, [](const std::exception* x) -> std::string {
-    return x != nullptr ? demangle(typeid(*x).name())
-                        : demangle(abi::__cxa_current_exception_type()->name());
+    return detail::class_name(x != nullptr ? typeid(*x) : *abi::__cxa_current_exception_type());
   });
 }
 
@@ -109,16 +157,21 @@ std::string without_suffix(std::string text, const std::string& suffix) {
 
 // CAF itself prints the numbers of its codes only.
 std::string caf_text(const caf::error& e) {
-  auto text = caf::to_string(e);
-  if (e.category() == caf::atom("system"))
-    text = to_string(static_cast<caf::sec>(e.code()));
-  else if (e.category() == caf::atom("exit"))
-    text = to_string(static_cast<caf::exit_reason>(e.code()));
-  else
-    return text;
+  const auto* const category = find_caf_category(e.category());
+  if (category == nullptr)
+    return caf::to_string(e);
+  auto text = category->message(e.code());
   if (!e.context().empty())
-    text += caf::to_string(e.context());
+    text += detail::describe_message(e.context());
   return text;
+}
+
+std::string text_of(const std::error_code& code, const std::string& context) {
+  if (context.empty())
+    return code.message();
+  if (is(code, errc::no_handler)) // its context is the message
+    return "no handler for " + context;
+  return context + ": " + code.message();
 }
 
 std::string location_text(const source_location& where) {
@@ -177,9 +230,13 @@ failure::failure(const caf::error& e) {
     *this = errc::timed_out;
   else if (e == caf::sec::request_receiver_down)
     *this = errc::actor_down;
+  else if (e == caf::sec::unexpected_message)
+    *this = failure(errc::no_handler, std::move(text));
   else {
     auto* data = new failure_data;
     data->code = errc::foreign;
+    if (const auto* const category = find_caf_category(e.category()))
+      data->code = {e.code(), *category};
     data->caf = e;
     bits_ = reinterpret_cast<std::uintptr_t>(data);
   }
@@ -235,8 +292,8 @@ std::exception_ptr failure::value() const {
   if (is(c, errc::exception))
     return std::make_exception_ptr(
       remote_exception(bare() ? std::string{} : data()->remote_type, text));
-  if (!bare() && data()->caf)
-    return std::make_exception_ptr(std::system_error(c, caf_text(data()->caf)));
+  if (!bare() && (data()->caf || (is(c, errc::no_handler) && !text.empty())))
+    return std::make_exception_ptr(told_error(c, message()));
   return std::make_exception_ptr(text.empty() ? std::system_error(c) : std::system_error(c, text));
 }
 
@@ -251,14 +308,14 @@ std::string failure::message() const {
   if (d.exception != nullptr)
     return what_of(d.exception);
   if (d.caf)
-    return caf_text(d.caf);
+    return d.text.empty() ? caf_text(d.caf) : d.text;
   if (!d.remote_type.empty())
     return d.text;
-  return d.text.empty() ? d.code.message() : d.text + ": " + d.code.message();
+  return text_of(d.code, d.text);
 }
 
 std::string failure::context() const {
-  return bare() || data()->exception != nullptr ? std::string{} : data()->text;
+  return bare() || data()->exception != nullptr || data()->caf ? std::string{} : data()->text;
 }
 
 std::string failure::type_name() const {
@@ -361,7 +418,10 @@ failure failure::from_wire(const wire_format& wire) {
   auto* data = new failure_data;
   data->text = wire.text;
   data->number = wire.number;
-  if (!wire.type_name.empty()) {
+  if (const auto* const category = find_caf_category(wire.category)) {
+    data->code = {wire.number, *category};
+    data->caf = caf::error{static_cast<std::uint8_t>(wire.number), category->atom()};
+  } else if (!wire.type_name.empty()) {
     data->code = errc::exception;
     data->remote_type = wire.type_name;
   } else {

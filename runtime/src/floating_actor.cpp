@@ -3,6 +3,7 @@
 #include <caf/actor_clock.hpp>
 #include <caf/system_messages.hpp>
 
+#include <troupe/runtime/detail/uncaught.hpp>
 #include <troupe/runtime/event_loop.hpp>
 
 namespace troupe {
@@ -51,8 +52,10 @@ caf::invoke_message_result floating_actor::consume(caf::mailbox_element& x) {
   // One call after the other, not a pass over all: if one fails, or quits, the actor ends, and the
   // others must not run.
   constexpr int ending = is_shutting_down_flag | is_terminated_flag;
-  for (const auto until = event_loop::now(); calls_ && !getf(ending) && calls_->run_one(until);) {
-  }
+  detail::in_callback("a delayed call", [&] {
+    for (const auto until = event_loop::now(); calls_ && !getf(ending) && calls_->run_one(until);) {
+    }
+  });
   if (calls_ && !getf(ending))
     arm();
   return caf::invoke_message_result::consumed;

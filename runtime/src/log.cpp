@@ -1,28 +1,140 @@
 #include "log.hpp"
 
-#include <typeinfo>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
 
+#include <caf/actor.hpp>
+#include <caf/actor_addr.hpp>
+#include <caf/atom.hpp>
+#include <caf/duration.hpp>
+#include <caf/timespan.hpp>
+#include <caf/type_nr.hpp>
 #include <cxxabi.h>
+
+#include <troupe/runtime/failure.hpp>
+#include <troupe/runtime/logger.hpp>
 
 namespace troupe::detail {
 
+namespace {
+
+// The exception that left something which `note_place` was told of, by its address only: it is compared,
+// and never used.
+struct noted {
+  const void* exception = nullptr;
+  const char* place = nullptr;
+};
+
+constinit thread_local noted latest{};
+
+// What an exception_ptr refers to. It has no way to tell, but it is one pointer (Itanium C++ ABI).
+const void* present_exception() noexcept {
+  const auto e = std::current_exception();
+  static_assert(sizeof e == sizeof(void*));
+  const void* object = nullptr;
+  std::memcpy(&object, &e, sizeof object);
+  return object;
+}
+
+template <class... Ts>
+bool is_one_of(std::uint16_t number) {
+  return ((number == caf::type_nr<Ts>::value) || ...);
+}
+
+// What is short as text whatever its value.
+bool is_short(std::uint16_t number) {
+  return is_one_of<bool, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
+                   std::uint16_t, std::uint32_t, std::uint64_t, float, double, caf::atom_value,
+                   caf::actor, caf::actor_addr, caf::strong_actor_ptr, caf::duration, caf::timespan,
+                   caf::unit_t>(number);
+}
+
+std::string describe_element(const caf::type_erased_tuple& content, std::size_t i) {
+  constexpr std::size_t longest_text = 64;
+  constexpr std::size_t longest_type = 128;
+  const auto [number, type] = content.type(i);
+  if (number == caf::type_nr<std::string>::value)
+    return '"' + printable(*static_cast<const std::string*>(content.get(i)), longest_text) + '"';
+  if (is_short(number))
+    return content.stringify(i);
+  auto name =
+    type != nullptr ? class_name(*type) : std::string{caf::numbered_type_names[number - 1]};
+  if (name.size() > longest_type)
+    name.replace(longest_type, std::string::npos, "...");
+  return '<' + name + '>';
+}
+
+} // namespace
+
+void note_place(const char* name) noexcept {
+  const auto* const e = present_exception();
+  if (latest.exception != e || latest.place == nullptr)
+    latest = {e, name};
+}
+
+const char* noted_place() noexcept {
+  return latest.exception == present_exception() ? latest.place : nullptr;
+}
+
+std::string class_name(const std::type_info& type) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> text{
+    abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free};
+  return status == 0 ? text.get() : type.name();
+}
+
 std::string describe(const std::exception_ptr& e) {
-  try {
-    std::rethrow_exception(e);
-  } catch (const std::exception& x) {
-    int status = 0;
-    char* name = abi::__cxa_demangle(typeid(x).name(), nullptr, nullptr, &status);
-    std::string text = status == 0 ? name : typeid(x).name();
-    std::free(name);
-    return text + ": " + x.what();
-  } catch (...) {
-    return "an exception of an unknown type";
+  const failure f{e};
+  return f.type_name() + ": " + f.message();
+}
+
+std::string describe_exception() {
+  return describe(std::current_exception());
+}
+
+std::string describe_message(const caf::type_erased_tuple& content) {
+  constexpr std::size_t most_elements = 8;
+  std::string text = "(";
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    if (i != 0)
+      text += ", ";
+    if (i == most_elements) {
+      text += "...";
+      break;
+    }
+    text += describe_element(content, i);
+  }
+  return text + ')';
+}
+
+void append_types(std::string& key, const caf::type_erased_tuple& content) {
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    const auto [number, type] = content.type(i);
+    key += ' ';
+    key += type != nullptr ? type->name() : std::to_string(number);
+    if (number == caf::type_nr<caf::atom_value>::value) // which tells messages apart as a type does
+      key += content.stringify(i);
   }
 }
 
 void log_uncaught(spdlog::logger& logger, const char* owner) noexcept {
   try {
-    logger.error("unhandled exception in {}: {}", owner, describe(std::current_exception()));
+    logger.error("unhandled exception in {}: {}", owner, describe_exception());
+  } catch (...) {
+    // Nothing is left that could be told to anybody.
+  }
+}
+
+void log_exception(spdlog::logger& logger, std::string_view owner,
+                   std::string_view place) noexcept {
+  try {
+    const auto* const noted = noted_place();
+    const auto text = describe_exception();
+    logger.error("[{}] unhandled exception in {}: {}", owner, noted != nullptr ? noted : place,
+                 text);
+    latest = {};
   } catch (...) {
     // Nothing is left that could be told to anybody.
   }

@@ -2,15 +2,40 @@
 
 #include <exception>
 #include <string>
+#include <typeinfo>
 
+#include <caf/type_erased_tuple.hpp>
 #include <spdlog/logger.h>
 
+#include <troupe/runtime/detail/uncaught.hpp>
+
+namespace caf {
+class abstract_actor;
+class mailbox_element;
+} // namespace caf
+
 namespace troupe::detail {
+
+/// Returns the name of a class as it is written in the source.
+[[nodiscard]] std::string class_name(const std::type_info& type);
 
 /// Returns what the exception says of itself.
 std::string describe(const std::exception_ptr& e);
 
+/// Returns a message as text, such as "('add', 1)". It is bounded: of a text the beginning is shown, and of
+/// what is no number, text or actor its type.
+[[nodiscard]] std::string describe_message(const caf::type_erased_tuple& content);
+
+/// Appends to `key` what tells messages of one type from others.
+void append_types(std::string& key, const caf::type_erased_tuple& content);
+
+/// Tells a function that is to run as an actor (`basic_actor::run_as`) from messages.
+[[nodiscard]] bool is_internal(const caf::type_erased_tuple& content) noexcept;
+
 /// Logs the exception that is being handled. `owner` names whose code it left.
 void log_uncaught(spdlog::logger& logger, const char* owner) noexcept;
+
+/// Counts, and tells of, a message to an actor that has ended. Thread: any, also when its runtime is gone.
+void note_dead_letter(const caf::abstract_actor& to, const caf::mailbox_element& what) noexcept;
 
 } // namespace troupe::detail

@@ -12,8 +12,10 @@
 #include <troupe/runtime/pinned_actor.hpp>
 
 #include "late_printer.hpp"
+#include "log_sink.hpp"
 #include "loop_clock.hpp"
 #include "system_config.hpp"
+#include "telling.hpp"
 
 namespace troupe {
 
@@ -65,6 +67,8 @@ loop_scheduler::loop_scheduler(caf::actor_system& sys)
 loop_scheduler::~loop_scheduler() {
   if (!threads_.empty()) // CAF failed to start another module
     stop_threads();
+  if (telling_)
+    telling_->close();
 }
 
 caf::actor_system::module* loop_scheduler::make(caf::actor_system& sys, caf::detail::type_list<>) {
@@ -77,7 +81,7 @@ void loop_scheduler::init(caf::actor_system_config& cfg) {
       || options_.events_per_turn == 0 || options_.max_pool_threads == 0)
     throw std::invalid_argument("runtime_options: messages_per_actor, actors_per_turn, "
                                 "events_per_turn and max_pool_threads must not be zero");
-  logger_ = options_.logger ? options_.logger : spdlog::default_logger();
+  logger_ = options_.logger ? options_.logger : detail::usual_logger();
   clock_ = std::make_unique<detail::loop_clock>(*this);
   pool_ = std::make_unique<thread_pool>(0, options_.max_pool_threads, logger_.get());
   const auto count = options_.loops != 0 ? options_.loops : detail::usable_cores();
@@ -85,6 +89,28 @@ void loop_scheduler::init(caf::actor_system_config& cfg) {
   max_throughput_ = options_.messages_per_actor;
   for (std::size_t i = 0; i < count; ++i)
     loops_.push_back(std::make_unique<event_loop>(*this, i, options_, count));
+  telling_ = std::make_unique<detail::telling>(*this);
+}
+
+void loop_scheduler::refuse_loop(std::size_t index) const {
+  throw std::out_of_range("there is no loop " + std::to_string(index) + "; the runtime has "
+                          + std::to_string(loops_.size()) + ", from 0 on");
+}
+
+troupe::repeats& loop_scheduler::repeats() const noexcept {
+  return *telling_->repeats;
+}
+
+troupe::metrics& loop_scheduler::metrics() const noexcept {
+  return telling_->metrics;
+}
+
+void loop_scheduler::set_role(caf::actor_id actor, std::string role) {
+  telling_->set_role(actor, std::move(role));
+}
+
+std::string loop_scheduler::role_of(caf::actor_id actor) const {
+  return telling_->role_of(actor);
 }
 
 void loop_scheduler::start() {

@@ -55,8 +55,10 @@ delayed_call pinned_actor::call_later(duration delay, task fn) {
   else if (calls_->size() == calls_->capacity())
     prune_calls();
   // `this` is good while the call is pending: on_exit cancels it.
-  const auto call = loop_.timers().add(saturating_add(loop_.time(), delay),
-                                       [this, f = std::move(fn)]() mutable { enter(f); });
+  const auto call =
+    loop_.timers().add(saturating_add(loop_.time(), delay), [this, f = std::move(fn)]() mutable {
+      enter([&] { detail::in_callback("a delayed call", f); });
+    });
   calls_->push_back(call);
   return call;
 }
@@ -75,7 +77,9 @@ void pinned_actor::prune_calls() {
 
 void pinned_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
   loop_.count_message();
-  super::enqueue(std::move(what), &loop_.lane());
+  if (getf(is_cleaned_up_flag)) [[unlikely]]
+    detail::note_dead_letter(*this, *what);
+  caf::event_based_actor::enqueue(std::move(what), &loop_.lane()); // not ours, which looks again
 }
 
 void pinned_actor::launch(caf::execution_unit*, bool lazy, bool hide) {
@@ -193,10 +197,8 @@ void pinned_actor::run_inside(void (*fn)(void*), void* arg) {
 }
 
 void pinned_actor::fail_with_current_exception() {
-  auto e = std::current_exception();
-  loop_.scheduler().logger().error("unhandled exception in actor {} ({}): {}", id(), name(),
-                                   detail::describe(e));
-  quit(failure{e}.to_caf_error());
+  log_current_exception();
+  quit(failure{std::current_exception()}.to_caf_error());
 }
 
 void pinned_actor::stop_requested() {

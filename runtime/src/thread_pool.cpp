@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include <spdlog/spdlog.h>
-
 #include "log.hpp"
+#include "log_sink.hpp"
 
 namespace troupe {
 
@@ -17,7 +16,7 @@ void thread_pool::check(std::size_t min, std::size_t max) {
 }
 
 thread_pool::thread_pool(std::size_t min, std::size_t max, spdlog::logger* logger)
-  : min_(min), max_(max), logger_(logger != nullptr ? logger : spdlog::default_logger_raw()) {
+  : min_(min), max_(max), logger_(logger != nullptr ? logger : detail::usual_logger().get()) {
   check(min, max);
 }
 

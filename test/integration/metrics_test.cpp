@@ -132,7 +132,9 @@ TEST_CASE("the page has each counter of each loop, with its type", "[metrics]") 
        {"turns_total", "sleeps_total", "io_events_total", "delayed_calls_total",
         "actors_resumed_total", "actors_stolen_total", "messages_sent_total",
         "messages_received_total", "jobs_from_outside_total", "bytes_received_total",
-        "bytes_sent_total", "busy_seconds_total", "longest_turn_seconds", "actors"}) {
+        "bytes_sent_total", "unhandled_messages_total", "dead_letters_total",
+        "writes_dropped_total", "publications_dropped_total", "busy_seconds_total",
+        "longest_turn_seconds", "actors"}) {
     CAPTURE(name);
     const auto full = "troupe_loop_" + std::string{name};
     CHECK(text.find("# HELP " + full + ' ') != std::string::npos);

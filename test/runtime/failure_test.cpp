@@ -7,6 +7,7 @@
 #include <caf/binary_deserializer.hpp>
 #include <caf/binary_serializer.hpp>
 #include <caf/exit_reason.hpp>
+#include <caf/pec.hpp>
 #include <caf/sec.hpp>
 
 #include <troupe/runtime/failure.hpp>
@@ -172,12 +173,37 @@ TEST_CASE("CAF's errors become failures and come back as they were", "[failure]"
   const failure f{caf::error(caf::exit_reason::kill)};
   CHECK(f.check(caf::exit_reason::kill));
   CHECK(f.message() == "kill");
-  CHECK(f.check(errc::foreign));
   CHECK(f.to_caf_error() == caf::exit_reason::kill);
   CHECK(failure(make_error(caf::sec::unexpected_response, 7)).message()
         == "unexpected_response(7)");
   CHECK_FALSE(failure(caf::error{}));
   CHECK_FALSE(failure().to_caf_error());
+}
+
+TEST_CASE("no error of CAF's own is of an unknown category", "[failure]") {
+  const auto what = [](const failure& f) -> std::string {
+    try {
+      f.raise();
+    } catch (const std::system_error& e) {
+      CHECK(e.code() == f.code());
+      return e.what();
+    }
+  };
+  const failure killed{caf::error(caf::exit_reason::kill)};
+  CHECK(killed.code().category().name() == std::string{"caf::exit"});
+  CHECK(killed.code().message() == "kill");
+  CHECK(killed.type_name() == "caf::exit");
+  CHECK(what(killed) == "kill");
+  const failure response{make_error(caf::sec::unexpected_response, 7)};
+  CHECK(response.code().category().name() == std::string{"caf::system"});
+  CHECK(what(response) == "unexpected_response(7)");
+  CHECK(what(failure{make_error(caf::pec::unexpected_eof)}) == "unexpected_eof");
+  const failure unhandled{make_error(caf::sec::unexpected_message, std::string{"('add', 1)"})};
+  CHECK(unhandled.check(errc::no_handler));
+  CHECK(unhandled.message() == "no handler for ('add', 1)");
+  CHECK(what(unhandled) == "no handler for ('add', 1)");
+  CHECK(failure{caf::error(caf::sec::unexpected_message)}.message()
+        == "there is no handler for the message");
 }
 
 TEST_CASE("a failure sent within the process keeps its exception", "[failure]") {
@@ -221,6 +247,10 @@ TEST_CASE("a failure survives a trip to another node", "[failure]") {
     CHECK(node.receive(arrived).type_name() == "std::out_of_range");
   }
   SECTION("as an error of CAF") {
-    CHECK(node.receive(caf::error(caf::exit_reason::kill)).check(caf::exit_reason::kill));
+    const auto arrived = node.receive(caf::error(caf::exit_reason::kill));
+    CHECK(arrived.check(caf::exit_reason::kill));
+    CHECK(arrived.message() == "kill");
+    CHECK(arrived.type_name() == "caf::exit");
+    CHECK(node.receive(arrived).message() == "kill");
   }
 }

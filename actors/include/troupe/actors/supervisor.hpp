@@ -134,7 +134,9 @@ using delete_child_atom = caf::atom_constant<caf::atom("delete")>;
 /// ask<void>(*this, rooms, 5s, delete_child_atom::value, std::string{"lobby"})
 /// ```
 ///
-/// Every decision is an event for `supervisor_options::observer`, and one line in the log.
+/// Every decision is an event for `supervisor_options::observer`, and one line in the log. The log names
+/// a child with its id beside its class, and restarts are counted by supervisor and child
+/// (`troupe_supervisor_restarts_total`).
 ///
 /// Thread: its loop's. Its deferreds fire on that loop; they fail with `errc::actor_down` if it ends
 /// first.

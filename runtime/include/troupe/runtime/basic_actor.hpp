@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <caf/event_based_actor.hpp>
 
@@ -35,9 +36,13 @@ class coroutine_base;
 ///
 /// - The timeout of a request is taken back when its response arrives. CAF itself keeps it, and
 ///   the requester with it, until it expires.
-/// - A message for which there is no handler is dropped silently, instead of printed.
-/// - An exception that leaves a handler is logged, and ends the actor with that exception as its
-///   reason.
+/// - A message for which there is no handler is counted, and told of in the log, once for each kind
+///   and then how often (`runtime::repeats`); who asked gets `errc::no_handler`. CAF itself prints
+///   each to standard output.
+/// - A message to an actor that has ended, or that ends with it in its mailbox, is counted, and told of
+///   likewise, at level debug.
+/// - An exception that leaves a handler is logged, with the actor's name and where it came from, and ends
+///   the actor with that exception as its reason.
 ///
 /// Derive from `floating_actor` or `pinned_actor`.
 ///
@@ -76,8 +81,15 @@ public:
   /// then.
   void owe(const std::shared_ptr<detail::debt>& what);
 
+  /// Returns how the log names this actor: its class, with what tells it from others of that class: its
+  /// number, or as whose child it runs. A connection's protocol has its peer there.
+  [[nodiscard]] virtual std::string log_name() const;
+
   // -- CAF's side -------------------------------------------------------------------------------
 
+  void initialize() override;
+  using super::enqueue;
+  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit* host) override;
   using super::consume;
   caf::invoke_message_result consume(caf::mailbox_element& x) override;
   bool cleanup(caf::error&& reason, caf::execution_unit* host) override;
@@ -85,6 +97,10 @@ public:
 protected:
   /// Runs `fn(arg)` as this actor: as if it were its own code.
   virtual void run_inside(void (*fn)(void*), void* arg) { fn(arg); }
+
+  /// Logs the exception that is being handled, with where it came from. Whatever `log_name` throws
+  /// meanwhile is left out.
+  void log_current_exception() const noexcept;
 
 private:
   friend class detail::coroutine_base;

@@ -24,7 +24,8 @@ struct unhandled_failure {
 using unhandled_hook = void (*)(const unhandled_failure& what) noexcept;
 
 /// Sets what is told of unhandled failures, and returns what was before. Null sets the usual one,
-/// which logs an error with spdlog's default logger.
+/// which logs an error: to the logger of the runtime whose turn it is, or, in other threads, to that of a
+/// runtime which is given none (`runtime_options::logger`).
 ///
 /// Thread: any; the hook is called in whichever thread drops the deferred.
 unhandled_hook set_unhandled_hook(unhandled_hook hook) noexcept;

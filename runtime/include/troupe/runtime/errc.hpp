@@ -54,6 +54,8 @@ enum class errc : std::uint8_t {
   not_supported = 15,
   /// Another attempt to take this lock is under way. Wait for it.
   already_trying_to_lock = 16,
+  /// The actor that was asked has no handler for that message. Fix the code that asked.
+  no_handler = 17,
 
   // -- connections --------------------------------------------------------------------------------
 

@@ -137,6 +137,22 @@ public:
   void count_received(std::size_t bytes) noexcept { counting_.bytes_received.add(bytes); }
   void count_sent(std::size_t bytes) noexcept { counting_.bytes_sent.add(bytes); }
 
+  /// Counts a write that found the output of its connection full, and was dropped.
+  void count_dropped_write() noexcept { counting_.writes_dropped.add(); }
+  [[nodiscard]] std::uint64_t writes_dropped() const noexcept {
+    return counting_.writes_dropped.get();
+  }
+
+  /// Counts subscribers that did not get a publication.
+  void count_dropped_publications(std::uint64_t n) noexcept {
+    counting_.publications_dropped.add(n);
+  }
+
+  /// Counts a message that its actor had no handler for, or that came for an actor which has ended.
+  /// Thread: any.
+  void count_unhandled_message() noexcept { counting_.unhandled_messages.add(); }
+  void count_dead_letter() noexcept { counting_.dead_letters.add(); }
+
   /// Returns how many pinned actors of this loop exist. Thread: any.
   [[nodiscard]] std::uint32_t load() const noexcept {
     return load_.load(std::memory_order_relaxed);

@@ -110,8 +110,8 @@ public:
   failure(E&& e, source_location where = source_location::current())
     : failure(std::make_exception_ptr(std::forward<E>(e)), where) {}
 
-  /// Makes what `e` says. CAF's own codes for a time-out and a dead receiver become Troupe's
-  /// names; its other codes are kept.
+  /// Makes what `e` says. CAF's own codes for a time-out, a dead receiver and a message without a
+  /// handler become Troupe's names; its other codes are kept.
   failure(const caf::error& e);
 
   failure(const failure& other) noexcept : bits_(other.bits_) { retain(); }
@@ -131,7 +131,9 @@ public:
   explicit operator bool() const noexcept { return bits_ != tag(errc::none); }
 
   /// Returns the error code: that of the failure, or of the `std::system_error` it holds. Any
-  /// other exception has `errc::exception`, a code of a category unknown here `errc::foreign`.
+  /// other exception has `errc::exception`, a code of CAF's own that number in a category of CAF's
+  /// name ("caf::system", "caf::exit", "caf::parser"), and one of a category unknown here
+  /// `errc::foreign`.
   [[nodiscard]] std::error_code code() const;
 
   /// Tells whether the failure has this code.

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -14,9 +15,14 @@
 
 namespace troupe {
 
+class metrics;
+class repeats;
+
 namespace detail {
 class loop_clock;
-}
+class telling;
+} // namespace detail
+
 namespace testing {
 struct leftovers;
 }
@@ -45,8 +51,27 @@ public:
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return loops_.size(); }
-  [[nodiscard]] event_loop& loop(std::size_t index) { return *loops_.at(index); }
+  /// \throws std::out_of_range if there is no such loop
+  [[nodiscard]] event_loop& loop(std::size_t index) {
+    if (index >= loops_.size())
+      refuse_loop(index);
+    return *loops_[index];
+  }
   [[nodiscard]] spdlog::logger& logger() const noexcept { return *logger_; }
+  [[nodiscard]] const std::shared_ptr<spdlog::logger>& shared_logger() const noexcept {
+    return logger_;
+  }
+  /// What tells, in the log, of things that happen again and again. Exists from CAF's `init` on.
+  [[nodiscard]] troupe::repeats& repeats() const noexcept;
+
+  /// The counters and gauges by name, Troupe's own and the user's.
+  [[nodiscard]] troupe::metrics& metrics() const noexcept;
+
+  /// Says what an actor is, beside its class, where the log names it: "child lobby of rooms". An empty
+  /// text takes that back.
+  void set_role(caf::actor_id actor, std::string role);
+  [[nodiscard]] std::string role_of(caf::actor_id actor) const;
+
   /// The threads for calls that block; they begin when the runtime runs.
   [[nodiscard]] thread_pool& pool() noexcept { return *pool_; }
   [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
@@ -77,6 +102,7 @@ private:
   friend class runtime;
   friend struct testing::leftovers;
 
+  [[noreturn]] void refuse_loop(std::size_t index) const;
   void start_threads(std::size_t first); // for the loops from `first` on
   void stop_threads();                   // makes them leave, and joins
   void run_thread(event_loop& loop);
@@ -93,6 +119,7 @@ private:
 
   const runtime_options& options_;
   std::shared_ptr<spdlog::logger> logger_;
+  std::unique_ptr<detail::telling> telling_;
   std::vector<std::unique_ptr<event_loop>> loops_;
   std::unique_ptr<detail::loop_clock> clock_;
   std::unique_ptr<thread_pool> pool_;

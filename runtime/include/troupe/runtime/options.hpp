@@ -67,8 +67,10 @@ struct runtime_options {
   /// runtime while it runs.
   bool install_signal_handlers = true;
 
-  /// Where the runtime logs; null takes spdlog's default logger. Its level and sinks are the
-  /// user's to set.
+  /// Where the runtime logs. Null takes spdlog's default logger if the program has set one of its own,
+  /// and else one that writes to standard error, never waits and is bounded (`make_logger`), with the
+  /// level of spdlog's (`spdlog::set_level`). A logger that is given is used as it is; what its sinks do
+  /// when they cannot write is theirs.
   std::shared_ptr<spdlog::logger> logger{};
 
   /// What tells the time to all loops, timers and actors; null is the steady clock. It is for tests

@@ -67,6 +67,12 @@ public:
   [[nodiscard]] loop_scheduler& scheduler() noexcept { return *scheduler_; }
   [[nodiscard]] spdlog::logger& logger() noexcept { return scheduler_->logger(); }
 
+  /// What tells, in the log, of things that happen again and again.
+  [[nodiscard]] troupe::repeats& repeats() const noexcept { return scheduler_->repeats(); }
+
+  /// The counters and gauges by name, Troupe's own and the user's, as `prometheus_text` tells them.
+  [[nodiscard]] troupe::metrics& metrics() const noexcept { return scheduler_->metrics(); }
+
   /// Returns how many event loops there are.
   [[nodiscard]] std::size_t loops() const noexcept { return scheduler_->size(); }
 

@@ -28,6 +28,18 @@ private:
   std::atomic<std::uint64_t> count_{0};
 };
 
+/// A count that any thread increases, which costs more: for what is rare.
+class shared_count {
+public:
+  void add(std::uint64_t n = 1) noexcept { count_.fetch_add(n, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t get() const noexcept {
+    return count_.load(std::memory_order_relaxed);
+  }
+
+private:
+  std::atomic<std::uint64_t> count_{0};
+};
+
 /// Adds up the time during which something is busy. One word, so that any thread reads a time that
 /// never goes back: while busy it holds the moment that the total counts from, else the total.
 ///
@@ -63,7 +75,7 @@ private:
 
 /// What a loop counts: `loop_counters` while it grows.
 ///
-/// Thread: the loop's own increases them; any reads.
+/// Thread: the loop's own increases them, unless it is a `shared_count`; any reads.
 struct loop_counting {
   explicit loop_counting(std::size_t loops) : sent_to(loops) {}
 
@@ -71,11 +83,15 @@ struct loop_counting {
   own_count sleeps;
   own_count io_events;
   own_count delayed_calls;
-  own_count resumed;
-  own_count stolen;
+  own_count actors_resumed;
+  own_count actors_stolen;
   own_count jobs_from_outside;
   own_count bytes_received;
   own_count bytes_sent;
+  own_count writes_dropped;
+  own_count publications_dropped;
+  shared_count unhandled_messages;
+  shared_count dead_letters;
   own_count longest_turn; // in ticks of `duration`
   busy_time busy;
   // By destination: so that sender and receiver agree, and no loop writes to another's counts.
