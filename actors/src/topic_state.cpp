@@ -266,7 +266,7 @@ void topic_state::note_drops(event_loop& home, std::uint64_t subscribers, std::s
     drops_->add(subscribers);
   }
   scheduler_.repeats().note("dropped publication " + name_, log_level::warn, [&] {
-    return (name_.empty() ? "a topic" : "topic " + printable(name_, 64)) + ": a publication of "
+    return (name_.empty() ? "a topic" : "topic " + escape_text(name_, 64)) + ": a publication of "
            + std::to_string(bytes) + " bytes was dropped for " + std::to_string(subscribers)
            + (subscribers == 1 ? " subscriber, whose output is full"
                                : " subscribers, whose output is full");

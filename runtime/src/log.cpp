@@ -56,7 +56,7 @@ std::string describe_element(const caf::type_erased_tuple& content, std::size_t 
   constexpr std::size_t longest_type = 128;
   const auto [number, type] = content.type(i);
   if (number == caf::type_nr<std::string>::value)
-    return '"' + printable(*static_cast<const std::string*>(content.get(i)), longest_text) + '"';
+    return '"' + escape_text(*static_cast<const std::string*>(content.get(i)), longest_text) + '"';
   if (is_short(number))
     return content.stringify(i);
   auto name =

@@ -203,7 +203,7 @@ std::string log_sink::line_of(const spdlog::details::log_msg& message) {
   left.remove_suffix(cut);
   for (;;) {
     const auto end = left.find('\n');
-    text += printable(left.substr(0, end), std::string_view::npos);
+    text += escape_text(left.substr(0, end), std::string_view::npos);
     if (end == std::string_view::npos)
       break;
     text += "\n    ";

@@ -56,7 +56,7 @@ void append_hex(std::string& to, std::uint32_t value, int digits) {
 
 } // namespace
 
-std::string printable(std::string_view text, std::size_t longest) {
+std::string escape_text(std::string_view text, std::size_t longest) {
   const auto rest = text.size() > longest ? text.size() - longest : 0;
   text.remove_suffix(rest);
   std::string result;

@@ -234,20 +234,20 @@ TEST_CASE("a runtime without a logger takes the one that the program set for spd
   CHECK(&rt.logger() == spdlog::default_logger_raw());
 }
 
-TEST_CASE("printable text is seen and does nothing", "[log]") {
-  CHECK(printable("plain, \"quoted\" and \\ too") == "plain, \"quoted\" and \\ too");
-  CHECK(printable("\xc3\xa4 \xe6\xbc\xa2 \xf0\x9f\x99\x82")
+TEST_CASE("escaped text is seen and does nothing", "[log]") {
+  CHECK(escape_text("plain, \"quoted\" and \\ too") == "plain, \"quoted\" and \\ too");
+  CHECK(escape_text("\xc3\xa4 \xe6\xbc\xa2 \xf0\x9f\x99\x82")
         == "\xc3\xa4 \xe6\xbc\xa2 \xf0\x9f\x99\x82");
-  CHECK(printable(std::string_view{"\0\t\n\r\x1b\x7f", 6}) == "\\x00\\x09\\x0a\\x0d\\x1b\\x7f");
-  CHECK(printable("\xc2\x9b") == "\\u009b"); // CSI in one character
-  CHECK(printable("\xc0\xaf \xed\xa0\x80")
-        == "\\xc0\\xaf \\xed\\xa0\\x80");                         // overlong, a surrogate
-  CHECK(printable("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80"); // beyond Unicode
-  CHECK(printable("\xe6\xbc") == "\\xe6\\xbc");                   // cut off
-  CHECK(printable("\xe2\x81\xa6"
-                  "a\xef\xbb\xbf")
+  CHECK(escape_text(std::string_view{"\0\t\n\r\x1b\x7f", 6}) == "\\x00\\x09\\x0a\\x0d\\x1b\\x7f");
+  CHECK(escape_text("\xc2\x9b") == "\\u009b"); // CSI in one character
+  CHECK(escape_text("\xc0\xaf \xed\xa0\x80")
+        == "\\xc0\\xaf \\xed\\xa0\\x80");                           // overlong, a surrogate
+  CHECK(escape_text("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80"); // beyond Unicode
+  CHECK(escape_text("\xe6\xbc") == "\\xe6\\xbc");                   // cut off
+  CHECK(escape_text("\xe2\x81\xa6"
+                    "a\xef\xbb\xbf")
         == "\\u2066a\\ufeff");
-  CHECK(printable("\xf3\xa0\x80\x81") == "\\U000e0001");
-  CHECK(printable("12345", 3) == "123 ... and 2 bytes more");
-  CHECK(printable("").empty());
+  CHECK(escape_text("\xf3\xa0\x80\x81") == "\\U000e0001");
+  CHECK(escape_text("12345", 3) == "123 ... and 2 bytes more");
+  CHECK(escape_text("").empty());
 }

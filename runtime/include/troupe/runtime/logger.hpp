@@ -43,7 +43,7 @@ struct log_options {
 /// It never waits: what a pipe, a socket or a terminal does not take at once is kept, up to a bound,
 /// and what is more is lost. Nor is the end of the reader an end of the process (SIGPIPE). It is
 /// bounded in rate. How many lines were lost it says when it can again. Control characters within a
-/// line, as a peer may have sent them, are escaped as by `printable`; the lines of a text with
+/// line, as a peer may have sent them, are escaped as by `escape_text`; the lines of a text with
 /// several are indented, so that none of them looks like one of the log. It needs no thread, and
 /// leaves how the descriptor behaves to others who have it: it opens what that refers to once more,
 /// where it can be opened, and else writes only as much as is told to fit.
@@ -66,6 +66,6 @@ struct log_options {
 /// what changes the direction of others or has no width (`\u202e`).
 ///
 /// \param longest  how many bytes of `text` are looked at; if it has more, the rest is told as a number
-[[nodiscard]] std::string printable(std::string_view text, std::size_t longest = 1024);
+[[nodiscard]] std::string escape_text(std::string_view text, std::size_t longest = 1024);
 
 } // namespace troupe
