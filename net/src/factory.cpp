@@ -1,5 +1,6 @@
 #include <troupe/net/factory.hpp>
 
+#include <stdexcept>
 #include <typeinfo>
 
 #include <caf/behavior.hpp>
@@ -21,6 +22,24 @@ caf::behavior factory::make_behavior() {
   }};
 }
 
+namespace detail {
+
+namespace {
+
+// In a catch block. There may be no memory to say it.
+void log_unhandled(const factory& f, const char* where) noexcept {
+  try {
+    const auto why = failure::current();
+    f.loop().scheduler().logger().error("[{}] unhandled exception in {}: {}: {}", f.log_prefix(),
+                                        where, why.type_name(), why.message());
+  } catch (...) { // log_prefix is the user's
+  }
+}
+
+} // namespace
+
+} // namespace detail
+
 void factory::do_start() {
   if (ports_ == 0 && !awaits_successor()) {
     if (noisy)
@@ -38,31 +57,39 @@ void factory::do_stop() {
   stop_factory();
 }
 
+// Whatever is thrown in here, for want of memory too, costs the one connection and not the factory.
 protocol_ptr factory::build(const net_address& peer, event_loop& where) {
-  where_ = &where;
+  auto* const before = std::exchange(where_, &where);
   protocol_ptr built;
   try {
     built = build_protocol(peer);
-  } catch (...) {
-    const auto f = failure::current();
-    loop().scheduler().logger().error("[{}] unhandled exception in build_protocol: {}: {}",
-                                      log_prefix(), f.type_name(), f.message());
-  }
-  CAF_SET_LOGGER_SYS(nullptr); // left behind by CAF's spawn, it would slow every actor down
-  if (built) {
-    if (!built->factory_) {
-      built->factory_ = caf::strong_actor_ptr{ctrl()};
-    } else { // another factory built it; a wrapper remembers this one
+    if (built && built->factory_) { // another factory built it; a wrapper remembers this one
       auto* w = built->wrapper() != nullptr ? built->wrapper()->outermost() : nullptr;
       if (w == nullptr || w->factory_) {
         built->wrap(std::make_unique<protocol_wrapper>());
         w = built->wrapper()->outermost();
       }
       w->factory_ = caf::strong_actor_ptr{ctrl()};
+      ++connections_;
+    } else if (built) {
+      built->factory_ = caf::strong_actor_ptr{ctrl()};
+      ++connections_;
     }
-    ++connections_;
+  } catch (...) {
+    built = nullptr;
+    detail::log_unhandled(*this, "build_protocol");
   }
+  where_ = before;
+  CAF_SET_LOGGER_SYS(nullptr); // left behind by CAF's spawn, it would slow every actor down
   return built;
+}
+
+event_loop& factory::connection_loop() const {
+  if (where_ == nullptr)
+    throw std::logic_error(
+      "make_protocol() and connection_loop() are for build_protocol, and there is no other place "
+      "in which a connection is known");
+  return *where_;
 }
 
 void factory::child_ended(caf::strong_actor_ptr self) {
@@ -179,9 +206,14 @@ void factory::take_over(factory& old) {
       fn();
 }
 
+void factory_ref::refuse() {
+  throw std::logic_error("factory_ref::get(): the factory is not started yet; the first port or "
+                         "connector that uses it starts it, so call listen_tcp first");
+}
+
 caf::actor factory_ref::start_supervised(caf::actor_system& sys, event_loop& loop) const {
   const auto old = state_->actor;
-  auto* const before = get();
+  auto* const before = started();
   if (before == nullptr || before->has_ended()) {
     state_->actor = state_->start(sys, loop);
     get()->enter([&] {

@@ -32,6 +32,12 @@ cannot_listen_error cannot_listen_error::connecting(net_address to, std::error_c
   return {"connect to", std::move(to), reason, detail};
 }
 
+const net_address& listening_port::get_host() const {
+  if (!host_)
+    throw std::logic_error("this listening_port names no port");
+  return *host_;
+}
+
 chained<void> listening_port::stop_listening() {
   auto& a = actor_of(actor_);
   if (a.loop().is_current())

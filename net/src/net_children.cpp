@@ -17,7 +17,7 @@ namespace {
 // A factory that is made anew runs on the loop of the one before, where its ports are.
 event_loop& loop_for(const factory_ref& f, supervisor& parent) {
   auto& loop = parent.loop();
-  if (const auto* const started = f.get(); started != nullptr && &started->loop() != &loop)
+  if (const auto* const started = f.started(); started != nullptr && &started->loop() != &loop)
     failure{errc::invalid_argument, "the factory runs on loop "
                                       + std::to_string(started->loop().index())
                                       + ", its supervisor on loop " + std::to_string(loop.index())}

@@ -1,5 +1,6 @@
 #include <troupe/net/process_protocol.hpp>
 
+#include <stdexcept>
 #include <typeinfo>
 
 #include <caf/behavior.hpp>
@@ -77,6 +78,11 @@ caf::behavior process_protocol::make_behavior() {
 
 const char* process_protocol::name() const {
   return "process_protocol";
+}
+
+void process_protocol::refuse_transport() {
+  throw std::logic_error("transport(): there is no process: there is one from connection_made to "
+                         "process_ended, and not in the constructor");
 }
 
 // -- for transports -------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #include <troupe/net/protocol.hpp>
 
+#include <stdexcept>
 #include <typeinfo>
 
 #include <caf/behavior.hpp>
@@ -68,6 +69,11 @@ std::string protocol::log_prefix() const {
 
 caf::behavior protocol::make_behavior() {
   return no_messages();
+}
+
+void protocol::refuse_transport() const {
+  throw std::logic_error("transport(): the protocol has no connection: there is one from "
+                         "connection_made to connection_lost, and not in the constructor");
 }
 
 caf::actor protocol::factory() const {

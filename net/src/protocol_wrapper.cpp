@@ -1,5 +1,6 @@
 #include <troupe/net/protocol_wrapper.hpp>
 
+#include <stdexcept>
 #include <typeinfo>
 
 #include <caf/detail/pretty_type_name.hpp>
@@ -27,6 +28,15 @@ void protocol_wrapper::data_received(bytes_view data) {
     toward_protocol_->data_received(data);
   else
     protocol_->data_received(data);
+}
+
+void protocol_wrapper::reading_held(bool held) {
+  if (toward_protocol_ != nullptr)
+    toward_protocol_->reading_held(held);
+}
+
+void protocol_wrapper::refuse(const char* why) {
+  throw std::logic_error(why);
 }
 
 void protocol_wrapper::connection_lost(const failure&) {}

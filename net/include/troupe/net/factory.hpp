@@ -101,7 +101,9 @@ public:
   bool noisy = true;
 
   /// Lets at most `count` connections be open at once. More of them wait in the system's listen
-  /// queue, and are accepted when one closes.
+  /// queue, and are accepted when one closes. Each factory counts for itself: with ports on several
+  /// loops (`listen_options::reuse_port`), one that is full keeps those waiting that the system gave
+  /// to its port, though others may have room.
   void set_max_connections(std::size_t count);
   [[nodiscard]] std::size_t max_connections() const noexcept { return max_connections_; }
 
@@ -141,17 +143,19 @@ public:
   void on_exit() override;
 
 protected:
-  /// Builds `P(cfg, args...)` on the loop of the connection. Only within `build_protocol`.
+  /// Builds `P(cfg, args...)` on the loop of the connection.
+  ///
+  /// \throws std::logic_error outside of `build_protocol`
   template <class P, class... Args>
   [[nodiscard]] protocol_ptr make_protocol(Args&&... args) {
-    caf::actor_config cfg{where_};
+    caf::actor_config cfg{&connection_loop()};
     return protocol_ptr{caf::actor_cast<caf::strong_actor_ptr>(
       system().template spawn_impl<P, caf::hidden + caf::lazy_init>(cfg,
                                                                     std::forward<Args>(args)...))};
   }
 
-  /// Returns the loop of the connection. Only within `build_protocol`.
-  [[nodiscard]] event_loop& connection_loop() const noexcept { return *where_; }
+  /// Returns the loop of the connection. \throws std::logic_error outside of `build_protocol`
+  [[nodiscard]] event_loop& connection_loop() const;
 
   void stop_requested() override;
 
@@ -181,7 +185,7 @@ private:
   std::size_t ports_ = 0;
   std::size_t connections_ = 0;
   std::size_t max_connections_ = 65536;
-  event_loop* where_ = nullptr;
+  event_loop* where_ = nullptr; // within build_protocol
   bool stopping_ = false;
   bool supervised_ = false;        // so another one follows after its end
   std::shared_ptr<family> family_; // shared with predecessors and successors
@@ -213,8 +217,19 @@ public:
   /// \returns the actor, or null if `start_factory` threw
   [[nodiscard]] caf::actor start_supervised(caf::actor_system& sys, event_loop& loop) const;
 
-  /// Returns the started factory, or null.
-  [[nodiscard]] factory* get() const noexcept {
+  /// Returns the factory, which runs or did.
+  ///
+  /// \throws std::logic_error before it is started, which the first port or connector that uses it
+  ///         does: `listen_tcp(rt, 8123, f); f.get()->set_max_connections(1000);`
+  [[nodiscard]] factory* get() const {
+    auto* const f = started();
+    if (f == nullptr) [[unlikely]]
+      refuse();
+    return f;
+  }
+
+  /// Returns the factory, or null before it is started.
+  [[nodiscard]] factory* started() const noexcept {
     return state_->actor
              ? static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(state_->actor))
              : nullptr;
@@ -226,6 +241,8 @@ public:
   }
 
 private:
+  [[noreturn]] static void refuse();
+
   struct state {
     start_function start;
     caf::strong_actor_ptr actor;

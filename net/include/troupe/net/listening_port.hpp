@@ -52,8 +52,12 @@ enum class placement : std::uint8_t {
 
 /// How a port listens, and what its connections start with.
 struct listen_options {
-  /// How many connections the system keeps waiting until they are accepted. Source: listenTCP
-  int backlog = 50;
+  /// How many connections the system keeps waiting until they are accepted; it bounds that itself
+  /// (net.core.somaxconn, 4096 unless changed). One that finds the queue full is not refused: its
+  /// client hears nothing, and tries again after a second, then two, then four. So the queue should
+  /// hold all who may come while the loop is at something else. A place that is waited in costs some
+  /// 2 KiB of the system's memory, one that is not costs none. Source: listenTCP, whose default is 50
+  int backlog = 4096;
 
   /// The local address, as a number, IPv4 or IPv6. Only this machine can reach the default;
   /// `"0.0.0.0"` or `"::"` opens the port to the network.
@@ -108,7 +112,9 @@ public:
   listening_port() = default;
 
   /// Returns the address at which the port listens, with the real number where 0 was asked for.
-  [[nodiscard]] const net_address& get_host() const { return *host_; }
+  ///
+  /// \throws std::logic_error if this names no port
+  [[nodiscard]] const net_address& get_host() const;
 
   /// Stops listening; connections stay. The port can be started again.
   ///

@@ -86,8 +86,14 @@ public:
 
   // -- what it has ------------------------------------------------------------------------------
 
-  /// Returns the pipes. Only from `connection_made` to `process_ended`.
-  [[nodiscard]] process_transport& transport() const noexcept { return *transport_; }
+  /// Returns the pipes. From `connection_made` to `process_ended`, both included.
+  ///
+  /// \throws std::logic_error before, as in the constructor, and if the process was never started
+  [[nodiscard]] process_transport& transport() const {
+    if (transport_ == nullptr) [[unlikely]]
+      refuse_transport();
+    return *transport_;
+  }
 
   /// Tells whether there is a process, or there was one and `process_ended` has not returned.
   [[nodiscard]] bool connected() const noexcept { return transport_ != nullptr; }
@@ -108,6 +114,8 @@ protected:
   void fail_with_current_exception() override;
 
 private:
+  [[noreturn]] static void refuse_transport();
+
   process_transport* transport_ = nullptr;
   failure exit_;   // how the process ended, once that is known
   failure reason_; // why the protocol ends

@@ -73,8 +73,14 @@ public:
 
   // -- what it has ------------------------------------------------------------------------------
 
-  /// Returns the connection. Only from `connection_made` to `connection_lost`.
-  [[nodiscard]] troupe::transport& transport() const noexcept { return *transport_; }
+  /// Returns the connection. From `connection_made` to `connection_lost`, both included.
+  ///
+  /// \throws std::logic_error before, as in the constructor, and after
+  [[nodiscard]] troupe::transport& transport() const {
+    if (!connected_) [[unlikely]]
+      refuse_transport();
+    return *transport_;
+  }
 
   /// Tells whether there is a connection.
   [[nodiscard]] bool connected() const noexcept { return connected_; }
@@ -118,6 +124,7 @@ private:
   friend class troupe::factory;
   friend class protocol_wrapper;
 
+  [[noreturn]] void refuse_transport() const;
   void receive_wrapped(bytes_view data);
   [[nodiscard]] std::string log_owner() const;
 

@@ -58,6 +58,10 @@ public:
   /// The connection has ended; the protocol hears of it next. Called once if `connection_made` was.
   virtual void connection_lost(const failure& reason);
 
+  /// A wrapper between this one and the transport has begun, or ceased, to hold back what the peer
+  /// sends: meanwhile its silence tells nothing. Passes it on toward the protocol unless overridden.
+  virtual void reading_held(bool held);
+
   /// The protocol has ended, with or without ever having had a connection. Called exactly once.
   virtual void ended() {}
 
@@ -67,11 +71,23 @@ public:
   // -- what it has -------------------------------------------------------------------------------
 
   /// Returns the protocol around which this stands.
-  [[nodiscard]] protocol& wrapped_protocol() const noexcept { return *protocol_; }
+  ///
+  /// \throws std::logic_error in the constructor, where it is not known
+  [[nodiscard]] protocol& wrapped_protocol() const {
+    if (protocol_ == nullptr) [[unlikely]]
+      refuse("wrapped_protocol(): the wrapper has not been put around a protocol yet");
+    return *protocol_;
+  }
 
-  /// Returns the transport, or the next wrapper, that this one writes to. Only from
-  /// `connection_made` to `connection_lost`.
-  [[nodiscard]] transport& inner() const noexcept { return *inner_; }
+  /// Returns the transport, or the next wrapper, that this one writes to. From `connection_made` to
+  /// the end of the wrapper.
+  ///
+  /// \throws std::logic_error before
+  [[nodiscard]] transport& inner() const {
+    if (inner_ == nullptr) [[unlikely]]
+      refuse("inner(): the wrapper has no connection yet: there is one from connection_made on");
+    return *inner_;
+  }
 
   /// Returns the next wrapper on the way to the transport, or null.
   [[nodiscard]] protocol_wrapper* next() const noexcept { return next_.get(); }
@@ -131,6 +147,7 @@ private:
   friend class factory;
   friend class protocol;
 
+  [[noreturn]] static void refuse(const char* why);
   void attach(transport& t); // this one and all behind it
 
   protocol* protocol_ = nullptr;
