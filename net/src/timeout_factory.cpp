@@ -13,6 +13,38 @@ void timeout_protocol::data_received(bytes_view data) {
   protocol_wrapper::data_received(data);
 }
 
+// Who is not listened to cannot be silent, unless it is the one who does not listen.
+void timeout_protocol::timed_out() {
+  if ((paused_ || held_) && !inner().disconnecting()) {
+    const auto before = std::exchange(unsent_, inner().unsent());
+    if (unsent_ == 0 || unsent_ < before) {
+      set_timeout(detail::idle_timer::timeout());
+      return;
+    }
+  }
+  timeout_connection();
+}
+
+void timeout_protocol::pause_producing() {
+  paused_ = true;
+  unsent_ = SIZE_MAX;
+  protocol_wrapper::pause_producing();
+}
+
+void timeout_protocol::resume_producing() {
+  if (std::exchange(paused_, false) && !inner().disconnecting())
+    reset_timeout();
+  protocol_wrapper::resume_producing();
+}
+
+void timeout_protocol::reading_held(bool held) {
+  held_ = held;
+  unsent_ = SIZE_MAX;
+  if (!held && !inner().disconnecting())
+    reset_timeout();
+  protocol_wrapper::reading_held(held);
+}
+
 // A write that is refused is no sign of life: it must not keep a closing connection open.
 void timeout_protocol::wrote() noexcept {
   if (producing_ || !inner().disconnecting())

@@ -172,16 +172,13 @@ TEST_CASE("over the limit of writing a pull producer is not asked until it is ti
     t.register_producer(p, false);
     t.write(std::string(20, 'x'));
   });
-  CHECK(p.log == list{"resume", "resume"});
-  w.as(p, [](transport& t) { t.write(std::string(20, 'x')); });
-  CHECK(p.log.size() == 3);
-  w.net.advance(1s); // 40 of 10: three seconds
-  w.as(p, [](transport& t) { t.write("y"); });
-  CHECK(p.log.size() == 3);
-  w.net.advance(3s - 1ns);
-  CHECK(p.log.size() == 3);
+  CHECK(p.log == list{"resume"}); // a second's worth was written, and more
+  w.net.advance(1s);              // 20 of 10: one second
+  CHECK(p.log == list{"resume"});
+  w.net.advance(1s - 1ns);
+  CHECK(p.log == list{"resume"});
   w.net.advance(1ns);
-  CHECK(p.log.size() == 4);
+  CHECK(p.log == list{"resume", "resume"});
 }
 
 TEST_CASE("a producer that is registered while writing is throttled is paused at once") {
@@ -208,4 +205,93 @@ TEST_CASE("with its last connection the throttle's timers end") {
   w.net.advance(1s);
   w.send(again, "y");
   CHECK(worker::last->received.size() == 20);
+}
+
+TEST_CASE("what one peer takes beyond its part it pays for, and nobody else does") {
+  world w{{.read = 10}};
+  auto& loud = w.connect();
+  auto& a = *worker::last;
+  w.net.set_client_host("127.0.0.2");
+  auto& other = w.connect();
+  auto& b = *worker::last;
+  w.send(loud, std::string(1000, 'x'));
+  w.send(loud, "y");
+  w.send(other, "hello");
+  CHECK(b.received == "hello");
+  w.net.advance(1s);
+  w.send(other, "again");
+  CHECK(b.received == "helloagain");
+  for (int second = 1; second < 60; ++second)
+    w.net.advance(1s);
+  CHECK(a.received.size() == 1000);
+  w.send(other, "still");
+  CHECK(b.received.size() == 15);
+  w.net.advance(100s); // 1001 bytes, and what the other took: a hundred seconds and one or two
+  CHECK(a.received.size() == 1001);
+}
+
+TEST_CASE("to connect anew does not pay what a peer owes, and others owe nothing") {
+  world w{{.read = 10}};
+  auto& first = w.connect();
+  w.send(first, std::string(100, 'x'));
+  w.as(*worker::last, [](transport& t) { t.lose_connection(); });
+  auto& second = w.connect();
+  auto& a = *worker::last;
+  w.send(second, "held");
+  w.net.set_client_host("127.0.0.2");
+  auto& other = w.connect();
+  auto& b = *worker::last;
+  w.send(other, "heard");
+  CHECK(b.received == "heard");
+  w.net.advance(9s);
+  CHECK(a.received.empty());
+  w.net.advance(3s);
+  CHECK(a.received == "held");
+}
+
+TEST_CASE("a debt is paid while nobody is connected") {
+  world w{{.read = 10}};
+  auto& first = w.connect();
+  w.send(first, std::string(100, 'x'));
+  w.as(*worker::last, [](transport& t) { t.lose_connection(); });
+  w.net.advance(1s);
+  w.net.advance(10s);
+  CHECK(w.net.rt.scheduler().loop(0).timers().empty());
+  auto& second = w.connect();
+  w.send(second, "heard");
+  CHECK(worker::last->received == "heard");
+}
+
+TEST_CASE("who takes a second's worth at once waits for the next look") {
+  world w{{.read = 10}};
+  auto& c = w.connect();
+  auto& p = *worker::last;
+  w.send(c, std::string(10, 'x'));
+  w.send(c, "held");
+  CHECK(p.received.size() == 10);
+  w.net.advance(1s);
+  CHECK(p.received.size() == 14);
+}
+
+TEST_CASE("what those who take little leave is shared by those who take much") {
+  world w{{.read = 100}};
+  auto& small = w.connect();
+  w.net.set_client_host("127.0.0.2");
+  auto& large = w.connect();
+  auto& b = *worker::last;
+  w.net.set_client_host("127.0.0.3");
+  auto& larger = w.connect();
+  auto& c = *worker::last;
+  w.send(small, std::string(20, 'x'));
+  w.send(large, std::string(80, 'x'));  // 40 too many: one second of its part
+  w.send(larger, std::string(90, 'x')); // 50 too many: one second and a quarter
+  w.net.advance(1s);
+  w.send(large, "y");
+  w.send(larger, "y");
+  w.net.advance(900ms);
+  CHECK(b.received.size() == 80);
+  CHECK(c.received.size() == 90);
+  w.net.advance(100ms);
+  CHECK(b.received.size() == 81);
+  CHECK(c.received.size() == 91); // the small one took nothing meanwhile
 }

@@ -175,3 +175,78 @@ TEST_CASE("a connection whose peer reads slowly is left to close in its own time
   CHECK(c.received.size() == 500'000);
   CHECK(p.reason.check(errc::connection_done));
 }
+
+namespace {
+
+/// Holds reading when it is told to, as a throttle does.
+class holder : public protocol_wrapper {
+public:
+  holder() { last = this; }
+  void hold(bool on) {
+    on ? inner().pause_producing() : inner().resume_producing();
+    protocol_wrapper::reading_held(on);
+  }
+  static inline holder* last = nullptr;
+};
+
+class holding : public wrapping_factory {
+public:
+  using wrapping_factory::wrapping_factory;
+  std::unique_ptr<protocol_wrapper> make_wrapper() override { return std::make_unique<holder>(); }
+};
+
+struct timed {
+  timed() {
+    net.listen(
+      7, factory::of<holding>(factory::of<timeout_factory>(factory::for_protocol<quiet>(), 10s)));
+    peer = &net.connect<memory_peer>(7);
+    server = quiet::last;
+  }
+  template <class F>
+  void as_server(F fn) {
+    net.enter(*server, fn);
+    net.flush();
+  }
+  memory_network net;
+  memory_peer* peer;
+  quiet* server;
+};
+
+} // namespace
+
+TEST_CASE("a peer whose input a policy holds is not closed as silent") {
+  timed t;
+  t.net.advance(9s);
+  t.as_server([&] { holder::last->hold(true); });
+  for (int i = 0; i < 10; ++i)
+    t.net.advance(10s);
+  CHECK(t.server->connected());
+  t.as_server([&] { holder::last->hold(false); });
+  t.net.advance(10s - 1ns);
+  CHECK(t.server->connected());
+  t.net.advance(1ns);
+  CHECK_FALSE(t.server->connected());
+}
+
+TEST_CASE("a peer that its protocol does not read from is not closed as silent") {
+  timed t;
+  t.as_server([&] { t.server->transport().pause_producing(); });
+  for (int i = 0; i < 10; ++i)
+    t.net.advance(10s);
+  CHECK(t.server->connected());
+  t.as_server([&] { t.server->transport().resume_producing(); });
+  t.net.advance(10s);
+  CHECK_FALSE(t.server->connected());
+}
+
+TEST_CASE("a peer that takes nothing of what it is sent is closed, though its input is held") {
+  timed t;
+  t.as_server([&] {
+    t.server->transport().pause_producing();
+    t.server->transport().write(std::string(200'000, 'x')); // more than the peer takes
+  });
+  for (int i = 0; i < 4; ++i)
+    t.net.advance(10s);
+  CHECK_FALSE(t.server->connected());
+  CHECK(t.server->reason.check(errc::idle_timed_out));
+}

@@ -1,9 +1,11 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <troupe/net/wrapping_factory.hpp>
 
@@ -20,28 +22,20 @@ struct throttle_limits {
 };
 
 namespace detail {
-
-/// What the loops tell the factory, and the factory the loops.
-struct throttle_lane {
-  std::atomic<std::uint64_t> bytes{0}; // since the last look
-  std::atomic<bool> throttled{false};
-};
-struct throttle_meter {
-  throttle_lane read;
-  throttle_lane write;
-};
-
-} // namespace detail
+class throttle_account;
+}
 
 /// One of the connections of a `throttling_factory`.
 ///
 /// Source: twisted.protocols.policies.ThrottlingProtocol
 class throttling_protocol : public protocol_wrapper {
 public:
-  explicit throttling_protocol(std::shared_ptr<detail::throttle_meter> meter);
+  explicit throttling_protocol(std::shared_ptr<detail::throttle_account> account);
 
-  void connection_made() override { update(); }
+  void connection_made() override;
   void data_received(bytes_view data) override;
+  void connection_lost(const failure& reason) override;
+  void reading_held(bool held) override;
   using protocol_wrapper::write;
   void write(bytes_view data) override;
   void write(const shared_bytes& data) override;
@@ -53,7 +47,7 @@ public:
   void resume_producing() override;
 
 private:
-  friend class throttling_factory;
+  friend class detail::throttle_account;
 
   /// Stands between the transport and the protocol's producer, and pauses it for its own reason too.
   class valve final : public producer {
@@ -71,49 +65,63 @@ private:
     const bool& throttled_;
   };
 
+  void wrote(std::size_t bytes);
   void update();
+  void update_reads();
+  void update_writes();
 
-  const std::shared_ptr<detail::throttle_meter> meter_;
-  bool paused_ = false; // by the protocol
+  const std::shared_ptr<detail::throttle_account> account_;
+  bool paused_ = false;       // by the protocol
+  bool held_outside_ = false; // by another policy
   bool reads_throttled_ = false;
   bool writes_throttled_ = false;
   valve valve_{writes_throttled_};
 };
 
-/// Holds the connections of another factory to so many bytes a second, all together.
+/// Holds the connections of another factory to so many bytes a second, all together, and lets each
+/// peer pay for itself.
 ///
-/// Each second it looks at how many bytes were read; if they were more than may be, reading stops on
-/// all connections until the mean is what it may be. So with 10 bytes a second, 35 that come at once
-/// are read, and then nothing for 2.5 seconds after that look. Likewise for writing, which it slows
-/// down where there is a producer to pause; what is written without one passes, and is limited by
-/// `output_limits` only.
+/// Each second it shares out what may be read among the peers that have read: who took little gets
+/// it, and what is left is for the others in equal parts. A peer that took more than its part is not
+/// read from until its parts have paid for that; all others go on. So with 10 bytes a second, 35 that
+/// come at once from the only peer are read, and then nothing of it until 3.5 seconds; and another
+/// peer that then says hello is heard at once. A peer that takes a whole second's worth waits for
+/// the next look, so beyond that passes what was read in one piece, and no more. Peers are told
+/// apart by their host, as `limit_connections_by_peer_factory` does, and to connect anew pays
+/// nothing; all that come over UNIX sockets are one.
 ///
-/// While it holds reading, the end of a connection is noticed when it resumes.
+/// Likewise for writing, which it slows down where there is a producer to pause; what is written
+/// without one passes, is paid for, and is limited by `output_limits` only.
 ///
-/// Source: twisted.protocols.policies.ThrottlingFactory
+/// While it holds reading, the end of a connection is noticed when it resumes, and a time-out does
+/// not take the peer for silent (`timeout_factory`).
+///
+/// Source: twisted.protocols.policies.ThrottlingFactory, in which all pay for one
 class throttling_factory : public wrapping_factory {
 public:
   throttling_factory(caf::actor_config& cfg, factory_ref inner, const throttle_limits& limits);
+  ~throttling_factory() override;
 
   bool admits(const net_address& peer) override;
   std::unique_ptr<protocol_wrapper> make_wrapper() override;
+  protocol_ptr build_protocol(const net_address& peer) override;
 
 private:
-  struct direction {
-    detail::throttle_lane& lane;
-    const std::size_t limit;
-    delayed_call look{};
-    delayed_call release{};
-  };
+  using accounts = std::map<std::string, std::shared_ptr<detail::throttle_account>>;
+  struct direction;
 
   void begin(direction& d);
   void look(direction& d);
-  void set_throttled(direction& d, bool on);
+  void share_out(direction& d);
+  void release_due(direction& d);
+  void tell(const std::vector<std::shared_ptr<detail::throttle_account>>& changed);
+  void forget_settled();
 
-  const std::size_t max_connections_;
-  const std::shared_ptr<detail::throttle_meter> meter_;
-  direction read_;
-  direction write_;
+  const throttle_limits limits_;
+  std::string host_; // of the peer for which a protocol is being built
+  accounts accounts_;
+  std::unique_ptr<direction> read_;
+  std::unique_ptr<direction> write_;
 };
 
 } // namespace troupe

@@ -9,6 +9,10 @@ namespace troupe {
 /// `errc::idle_timed_out`; and aborts it if, when as much time has passed again, it is still open
 /// because the peer takes nothing of what it was sent.
 ///
+/// Only what the peer could have sent counts as its silence: while reading is held, by the protocol
+/// or by a policy (`throttling_factory`), the time does not run, and it begins anew when reading goes
+/// on. A peer that takes nothing of what it was sent is timed out all the same.
+///
 /// Source: twisted.protocols.policies.TimeoutProtocol
 class timeout_protocol : public protocol_wrapper, private detail::idle_timer {
 public:
@@ -33,14 +37,20 @@ public:
   void write_sequence(std::span<const bytes_view> pieces) override;
   void register_producer(producer& p, bool streaming) override;
   void unregister_producer() override;
+  void pause_producing() override;
+  void resume_producing() override;
+  void reading_held(bool held) override;
 
 private:
   pinned_actor& timed_actor() noexcept final { return wrapped_protocol(); }
-  void timed_out() final { timeout_connection(); }
+  void timed_out() final;
   void wrote() noexcept;
 
   const duration first_;
   bool producing_ = false;
+  bool paused_ = false;           // by the protocol
+  bool held_ = false;             // by a policy
+  std::size_t unsent_ = SIZE_MAX; // when it was looked at last, while reading was held
 };
 
 /// Gives each connection of another factory a time-out.
