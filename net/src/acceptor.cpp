@@ -32,12 +32,23 @@ spdlog::level::level_enum level_of(const failure& why) {
   return spdlog::level::err;
 }
 
+// In a catch block. There may be no memory to say it.
+void say_why(event_loop& loop, const sockaddr_storage& peer) noexcept {
+  try {
+    const auto why = failure::current();
+    loop.scheduler().logger().error("cannot serve {}: {}: {}",
+                                    socket_address{peer}.to_address().to_string(), why.type_name(),
+                                    why.message());
+  } catch (...) { // it has cost what it costs
+  }
+}
+
 } // namespace
 
 listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, listening_opener open,
                                    const factory_ref& f, std::shared_ptr<const transport_kind> kind,
                                    accept_rules rules) {
-  if (auto* const started = f.get(); started != nullptr && &started->loop() != &loop)
+  if (auto* const started = f.started(); started != nullptr && &started->loop() != &loop)
     throw std::invalid_argument("listen: the factory runs on loop "
                                 + std::to_string(started->loop().index()) + ", the port on loop "
                                 + std::to_string(loop.index())
@@ -108,20 +119,31 @@ void acceptor::begin() {
   }
   counted_ = true;
   ++epoch_;
-  listener_.emplace(loop().io(), socket_.fd.release());
+  listener_.emplace(loop().io());
+  listener_->assign(socket_.fd.get());
+  static_cast<void>(socket_.fd.release());
   wait();
 }
 
 void acceptor::wait() {
-  listener_->async_wait(
-    asio::posix::descriptor_base::wait_read,
-    [this, self = caf::strong_actor_ptr{ctrl()}, epoch = epoch_](const asio::error_code& ec) {
-      if (!ec && listener_ && epoch == epoch_)
-        enter([this] { accept_some(); });
-    });
+  listener_->async_wait(asio::posix::descriptor_base::wait_read,
+                        waiting_.with([this, self = caf::strong_actor_ptr{ctrl()},
+                                       epoch = epoch_](const asio::error_code& ec) {
+                          if (!ec && listener_ && epoch == epoch_)
+                            enter([this] { accept_some(); });
+                        }));
 }
 
-void acceptor::accept_some() {
+void acceptor::accept_some() noexcept {
+  try {
+    accept_batch();
+  } catch (...) { // no memory, or an override of the factory's
+    if (listener_)
+      pause(ENOMEM);
+  }
+}
+
+void acceptor::accept_batch() {
   auto& f = *factory_.get();
   for (std::size_t n = 0; n < rules_.per_turn; ++n) {
     if (!f.has_room())
@@ -136,6 +158,10 @@ void acceptor::accept_some() {
     unique_fd fd{::accept4(listener_->native_handle(), reinterpret_cast<sockaddr*>(&peer), &length,
                            SOCK_NONBLOCK | SOCK_CLOEXEC)};
     if (fd) {
+      if (const auto since = std::exchange(short_since_, std::nullopt))
+        loop().scheduler().logger().info(
+          "{}: accepts connections again, after {:.1f} s", host().to_string(),
+          std::chrono::duration<double>(loop().time() - *since).count());
       admit(std::move(fd), peer);
       if (!listener_) // stopped by the factory
         return;
@@ -155,21 +181,36 @@ void acceptor::accept_some() {
     case ETIMEDOUT:
       continue;
     default: // no descriptors, no memory
-      return retry_later(errno);
+      return pause(errno);
     }
   }
   wait(); // more may be there, but others have their turn first
 }
 
 // Nothing would come of accepting now; and a socket that stays readable would keep the loop awake.
-void acceptor::retry_later(int error) {
-  loop().scheduler().logger().error("{}: cannot accept a connection, trying again in {} ms: {}",
+void acceptor::pause(int error) noexcept {
+  try {
+    call_later(rules_.pause_without_descriptors, [this, epoch = epoch_] {
+      if (listener_ && epoch == epoch_)
+        accept_some();
+    });
+  } catch (...) { // not even memory for that: to be busy is better than to be deaf
+    wait();
+  }
+  try {
+    tell_shortage(error);
+  } catch (...) { // there will be another
+  }
+}
+
+// Once, and once more when it is over: it lasts for as long as peers like.
+void acceptor::tell_shortage(int error) {
+  if (short_since_)
+    return;
+  short_since_ = loop().time();
+  loop().scheduler().logger().error("{}: cannot accept a connection, trying again every {} ms: {}",
                                     host().to_string(), rules_.pause_without_descriptors.count(),
                                     std::system_category().message(error));
-  call_later(rules_.pause_without_descriptors, [this, epoch = epoch_] {
-    if (listener_ && epoch == epoch_)
-      accept_some();
-  });
 }
 
 event_loop& acceptor::place() const noexcept {
@@ -184,26 +225,45 @@ event_loop& acceptor::place() const noexcept {
   return loop().scheduler().next_loop();
 }
 
-void acceptor::admit(unique_fd fd, const sockaddr_storage& peer) {
+void acceptor::admit(unique_fd fd, const sockaddr_storage& peer) noexcept {
+  try {
+    join(std::move(fd), peer);
+  } catch (...) { // it costs this connection, which is closed by now
+    say_why(loop(), peer);
+  }
+}
+
+void acceptor::join(unique_fd fd, const sockaddr_storage& peer) {
   const socket_address from{peer};
   auto& where = place();
   protocol_ptr built;
-  factory_.get()->enter([&] { built = factory_.get()->build(from.to_address(), where); });
+  factory_.get()->enter([&] {
+    try {
+      built = factory_.get()->build(from.to_address(), where);
+    } catch (...) { // of an override; the factory serves others
+      say_why(loop(), peer);
+    }
+  });
   if (!built)
     return; // closes it
-  auto join = [fd = std::move(fd), built = std::move(built), from, &where, kind = kind_]() mutable {
+  auto open = [fd = std::move(fd), built = std::move(built), from, &where, kind = kind_]() mutable {
     if (where.stopping())
       return built->enter([&] { built->quit(caf::exit_reason::user_shutdown); });
-    kind->open(where, std::move(fd), from, built, [&where, from](const failure* failed) {
-      if (failed != nullptr && !where.stopping())
-        where.scheduler().logger().log(level_of(*failed), "cannot serve {}: {}",
-                                       from.to_address().to_string(), failed->message());
-    });
+    try {
+      kind->open(where, std::move(fd), from, built, [&where, from](const failure* failed) {
+        if (failed != nullptr && !where.stopping())
+          where.scheduler().logger().log(level_of(*failed), "cannot serve {}: {}",
+                                         from.to_address().to_string(), failed->message());
+      });
+    } catch (...) {
+      built->enter([&] { built->quit(failure::current().to_caf_error()); });
+      throw;
+    }
   };
   if (where.is_current())
-    join();
+    open();
   else
-    where.post(std::move(join));
+    where.post(std::move(open));
 }
 
 // -- starting and stopping ----------------------------------------------------------------------
@@ -216,6 +276,7 @@ void acceptor::close() {
   listener_.reset();
   socket_ = {}; // with what belongs to it
   ++epoch_;
+  short_since_.reset();
   loop().scheduler().logger().info("{} stopped on {}", factory_.get()->log_prefix(),
                                    host().to_string());
   factory_.get()->do_stop(); // may throw

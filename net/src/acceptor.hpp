@@ -9,6 +9,7 @@
 
 #include <troupe/net/factory.hpp>
 #include <troupe/net/listening_port.hpp>
+#include <troupe/runtime/detail/operation_room.hpp>
 #include <troupe/runtime/runtime.hpp>
 
 #include "listening_socket.hpp"
@@ -42,7 +43,9 @@ struct kept_socket {
 /// The actor behind a `listening_port`: accepts connections and brings them together with the
 /// protocols that its factory builds. Pinned to the loop of the factory.
 ///
-/// It accepts only while the factory has room, so what is too much waits in the system's queue.
+/// It accepts only while the factory has room, so what is too much waits in the system's queue. What
+/// goes wrong with one connection, for want of descriptors, of memory or by what user code throws,
+/// ends that one, or makes all wait a moment; it never ends the port.
 class acceptor final : public port_actor {
 public:
   acceptor(caf::actor_config& cfg, listening_socket socket, listening_opener open, factory_ref f,
@@ -73,9 +76,12 @@ public:
 private:
   void begin();
   void wait();
-  void accept_some();
-  void retry_later(int error);
-  void admit(unique_fd fd, const sockaddr_storage& peer);
+  void accept_some() noexcept;
+  void accept_batch();
+  void pause(int error) noexcept;
+  void tell_shortage(int error);
+  void admit(unique_fd fd, const sockaddr_storage& peer) noexcept;
+  void join(unique_fd fd, const sockaddr_storage& peer);
   void close();
   event_loop& place() const noexcept; // the next connection
 
@@ -85,7 +91,9 @@ private:
   const std::shared_ptr<const transport_kind> kind_;
   const accept_rules rules_;
   std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> listener_;
+  operation_room waiting_;                  // for connections
   const std::shared_ptr<kept_socket> kept_; // null unless supervised
+  std::optional<time_point> short_since_;   // of descriptors or memory, as was told
   std::uint64_t epoch_ = 0;                 // counts starts; what waits for an older one is void
   bool counted_ = false;                    // by the factory
 };

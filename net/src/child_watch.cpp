@@ -77,7 +77,7 @@ std::shared_ptr<child_watch> child_watch::start(event_loop& loop, unique_fd pidf
 
 void child_watch::wait() {
   pidfd_.async_wait(asio::posix::descriptor_base::wait_read,
-                    [self = shared_from_this()](const asio::error_code&) {
+                    waiting_.with([self = shared_from_this()](const asio::error_code&) {
                       process_status status;
                       if (!reap(self->pidfd_.native_handle(), status))
                         return self->wait();
@@ -86,7 +86,7 @@ void child_watch::wait() {
                       self->pidfd_.close(ignored);
                       if (auto told = std::exchange(self->told_, {}))
                         told(status);
-                    });
+                    }));
 }
 
 failure child_watch::signal(int number) {

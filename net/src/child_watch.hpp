@@ -6,6 +6,7 @@
 #include <asio/posix/basic_stream_descriptor.hpp>
 
 #include <troupe/net/process_status.hpp>
+#include <troupe/runtime/detail/operation_room.hpp>
 #include <troupe/runtime/event_loop.hpp>
 #include <troupe/runtime/unique_function.hpp>
 
@@ -53,6 +54,7 @@ private:
   void wait();
 
   loop_descriptor pidfd_;
+  operation_room waiting_; // for the exit
   exited told_;
   bool reaped_ = false;
 };

@@ -22,18 +22,17 @@ protocol& protocol_of(const caf::strong_actor_ptr& p) {
 /// Ends with its process, and tells how that ended.
 class process_pipes final : public detail::pipe_transport {
 public:
+  /// \throws std::system_error if the system has no room to watch them; `pidfd` is left if it is its
+  ///         pipes, else the child is killed
   process_pipes(event_loop& loop, detail::unique_fd in, detail::unique_fd out,
-                const output_limits& limits, caf::strong_actor_ptr p)
-    : pipe_transport(loop, std::move(in), std::move(out), limits), protocol_(std::move(p)) {}
-
-  void watch(detail::unique_fd pidfd) {
-    watch_ =
-      detail::child_watch::start(loop(), std::move(pidfd), [this](const process_status& status) {
-        exit_ = to_failure(status);
-        if (input_over_)
-          finish();
-      });
-  }
+                const output_limits& limits, caf::strong_actor_ptr p, detail::unique_fd& pidfd)
+    : pipe_transport(loop, std::move(in), std::move(out), limits), protocol_(std::move(p)),
+      watch_(
+        detail::child_watch::start(loop, std::move(pidfd), [this](const process_status& status) {
+          exit_ = to_failure(status);
+          if (input_over_)
+            finish();
+        })) {}
 
 private:
   // A program that has read enough may still have much to say.
@@ -78,7 +77,7 @@ private:
   }
 
   const caf::strong_actor_ptr protocol_;
-  std::shared_ptr<detail::child_watch> watch_;
+  const std::shared_ptr<detail::child_watch> watch_;
   failure exit_; // how the process ended, once it has
   bool input_over_ = false;
 };
@@ -92,6 +91,10 @@ void begin(event_loop& loop, const caf::strong_actor_ptr& built, const std::stri
   auto& p = protocol_of(built);
   if (loop.stopping())
     return p.enter([&] { p.quit(caf::exit_reason::user_shutdown); });
+  bool lives = false;
+  p.enter([&] { lives = true; });
+  if (!lives) // it has ended before there was a child, so there is to be none
+    return;
   detail::child_watch::reap_orphans();
   auto child = detail::start_child(executable, args, options);
   if (child.error)
@@ -102,12 +105,13 @@ void begin(event_loop& loop, const caf::strong_actor_ptr& built, const std::stri
     (pipe.we_write ? out : in) = std::move(pipe.end);
   process_pipes* made = nullptr;
   try {
-    made = new process_pipes(loop, std::move(in), std::move(out), options.output, built);
-  } catch (const std::exception& e) { // the system has no room to watch its pipes
-    detail::child_watch::kill(std::move(child.pidfd));
+    made =
+      new process_pipes(loop, std::move(in), std::move(out), options.output, built, child.pidfd);
+  } catch (const std::exception& e) { // the system has no room to watch it or its pipes
+    if (child.pidfd)
+      detail::child_watch::kill(std::move(child.pidfd));
     return fail(p, {errc::spawn_failed, executable + ": " + e.what()});
   }
-  made->watch(std::move(child.pidfd));
   made->open(p);
 }
 

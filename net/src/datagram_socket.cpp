@@ -328,10 +328,10 @@ void datagram_socket::wait_writable() {
 
 void datagram_socket::wait_readable() {
   socket_->async_wait(asio::posix::descriptor_base::wait_read,
-                      [self = shared_from_this()](const asio::error_code& ec) {
+                      waiting_.with([self = shared_from_this()](const asio::error_code& ec) {
                         if (!ec && self->takes_output())
                           self->receive();
-                      });
+                      }));
 }
 
 // Called by handlers that keep this object.
@@ -340,6 +340,7 @@ void datagram_socket::receive() {
   more_there_ = false;
   if (count < 0)
     return receive_failed(errno);
+  short_ = false;
   more_there_ = static_cast<std::size_t>(count) == memory_.batch_of(limits_.max_packet_size);
   protocol_->enter([&] { deliver(count); });
   rest();
@@ -356,8 +357,12 @@ void datagram_socket::deliver(int count) {
     loop_.count_received(memory_.data(i).size());
     if (memory_.truncated(i))
       ++counters_.truncated;
-    if (!p.deliver(memory_.data(i), memory_.sender(i)))
-      return;
+    try {
+      if (!p.deliver(memory_.data(i), memory_.sender(i)))
+        return;
+    } catch (...) { // no memory to say who sent it: one datagram is lost, and not the port
+      ++counters_.lost;
+    }
   }
 }
 
@@ -383,16 +388,27 @@ void datagram_socket::receive_failed(int error) {
     more_there_ = true;
     break;
   default: // no memory: to try at once would keep the loop busy
-    loop_.scheduler().logger().error("{}: cannot receive, trying again in {} ms: {}",
-                                     get_host().to_string(), pause_without_memory.count(),
-                                     std::system_category().message(error));
+    return pause_receiving(error);
+  }
+  rest();
+}
+
+void datagram_socket::pause_receiving(int error) noexcept {
+  try {
     protocol_->call_later(pause_without_memory, [self = shared_from_this()] {
       if (self->takes_output())
         self->receive();
     });
-    return;
+  } catch (...) { // not even memory for that: to be busy is better than to be deaf
+    wait_readable();
   }
-  rest();
+  try {
+    if (!std::exchange(short_, true)) // once, for it may last
+      loop_.scheduler().logger().error("{}: cannot receive, trying again every {} ms: {}",
+                                       get_host().to_string(), pause_without_memory.count(),
+                                       std::system_category().message(error));
+  } catch (...) { // there will be another
+  }
 }
 
 // The next batch is received behind the flush: what the peers answer to it may be there by then,
@@ -410,10 +426,10 @@ void datagram_socket::turn_flushed() noexcept {
     return;
   if (!more_there_)
     return wait_readable();
-  asio::post(socket_->get_executor(), [self] {
+  asio::post(socket_->get_executor(), waiting_.with([self] {
     if (self->takes_output())
       self->receive();
-  });
+  }));
 }
 
 // -- the end ------------------------------------------------------------------------------------

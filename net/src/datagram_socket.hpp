@@ -11,6 +11,7 @@
 #include <asio/posix/basic_stream_descriptor.hpp>
 
 #include <troupe/net/datagram_protocol.hpp>
+#include <troupe/runtime/detail/operation_room.hpp>
 #include <troupe/runtime/event_loop.hpp>
 
 #include "datagram_memory.hpp"
@@ -148,6 +149,7 @@ private:
   void receive();
   void deliver(int count);
   void receive_failed(int error);
+  void pause_receiving(int error) noexcept;
   void rest();
   void turn_ended() noexcept override;
   void turn_flushed() noexcept override;
@@ -156,6 +158,7 @@ private:
   event_loop& loop_;
   datagram_memory& memory_;
   std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> socket_;
+  operation_room waiting_;                // for datagrams
   std::shared_ptr<void> belongings_;      // of the socket
   datagram_protocol* protocol_ = nullptr; // alive while it is set, that is, while this is open
   const limits limits_;
@@ -175,6 +178,7 @@ private:
   bool refused_ = false;    // the protocol has to be told
   bool closing_ = false;    // ends with this turn
   bool more_there_ = false; // the last batch was full
+  bool short_ = false;      // of memory to receive, as was told
   std::shared_ptr<datagram_socket> self_;    // while it is open
   std::shared_ptr<datagram_socket> resting_; // receives again when the turn has been flushed
 };

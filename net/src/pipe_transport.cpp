@@ -26,12 +26,13 @@ std::size_t pipe_transport::send(std::span<const iovec> pieces, std::error_code&
 
 void pipe_transport::wait_writable() {
   waiting_ = true;
-  out_.async_wait(asio::posix::descriptor_base::wait_write, [this](const asio::error_code&) {
-    waiting_ = false;
-    if (connected())
-      return writable();
-    release();
-  });
+  out_.async_wait(asio::posix::descriptor_base::wait_write,
+                  writes_.with([this](const asio::error_code&) {
+                    waiting_ = false;
+                    if (connected())
+                      return writable();
+                    release();
+                  }));
 }
 
 // Asio answers at once, with an error, for what the system does not wait for: it never blocks.
@@ -39,13 +40,14 @@ void pipe_transport::start_reading() {
   if (reading_)
     return;
   reading_ = true;
-  in_.async_wait(asio::posix::descriptor_base::wait_read, [this](const asio::error_code&) {
-    reading_ = false;
-    if (!connected())
-      return release();
-    if (wants_input())
-      take_input();
-  });
+  in_.async_wait(asio::posix::descriptor_base::wait_read,
+                 reads_.with([this](const asio::error_code&) {
+                   reading_ = false;
+                   if (!connected())
+                     return release();
+                   if (wants_input())
+                     take_input();
+                 }));
 }
 
 void pipe_transport::take_input() {

@@ -2,6 +2,8 @@
 
 #include <troupe/net/detail/stream_transport.hpp>
 
+#include <troupe/runtime/detail/operation_room.hpp>
+
 #include "child_watch.hpp"
 #include "loop_memory.hpp"
 #include "unique_fd.hpp"
@@ -40,6 +42,8 @@ private:
   loop_memory& memory_;
   loop_descriptor in_;
   loop_descriptor out_;
+  operation_room reads_;
+  operation_room writes_;
   bool reading_ = false; // a wait for input is outstanding
   bool waiting_ = false; // a wait for writing is
 };

@@ -41,6 +41,7 @@ void running_process::watch(unique_fd pidfd) {
 }
 
 void running_process::open(process_protocol& p) {
+  alive_ = shared_from_this();
   protocol_ = &p;
   p.make_connection(*this);
   const auto channels = channels_; // what is called may close some
@@ -160,24 +161,24 @@ void running_process::drained(const channel_ptr& c) {
 void running_process::wait_writable(const channel_ptr& c) {
   c->waiting = true;
   c->end.async_wait(asio::posix::descriptor_base::wait_write,
-                    [self = shared_from_this(), c](const asio::error_code&) {
+                    c->waits.with([self = shared_from_this(), c](const asio::error_code&) {
                       c->waiting = false;
                       if (!c->open)
                         return;
                       self->flush(c);
                       self->end_if_over();
-                    });
+                    }));
 }
 
 // Nothing but the end of its readers is an error of a pipe.
 void running_process::wait_broken(const channel_ptr& c) {
   c->end.async_wait(asio::posix::descriptor_base::wait_error,
-                    [self = shared_from_this(), c](const asio::error_code&) {
+                    c->breaks.with([self = shared_from_this(), c](const asio::error_code&) {
                       if (!c->open)
                         return;
                       self->lost(c);
                       self->end_if_over();
-                    });
+                    }));
 }
 
 void running_process::register_producer(producer& p, bool streaming) {
@@ -219,12 +220,12 @@ void running_process::wait_readable(const channel_ptr& c) {
     return;
   c->waiting = true;
   c->end.async_wait(asio::posix::descriptor_base::wait_read,
-                    [self = shared_from_this(), c](const asio::error_code&) {
+                    c->waits.with([self = shared_from_this(), c](const asio::error_code&) {
                       c->waiting = false;
                       if (c->open && !self->paused_)
                         self->take_input(c);
                       self->end_if_over();
-                    });
+                    }));
 }
 
 void running_process::take_input(const channel_ptr& c) {
@@ -302,6 +303,7 @@ void running_process::protocol_ended() {
   protocol_ = nullptr;
   // It still refers to this object while it hears of the end.
   mark_dirty();
+  alive_ = nullptr;
   watch_->forget();
   for (auto& [fd, c] : channels_)
     if (const auto closing = std::exchange(c, nullptr)) {

@@ -6,6 +6,7 @@
 #include <troupe/net/detail/output_queue.hpp>
 #include <troupe/net/process_protocol.hpp>
 #include <troupe/net/process_transport.hpp>
+#include <troupe/runtime/detail/operation_room.hpp>
 #include <troupe/runtime/event_loop.hpp>
 
 #include "child_start.hpp"
@@ -14,8 +15,8 @@
 
 namespace troupe::detail {
 
-/// The pipes of a child, and what connects it to its protocol. It lives until all pipes are closed
-/// and the child has exited, or its protocol has ended.
+/// The pipes of a child, and what connects it to its protocol. It keeps itself for as long as its
+/// protocol refers to it, whether or not any operation is under way: a paused one has none.
 ///
 /// Thread: that of its loop.
 class running_process final : public process_transport,
@@ -55,6 +56,8 @@ private:
     const bool we_write;
     loop_descriptor end;
     output_queue out;
+    operation_room waits;
+    operation_room breaks; // of one that we write to: its reader's end
     bool open = true;
     bool closing = false; // once `out` is empty
     bool waiting = false; // for input, or until more output is taken
@@ -84,8 +87,9 @@ private:
   const pid_t pid_;
   std::map<int, channel_ptr> channels_; // all there ever were; closed ones are null
   std::shared_ptr<child_watch> watch_;
-  std::shared_ptr<running_process> self_; // while the end of the turn is waited for
-  failure exit_;                          // how the child ended, once it has
+  std::shared_ptr<running_process> alive_; // while there is a protocol
+  std::shared_ptr<running_process> self_;  // while the end of the turn is waited for
+  failure exit_;                           // how the child ended, once it has
   bool paused_ = false;
   bool stopping_ = false;
   bool streaming_ = false; // the producer pushes

@@ -17,6 +17,10 @@ void begin(event_loop& loop, process_protocol& p, const std::string& executable,
            const std::vector<std::string>& args, const process_options& options) {
   if (loop.stopping())
     return p.end(errc::runtime_stopped);
+  bool lives = false;
+  p.enter([&] { lives = true; });
+  if (!lives) // it has ended before there was a child, so there is to be none
+    return;
   detail::child_watch::reap_orphans();
   auto child = detail::start_child(executable, args, options);
   if (child.error)

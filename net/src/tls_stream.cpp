@@ -41,14 +41,23 @@ void stream_transport::begin_tls(std::unique_ptr<tls_layer> layer) {
 void stream_transport::open_tls(const protocol_ptr& p, std::shared_ptr<const tls_settings> settings,
                                 const std::string& host, const std::string& destination,
                                 unique_function<void(const failure*)> told) {
-  begin_tls(std::make_unique<tls_layer>(loop_, std::move(settings), host, destination));
-  auto opening = std::make_shared<tls_opening>(tls_opening{this, p, std::move(told)});
-  tls_->opening = opening;
+  try {
+    begin_tls(std::make_unique<tls_layer>(loop_, std::move(settings), host, destination));
+    auto opening = std::make_shared<tls_opening>(tls_opening{this, p, std::move(told)});
+    p->attach_functor([waiting = std::weak_ptr{opening}] {
+      if (const auto o = waiting.lock())
+        o->transport->fail_tls({errc::cancelled, "the protocol has ended"});
+    });
+    tls_->opening = std::move(opening);
+  } catch (...) { // no memory: nobody knows this object yet, and who called ends the protocol
+    if (tls_ != nullptr && tls_->deadline.active())
+      tls_->deadline.cancel();
+    open_ = false;
+    close(true);
+    delete this;
+    throw;
+  }
   p->enter([] {}); // from now on its loop knows it, and ends it with the runtime
-  p->attach_functor([waiting = std::weak_ptr{opening}] {
-    if (const auto o = waiting.lock())
-      o->transport->fail_tls({errc::cancelled, "the protocol has ended"});
-  });
   start_reading();
   unseal({}); // a client speaks first
 }

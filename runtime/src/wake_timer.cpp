@@ -33,17 +33,18 @@ void wake_timer::arm(time_point due) {
   const itimerspec when{
     .it_interval = {},
     .it_value = {.tv_sec = seconds.count(), .tv_nsec = (since_epoch - seconds).count()}};
-  ::timerfd_settime(descriptor_.native_handle(), TFD_TIMER_ABSTIME, &when, nullptr);
+  if (::timerfd_settime(descriptor_.native_handle(), TFD_TIMER_ABSTIME, &when, nullptr) != 0)
+    armed_ = {}; // the next wait tries again
 }
 
 void wake_timer::read() {
   descriptor_.async_read_some(asio::buffer(expirations_),
-                              [this](const asio::error_code& ec, std::size_t) {
+                              reading_.with([this](const asio::error_code& ec, std::size_t) {
                                 if (ec)
                                   return; // cancelled: the loop is going away
                                 armed_ = {};
                                 read();
-                              });
+                              }));
 }
 
 } // namespace troupe::detail

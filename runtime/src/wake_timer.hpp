@@ -6,6 +6,7 @@
 #include <asio/io_context.hpp>
 #include <asio/posix/basic_stream_descriptor.hpp>
 
+#include <troupe/runtime/detail/operation_room.hpp>
 #include <troupe/runtime/time.hpp>
 
 namespace troupe::detail {
@@ -26,6 +27,7 @@ private:
   void read();
 
   asio::posix::basic_stream_descriptor<asio::io_context::executor_type> descriptor_;
+  operation_room reading_; // so that no shortage of memory ends the reading for good
   time_point armed_{};
   // Longer than what a timerfd gives: Asio then knows from the short read that nothing is left,
   // and does not try again.

@@ -1,5 +1,6 @@
 // Ports and factories: listening, limits, and how both start and stop.
 
+#include <atomic>
 #include <future>
 #include <optional>
 #include <sstream>
@@ -7,6 +8,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/ostream_sink.h>
 
+#include "acceptor.hpp"
 #include "support/catch.hpp"
 #include "support/client.hpp"
 #include "support/few_descriptors.hpp"
@@ -288,4 +290,87 @@ TEST_CASE("without descriptors a port waits, and goes on when there are some", "
   CHECK(waiting.receive(1) == "3");
   few.reset();
   CHECK(late.receive(1) == "2");
+}
+
+namespace {
+
+/// Has no memory so many times, in what the library calls.
+class short_of_memory : public factory {
+public:
+  enum class where { build, when_room };
+  short_of_memory(caf::actor_config& cfg, where at, int times, std::size_t limit)
+    : factory(cfg), at_(at), times_(times) {
+    set_max_connections(limit);
+  }
+  protocol_ptr build_protocol(const net_address&) override { return make_protocol<echo>(); }
+  protocol_ptr build(const net_address& peer, event_loop& loop) override {
+    fail(where::build);
+    return factory::build(peer, loop);
+  }
+  void when_room(task fn) override {
+    fail(where::when_room);
+    factory::when_room(std::move(fn));
+  }
+
+private:
+  void fail(where here) {
+    if (here == at_ && times_-- > 0)
+      throw std::bad_alloc{};
+  }
+  const where at_;
+  int times_;
+};
+
+/// Makes no transport so many times.
+class failing_kind final : public detail::tcp_kind {
+public:
+  explicit failing_kind(int times) : tcp_kind(false, false, {}), times_(times) {}
+  void open(event_loop& where, detail::unique_fd fd, const detail::socket_address& peer,
+            const protocol_ptr& p, opened told) const override {
+    if (times_-- > 0)
+      throw std::bad_alloc{};
+    tcp_kind::open(where, std::move(fd), peer, p, std::move(told));
+  }
+
+private:
+  mutable std::atomic<int> times_;
+};
+
+} // namespace
+
+TEST_CASE("a connection for which there is no memory is closed, and the port lives", "[port]") {
+  running server{2};
+  std::uint16_t port = 0;
+  factory_ref f = factory::for_protocol<echo>();
+  SECTION("when its protocol is built") {
+    f = factory::of<short_of_memory>(short_of_memory::where::build, 4, 10u);
+    port = listen_tcp(server.rt, 0, f).get_host().port();
+  }
+  SECTION("when its transport is made") {
+    port = detail::acceptor::make_port(server.rt.system(), server.rt.scheduler().loop(0),
+                                       detail::tcp_listener(0, {}), f,
+                                       std::make_shared<const failing_kind>(4), listen_options{})
+             .get_host()
+             .port();
+  }
+  server.start();
+  for (int i = 0; i < 4; ++i)
+    CHECK(client{port}.rest().empty());
+  for (int i = 0; i < 4; ++i) // on both loops
+    expect_echo(port);
+}
+
+TEST_CASE("a port that cannot even wait for room tries again", "[port]") {
+  running server{1};
+  const auto f = factory::of<short_of_memory>(short_of_memory::where::when_room, 3, 1u);
+  const auto port =
+    listen_tcp(server.rt, 0, f, {.pause_without_descriptors = 1ms}).get_host().port();
+  server.start();
+  {
+    client first{port};
+    first.send("1");
+    CHECK(first.receive(1) == "1");
+  }
+  for (int i = 0; i < 4; ++i)
+    expect_echo(port);
 }

@@ -385,3 +385,28 @@ TEST_CASE("X11: exceptions in callbacks are logged, and the process is reaped", 
   r.stop();
   r.rt.logger().set_level(spdlog::level::info);
 }
+
+TEST_CASE("a process that ends while it is paused is told of when its protocol goes on",
+          "[process]") {
+  const bool resumes = GENERATE(true, false); // else only the end of the runtime is left
+  leaves_nothing check;
+  events told;
+  running r{1};
+  spawn_process(r.rt,
+                reports(told, {.on_made = [](reporter& p) { p.transport().pause_producing(); },
+                               .on_exited =
+                                 [resumes](reporter& p) {
+                                   if (resumes)
+                                     p.call_later(1ms, [&p] { p.transport().resume_producing(); });
+                                 }}),
+                "echo", {"hello"});
+  r.start();
+  if (resumes)
+    REQUIRE(wait_for(told, "ended: " + done));
+  else
+    REQUIRE(wait_for(told, "exited: " + done));
+  r.stop();
+  CHECK(told.count("out: hello\n") == (resumes ? 1 : 0));
+  CHECK(told.count("exited: " + done) == 1);
+  CHECK(told.all().back() == "ended: " + done);
+}
