@@ -1,6 +1,7 @@
 #include <troupe/net/client_service.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <random>
 #include <stdexcept>
@@ -151,7 +152,7 @@ private:
     }
     ++attempt_;
     if (state_ != state::connecting)
-      return stopped();
+      return called_off();
     if (why.check(errc::runtime_stopped))
       return finish();
     std::vector<waiter> told;
@@ -195,6 +196,27 @@ private:
       d->cancel();
   }
 
+  // The attempt has been cancelled. A connection that was being opened just then has been told to end,
+  // and has, once all loops have done what they were told before now.
+  void called_off() {
+    if (!loop_.is_current()) // before run() there is none
+      return stopped();
+    if (state_ == state::disconnecting)
+      tell_cancelled();
+    struct round {
+      round(std::shared_ptr<machine> m, std::size_t loops) : self(std::move(m)), left(loops) {}
+      const std::shared_ptr<machine> self;
+      std::atomic<std::size_t> left;
+    };
+    auto& all = loop_.scheduler();
+    const auto r = std::make_shared<round>(shared_from_this(), all.size());
+    for (std::size_t i = 0; i < all.size(); ++i)
+      all.loop(i).post([r] {
+        if (--r->left == 0)
+          r->self->loop_.post([r] { r->self->stopped(); });
+      });
+  }
+
   // There is no connection any more, and there was to be none, at least for a moment.
   void stopped() {
     auto stopping = std::exchange(stopping_, {});
@@ -211,6 +233,10 @@ private:
   void finish() {
     retry_.cancel();
     state_ = state::stopped;
+    tell_cancelled();
+  }
+
+  void tell_cancelled() {
     for (auto& w : std::exchange(waiting_, {}))
       w.result.errback(errc::cancelled);
   }

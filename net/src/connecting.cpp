@@ -96,18 +96,30 @@ void connecting::connect() {
   if (loop_.stopping())
     return over(errc::runtime_stopped);
   state_ = state::connecting;
+  const auto attempt = ++attempt_;
   if (loop_.is_current())
     begin();
   else // before run()
-    loop_.post([self = shared_from_this()] {
-      if (self->state_ == state::connecting)
+    loop_.post([self = shared_from_this(), attempt] {
+      if (self->attempt_ == attempt && self->state_ == state::connecting)
         self->begin();
     });
 }
 
+// Does a step of an attempt. What it throws, for want of memory or in a resolver, ends the attempt.
+void connecting::guarded(void (connecting::*step)()) {
+  const auto attempt = attempt_;
+  try {
+    (this->*step)();
+  } catch (...) {
+    if (attempt == attempt_ && state_ == state::connecting)
+      failed(failure{errc::connect_failed, failure::current().message()});
+  }
+}
+
 void connecting::begin() {
-  ++attempt_;
   why_ = {};
+  called_off_ = false;
   const auto self = shared_from_this();
   const bool first = index_ == none;
   bool started = false;
@@ -137,7 +149,7 @@ void connecting::begin() {
   // must not do so deeper and deeper in the stack.
   loop_.post([self, attempt] {
     if (attempt == self->attempt_ && self->state_ == state::connecting)
-      self->look_up();
+      self->guarded(&connecting::look_up);
   });
 }
 
@@ -149,8 +161,15 @@ void connecting::look_up() {
                [this, self](const std::vector<sockaddr_storage>& found) { return race(found); })
              .add_callbacks(
                [this, self, attempt](connected_socket socket) {
-                 if (attempt == attempt_ && state_ == state::connecting)
+                 if (attempt != attempt_ || state_ != state::connecting)
+                   return;
+                 under_way_.reset();
+                 try {
                    connected(std::move(socket));
+                 } catch (...) {
+                   if (attempt == attempt_ && state_ == state::connecting && !protocol_)
+                     failed(failure{errc::connect_failed, failure::current().message()});
+                 }
                },
                [this, self, attempt](const failure& why) {
                  if (attempt == attempt_ && state_ == state::connecting)
@@ -202,16 +221,33 @@ deferred<connected_socket> connecting::race(const std::vector<sockaddr_storage>&
 }
 
 void connecting::connected(connected_socket socket) {
-  under_way_.reset();
+  const auto attempt = attempt_;
   auto& where = loop_.scheduler().next_loop();
-  const socket_address peer{socket.peer};
   protocol_ptr built;
-  as_factory([&] { built = factory().build(peer.to_address(), where); });
+  as_factory([&] {
+    try {
+      built = factory().build(socket_address{socket.peer}.to_address(), where);
+    } catch (...) { // an override of `build`; it costs the one attempt
+    }
+  });
+  if (attempt != attempt_ || state_ != state::connecting)
+    return; // was stopped in there; the protocol goes, and has had no connection
   if (!built)
     return failed(errc::no_protocol);
-  protocol_ = built;
-  // Told in the thread of `where`, and handled here.
-  auto told = [self = shared_from_this(), attempt = attempt_](const failure* failed) {
+  if (where.is_current()) {
+    protocol_ = built;
+    return join(std::move(socket), built, attempt);
+  }
+  where.post([self = shared_from_this(), s = std::move(socket), built, attempt]() mutable {
+    self->join(std::move(s), built, attempt);
+  });
+  protocol_ = std::move(built);
+}
+
+// Brings socket and protocol together, and tells loop 0. Thread: that of the protocol's loop.
+void connecting::join(connected_socket socket, const protocol_ptr& built, std::uint64_t attempt) {
+  auto& where = built->loop();
+  const auto told = [self = shared_from_this(), attempt](const failure* failed) {
     auto report = [self, attempt, why = failed != nullptr ? *failed : failure{}] {
       if (attempt == self->attempt_ && self->state_ == state::connecting)
         self->opened(why ? &why : nullptr);
@@ -221,19 +257,19 @@ void connecting::connected(connected_socket socket) {
     else
       self->loop_.post(std::move(report));
   };
-  auto join = [&where, fd = std::move(socket.fd), built, peer, kind = kind_,
-               told = std::move(told)]() mutable {
-    if (where.stopping()) {
-      const failure why{errc::runtime_stopped};
-      built->enter([&] { built->quit(caf::exit_reason::user_shutdown); });
-      return told(&why);
-    }
-    kind->open(where, std::move(fd), peer, built, std::move(told));
+  const auto give_up = [&](const failure& why) {
+    built->end_connection(why);
+    told(&why);
   };
-  if (where.is_current())
-    join();
-  else
-    where.post(std::move(join));
+  if (where.stopping())
+    return give_up(errc::runtime_stopped);
+  if (called_off_)
+    return give_up(errc::cancelled); // loop 0 knows better why
+  try {
+    kind_->open(where, std::move(socket.fd), socket_address{socket.peer}, built, told);
+  } catch (...) {
+    give_up(failure{errc::connect_failed, failure::current().message()});
+  }
 }
 
 void connecting::opened(const failure* why) {
@@ -241,15 +277,21 @@ void connecting::opened(const failure* why) {
     protocol_ = nullptr;
     return failed(why_ ? why_ : *why);
   }
-  limit_.cancel();
-  state_ = state::connected;
   // Called at once if it has ended already; in the thread in which it ends.
   protocol_->attach_functor([self = shared_from_this(), attempt = attempt_](const caf::error& e) {
     self->loop_.post([self, attempt, why = reason_of(e)] {
-      if (attempt == self->attempt_ && self->state_ == state::connected)
+      if (attempt != self->attempt_)
+        return;
+      if (self->state_ == state::connected)
         self->lost(why);
+      else if (self->why_) // the attempt was ended while the connection was being opened
+        self->failed(self->why_);
     });
   });
+  if (why_)
+    return; // it is told to end, and then the attempt is over
+  limit_.cancel();
+  state_ = state::connected;
   connector handle{shared_from_this()};
   as_factory([&] { factory().client_connection_made(handle, protocol_ptr{protocol_}); });
   if (const auto watcher = watcher_; watcher && state_ == state::connected)
@@ -297,14 +339,15 @@ void connecting::over(const failure& why) {
 void connecting::stop_connecting(const failure& why) {
   if (state_ != state::connecting)
     throw std::logic_error("stop_connecting() of a connector that is not connecting");
-  if (protocol_) { // it is being opened; `opened` will tell
-    if (!why_)
-      why_ = why;
+  if (protocol_) { // it is being opened, or has been; `opened` tells when there is none any more
+    if (called_off_.exchange(true))
+      return;
+    why_ = why;
+    // A connection that its loop has opened meanwhile ends too. One that the runtime's end concerns is
+    // asked by its loop, and may send what it has.
     protocol_->loop().post([p = protocol_, why] {
-      p->enter([&] {
-        if (!p->connected())
-          p->quit(why.to_caf_error());
-      });
+      if (!why.check(errc::runtime_stopped) || !p->connected())
+        p->end_connection(why);
     });
     return;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,11 +78,13 @@ private:
   template <class F>
   bool as_factory(F&& fn);
   void begin();
+  void guarded(void (connecting::*step)());
   void look_up();
   deferred<connected_socket> connect_to(const sockaddr_storage& to,
                                         const std::optional<sockaddr_storage>& from);
   deferred<connected_socket> race(const std::vector<sockaddr_storage>& addresses);
   void connected(connected_socket socket);
+  void join(connected_socket socket, const protocol_ptr& built, std::uint64_t attempt);
   void opened(const failure* failed);
   void failed(const failure& why);
   void lost(const failure& why);
@@ -98,9 +101,10 @@ private:
   std::uint64_t attempt_ = 0;               // counts; what belongs to an older one is void
   std::optional<deferred<void>> under_way_; // looking up, or connecting
   tracked_call limit_;
-  std::size_t index_ = none; // its place among the factory's active ones
-  protocol_ptr protocol_;    // from when it was built to its end
-  failure why_;              // it is ended by us
+  std::size_t index_ = none;            // its place among the factory's active ones
+  protocol_ptr protocol_;               // from when it was built to its end
+  failure why_;                         // it is ended by us
+  std::atomic<bool> called_off_{false}; // so the loop of the protocol need not begin
   std::shared_ptr<connection_watcher> watcher_;
   bool once_ = false; // it was watched, and has been begun
 };

@@ -53,10 +53,11 @@ void reconnecting_client_factory::retry(connector& c) {
     loop().scheduler().logger().info("{}: connects to {} again in {:.1f} s", log_prefix(),
                                      c.get_destination().to_string(),
                                      std::chrono::duration<double>(wait).count());
-  waiting_ = call_later(wait, [c]() mutable {
+  std::erase_if(waiting_, [](const delayed_call& call) { return !call.active(); });
+  waiting_.push_back(call_later(wait, [c]() mutable {
     if (c.get_state() == connector::state::disconnected)
       c.connect();
-  });
+  }));
 }
 
 // The jitter is of this wait only; what the next one grows from has none.
@@ -72,8 +73,9 @@ duration reconnecting_client_factory::next_wait() {
 
 void reconnecting_client_factory::stop_trying() {
   continue_trying_ = false;
-  if (waiting_.active())
-    waiting_.cancel();
+  for (auto& call : std::exchange(waiting_, {}))
+    if (call.active())
+      call.cancel();
   stop_attempts(errc::cancelled);
 }
 

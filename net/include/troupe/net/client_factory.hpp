@@ -47,7 +47,8 @@ public:
   /// An attempt begins. `c` may be told to stop it here.
   virtual void started_connecting(connector& c);
 
-  /// An attempt has come to nothing, and there was no protocol, or it had no `connection_made`.
+  /// An attempt has come to nothing. There was no protocol, or it had no `connection_made`, unless the
+  /// attempt was ended in the moment in which that was called; and there is none any more.
   ///
   /// `reason`: `errc::connection_refused`, `no_route`, `timed_out`, `unknown_host`, `bind_failed`,
   /// `no_protocol` (the factory built none), `cancelled` (it was stopped), `tls_failed`,

@@ -63,11 +63,16 @@ public:
   /// \throws std::logic_error unless it is disconnected
   void connect();
 
-  /// Ends the connection as `transport::lose_connection` does, or the attempt; nothing if there is
-  /// neither.
+  /// Ends the connection as `transport::lose_connection` does, or the attempt as `stop_connecting`
+  /// does; nothing if there is neither.
   void disconnect();
 
   /// Ends the attempt: `client_connection_failed` gets `errc::cancelled`.
+  ///
+  /// It holds whatever another loop does in that moment: if the connection is being opened there, or
+  /// has been and this loop does not know yet, it ends, and `client_connection_made` is not called;
+  /// its protocol may have had `connection_made`, and then gets `connection_lost` with
+  /// `errc::cancelled`. Until it has ended this stays connecting.
   ///
   /// \throws std::logic_error unless it is connecting
   /// Source: IConnector.stopConnecting, which raises NotConnectingError

@@ -5,6 +5,7 @@
 #include <optional>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <troupe/net/client_factory.hpp>
 
@@ -47,7 +48,8 @@ struct reconnect_options {
 /// troupe::connect_tcp(rt, "localhost", 8123, troupe::client_factory::of<steady>());
 /// ```
 ///
-/// One factory keeps one connection. An override of `client_connection_failed` or
+/// A factory of one connector keeps that connection; of several, each, with waits that grow for
+/// all. An override of `client_connection_failed` or
 /// `client_connection_lost` calls the one here, or `retry`.
 ///
 /// Thread: loop 0. Source: twisted.internet.protocol.ReconnectingClientFactory; the first wait is
@@ -82,7 +84,7 @@ private:
   duration delay_;
   std::size_t retries_ = 0;
   bool continue_trying_ = true;
-  delayed_call waiting_;
+  std::vector<delayed_call> waiting_; // one for each connector that is to connect again
 };
 
 namespace detail {
