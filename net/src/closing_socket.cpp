@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cerrno>
+#include <list>
+#include <utility>
 
 #include <asio/io_context.hpp>
 #include <asio/posix/basic_stream_descriptor.hpp>
@@ -19,15 +21,37 @@ namespace {
 constexpr std::size_t piece_bytes = 64 * 1024;
 constexpr int pieces_per_turn = 16;
 
+class closing_socket;
+
+/// Those of one loop, the oldest first.
+class closing_sockets final : public asio::execution_context::service {
+public:
+  using key_type = closing_sockets; // as Asio wants it
+  static inline asio::execution_context::id id;
+  explicit closing_sockets(asio::execution_context& context)
+    : asio::execution_context::service(context) {}
+
+  std::list<closing_socket*> all;
+
+private:
+  void shutdown() override {}
+};
+
 /// An actor, so that its loop ends it, and waits for it when the runtime stops.
 class closing_socket final : public pinned_actor {
 public:
-  closing_socket(caf::actor_config& cfg, unique_fd fd) : pinned_actor(cfg), socket_(loop().io()) {
+  closing_socket(caf::actor_config& cfg, unique_fd fd)
+    : pinned_actor(cfg), socket_(loop().io()),
+      others_(asio::use_service<closing_sockets>(loop().io())) {
     socket_.assign(fd.get());
     static_cast<void>(fd.release());
   }
 
   caf::behavior make_behavior() override {
+    place_ = others_.all.insert(others_.all.end(), this);
+    listed_ = true;
+    if (others_.all.size() > closing_at_most)
+      others_.all.front()->end();
     ::shutdown(socket_.native_handle(), SHUT_WR);
     call_later(closing_time, [this] { quit(); });
     wait();
@@ -40,6 +64,8 @@ public:
   void on_exit() override {
     asio::error_code ignored;
     socket_.close(ignored);
+    if (std::exchange(listed_, false))
+      others_.all.erase(place_);
     pinned_actor::on_exit();
   }
 
@@ -47,6 +73,10 @@ protected:
   void stop_requested() override {} // its time is short as it is
 
 private:
+  void end() {
+    enter([this] { quit(); });
+  }
+
   void wait() {
     socket_.async_wait(asio::posix::descriptor_base::wait_read,
                        [this, self = caf::strong_actor_ptr{ctrl()}](const asio::error_code& ec) {
@@ -62,6 +92,9 @@ private:
   }
 
   asio::posix::basic_stream_descriptor<asio::io_context::executor_type> socket_;
+  closing_sockets& others_;
+  std::list<closing_socket*>::iterator place_;
+  bool listed_ = false;
   std::size_t count_ = 0; // bytes taken away
 };
 

@@ -59,6 +59,8 @@ tls_engine::tls_engine(std::shared_ptr<const tls_settings> settings, std::vector
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_app_data(ssl_.get(), this);
+  SSL_set_msg_callback(ssl_.get(), &note_record);
+  SSL_set_msg_callback_arg(ssl_.get(), this);
   if (settings_->server)
     SSL_set_accept_state(ssl_.get());
   else
@@ -128,7 +130,10 @@ tls_engine::outcome tls_engine::read(std::span<std::byte> into, std::size_t& cou
     return outcome::failed;
   ERR_clear_error();
   const auto result = outcome_of(SSL_read_ex(ssl_.get(), into.data(), into.size(), &count));
-  proven_ = proven_ || result == outcome::ok;
+  if (result == outcome::ok) {
+    proven_ = true;
+    empty_records_ -= std::min(empty_records_, 2U); // its own, and one more
+  }
   return result;
 }
 
@@ -168,7 +173,9 @@ tls_engine::outcome tls_engine::fail() {
   const auto error = ERR_peek_error();
   const auto code = ERR_GET_REASON(error);
   const auto text = openssl_reason();
-  if (!refusal_.empty())
+  if (empty_records_ > empty_records_at_most)
+    reason_ = failure{errc::tls_failed, "the peer sends records without data"};
+  else if (!refusal_.empty())
     reason_ = failure{errc::certificate_refused, refusal_};
   else if (code == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
     reason_ = failure{errc::certificate_refused, "the client showed no certificate"};
@@ -180,6 +187,13 @@ tls_engine::outcome tls_engine::fail() {
   else
     reason_ = failure{errc::tls_failed, text};
   return outcome::failed;
+}
+
+void tls_engine::note_record(int written, int, int type, const void*, std::size_t, SSL*,
+                             void* engine) {
+  auto& self = *static_cast<tls_engine*>(engine);
+  if (written == 0 && type == SSL3_RT_HEADER && SSL_is_init_finished(self.ssl_.get()) == 1)
+    ++self.empty_records_;
 }
 
 int tls_engine::note_verification(int verified, X509_STORE_CTX* about) {
@@ -222,6 +236,8 @@ int tls_engine::bio_read(BIO* bio, char* into, int size) {
   auto& self = *static_cast<tls_engine*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   const auto count = std::min(self.input_.size(), static_cast<std::size_t>(size));
+  if (self.empty_records_ > empty_records_at_most)
+    return -1; // for good: this ends the connection
   if (count == 0) {
     BIO_set_retry_read(bio);
     return -1;

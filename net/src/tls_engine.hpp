@@ -73,6 +73,10 @@ public:
     return *static_cast<tls_engine*>(SSL_get_app_data(ssl));
   }
 
+  /// Counts records that come, by their headers.
+  static void note_record(int written, int version, int type, const void* data, std::size_t size,
+                          SSL* ssl, void* engine);
+
   /// Remembers why a certificate was refused, which OpenSSL itself tells only in part.
   static int note_verification(int verified, X509_STORE_CTX* about);
 
@@ -89,6 +93,10 @@ private:
   // A peer that sends more than this before the handshake is over is up to no good.
   static constexpr std::size_t handshake_bytes_at_most = 256 * 1024;
 
+  // How many records without data a peer may send beyond those with data: key updates, tickets, empty
+  // ones. Each costs us as much as 16 KiB of data do, and asks nothing of its sender.
+  static constexpr std::uint32_t empty_records_at_most = 64;
+
   const std::shared_ptr<const tls_settings> settings_;
   std::vector<std::byte>& sink_;
   bytes_view input_;
@@ -98,6 +106,7 @@ private:
   std::string refusal_;     // why the peer's certificate is none
   failure reason_;
   std::uint32_t handshake_bytes_ = 0;
+  std::uint32_t empty_records_ = 0;
   bool proven_ = false; // something has been read, so the peer has accepted us
 };
 

@@ -2,6 +2,7 @@
 
 #include <troupe/net/listen_tcp.hpp>
 
+#include <memory>
 #include <thread>
 
 #include <sys/socket.h>
@@ -216,4 +217,34 @@ TEST_CASE("the alert that refuses a client arrives behind what the client has se
   c.send(more);
   CHECK(c.rest().empty());
   CHECK(c.error().find("certificate required") != std::string::npos);
+}
+
+TEST_CASE("sockets on their way out are bounded, and the oldest goes for the newest", "[closing]") {
+  class leaver : public protocol {
+  public:
+    leaver(caf::actor_config& cfg, events* told) : protocol(cfg), told_(told) {}
+    void data_received(bytes_view) override { transport().lose_connection(); }
+    void connection_lost(const failure&) override { told_->add("lost"); }
+
+  private:
+    events* told_;
+  };
+  constexpr auto count = detail::closing_at_most + 20;
+  events told;
+  running r{1};
+  const auto port = listen_tcp(r.rt, 0, factory::for_protocol<leaver>(&told)).get_host().port();
+  r.start();
+  const std::string more_than_is_read(100'000, 'f');
+  std::vector<std::unique_ptr<client>> peers;
+  std::size_t before = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i == 1) // all is set up that the first connection sets up
+      before = open_descriptors();
+    peers.push_back(std::make_unique<client>(port));
+    peers.back()->send(more_than_is_read);
+    REQUIRE(told.wait(i + 1));
+  }
+  CHECK(open_descriptors() < before + count + detail::closing_at_most);
+  CHECK(peers.back()->rest().empty());
+  CHECK_FALSE(peers.back()->was_reset());
 }

@@ -183,3 +183,46 @@ TEST_CASE("names match as certificates mean them") {
   CHECK_FALSE(detail::name_matches("*.example", "a.chat.example"));
   CHECK_FALSE(detail::name_matches("chat.example", "chat.example.org"));
 }
+
+namespace {
+
+/// Lets the client ask for new keys, as often as it likes.
+void update_keys(pair& p, int times) {
+  for (int i = 0; i < times; ++i) {
+    REQUIRE(SSL_key_update(p.client.ssl(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+    REQUIRE(p.client.handshake() == outcome::ok);
+  }
+}
+
+} // namespace
+
+TEST_CASE("a peer that sends key updates without end is closed for it") {
+  const world w;
+  pair p{w.server, w.client, "localhost"};
+  REQUIRE(p.handshake());
+  update_keys(p, 1000);
+  const auto text = taken(p.from_client);
+  auto last = outcome::ok;
+  p.server.feed(as_bytes(text));
+  read_all(p.server, last);
+  CHECK(last == outcome::failed);
+  CHECK(p.server.reason().check(errc::tls_failed));
+  CHECK(p.server.reason().message().find("without data") != std::string::npos);
+  CHECK(p.server.unread().size() > text.size() / 2); // the rest was not worked on
+}
+
+TEST_CASE("key updates are bounded by the data that comes with them") {
+  const int updates = GENERATE(1, 3); // for each record of data
+  const world w;
+  pair p{w.server, w.client, "localhost"};
+  REQUIRE(p.handshake());
+  auto last = outcome::wants_input;
+  for (int i = 0; i < 200 && last == outcome::wants_input; ++i) {
+    update_keys(p, updates);
+    REQUIRE(p.client.write(as_bytes("data")));
+    const auto text = taken(p.from_client);
+    p.server.feed(as_bytes(text));
+    read_all(p.server, last);
+  }
+  CHECK(last == (updates == 1 ? outcome::wants_input : outcome::failed));
+}

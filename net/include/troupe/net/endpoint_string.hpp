@@ -13,10 +13,10 @@ namespace troupe {
 ///
 /// | description | arguments, in the order in which they may come without a keyword |
 /// | --- | --- |
-/// | `tcp:8123:interface=0.0.0.0` | port, interface (`127.0.0.1`), backlog (50) |
+/// | `tcp:8123:interface=0.0.0.0` | port, interface (`127.0.0.1`), backlog (4096) |
 /// | `tcp6:8123` | the same; interface (`::1`) |
 /// | `ssl:443:key.pem:chain.pem` | port, privateKey, certKey (the same file), interface, backlog |
-/// | `unix:/run/chat:mode=660` | address, mode (666, octal), backlog (50), lockfile (1) |
+/// | `unix:/run/chat:mode=660` | address, mode (666, octal), backlog (4096), lockfile (1) |
 /// | `stdio:` | none: standard input and output are the one connection (`stdio_endpoint`) |
 /// | `systemd:domain=INET:index=0` | domain (INET, INET6, UNIX), and index or name: a socket that systemd has opened for this process, counted from 0, or under its FileDescriptorName |
 /// | `fd:3` | fileno: a descriptor that listens (`adopt_stream_port`) |

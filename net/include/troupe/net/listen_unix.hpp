@@ -13,8 +13,9 @@ namespace troupe {
 
 /// How a UNIX port listens, and what its connections start with.
 struct unix_listen_options {
-  /// How many connections the system keeps waiting until they are accepted. Source: listenUNIX
-  int backlog = 50;
+  /// How many connections the system keeps waiting until they are accepted: see `listen_options`.
+  /// One that finds the queue full is refused at once. Source: listenUNIX, whose default is 50
+  int backlog = 4096;
 
   /// Who may connect: the permissions of the socket's file. Source: listenUNIX
   mode_t mode = 0666;
