@@ -13,7 +13,7 @@ detail::destination detail::unix_destination(const std::string& path,
             const auto parsed = parse_unix(path);
             if (!parsed)
               return fail<std::vector<sockaddr_storage>>(parsed.error());
-            if (check_lock && !lock_file::held(path + ".lock"))
+            if (check_lock && lock_file::held(path + ".lock") == lock_file::holder::nobody)
               return fail<std::vector<sockaddr_storage>>(
                 failure{errc::connection_refused, path + ": nobody holds its lock"});
             return succeed(std::vector{*parsed});

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace troupe::detail {
@@ -40,6 +41,15 @@ private:
   sigset_t before_;
 };
 
+// Tells whether an EIO is what it says: that of a disk.
+bool is_storage(int fd) noexcept {
+  struct stat about {};
+  const int before = errno;
+  const bool is = ::fstat(fd, &about) == 0 && (S_ISREG(about.st_mode) || S_ISBLK(about.st_mode));
+  errno = before;
+  return is;
+}
+
 } // namespace
 
 ssize_t read_some(int fd, std::span<std::byte> into, std::error_code& ec) noexcept {
@@ -49,7 +59,7 @@ ssize_t read_some(int fd, std::span<std::byte> into, std::error_code& ec) noexce
       return count;
     if (errno == EINTR)
       continue;
-    if (errno == EIO) // a terminal whose other side is closed
+    if (errno == EIO && !is_storage(fd)) // a terminal whose other side is closed
       return 0;
     if (errno != EAGAIN && errno != EWOULDBLOCK)
       ec.assign(errno, std::system_category());

@@ -59,11 +59,15 @@ lock_file::~lock_file() {
   ::unlink(path_.c_str());
 }
 
-bool lock_file::held(const std::string& path) {
+lock_file::holder lock_file::held(const std::string& path) {
   if (const auto pid = process_of(target_of(path)))
-    return ::kill(pid, 0) == 0 || errno == EPERM;
+    return ::kill(pid, 0) == 0 || errno == EPERM ? holder::somebody : holder::nobody;
   const unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
-  return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (!fd) // ELOOP: a symbolic link that names no process
+    return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? holder::nobody : holder::unknown;
+  if (::flock(fd.get(), LOCK_SH | LOCK_NB) == 0)
+    return holder::nobody;
+  return errno == EWOULDBLOCK ? holder::somebody : holder::unknown;
 }
 
 std::string lock_file::foreign(const std::string& path) {

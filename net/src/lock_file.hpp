@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "unique_fd.hpp"
@@ -20,8 +21,14 @@ public:
   lock_file(const lock_file&) = delete;
   lock_file& operator=(const lock_file&) = delete;
 
-  /// Tells whether somebody has the lock `path`, which may be one of Twisted's.
-  [[nodiscard]] static bool held(const std::string& path);
+  enum class holder : std::uint8_t {
+    somebody,
+    nobody,
+    unknown, ///< this user may not look: a lock is for its owner to read, and to read is to lock
+  };
+
+  /// Tells who has the lock `path`, which may be one of Twisted's.
+  [[nodiscard]] static holder held(const std::string& path);
 
   /// Says whose lock `path` is if it is none of ours but a symbolic link, as Twisted makes it to the
   /// number of its process; else nothing.

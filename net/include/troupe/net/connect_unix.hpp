@@ -15,7 +15,8 @@ struct unix_connect_options {
   duration timeout = std::chrono::seconds(30);
 
   /// Looks at the socket's lock first, and fails with `errc::connection_refused` if nobody holds it.
-  /// A lock that Twisted has made is held as long as there is a process of its number.
+  /// A lock that Twisted has made is held as long as there is a process of its number; one that this
+  /// user may not read, as that of another user's server, is taken for held.
   /// Source: connectUNIX's checkPID
   bool check_lock = false;
 
