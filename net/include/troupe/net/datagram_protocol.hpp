@@ -72,6 +72,10 @@ public:
 
   /// A datagram came; it may be empty, and so may be the path of who sent it to a UNIX port. Both
   /// arguments are good for this call only.
+  ///
+  /// The sender is what the datagram says, and anybody can write that: it may be this very port, or
+  /// another that answers everything. So a protocol that answers whatever comes can be made to answer
+  /// itself, or the two each other, for ever: answer what is a question, and never an answer.
   virtual void datagram_received(bytes_view data, const net_address& from);
 
   /// Nobody listens where this connected port sent to. Called once for all refusals that came

@@ -109,6 +109,11 @@ public:
   /// sends from now on is not delivered. If a producer is registered, the connection stays until
   /// that has unregistered itself, and takes its output until then.
   ///
+  /// Nothing but the network limits how long that takes: a peer that does not read keeps the
+  /// connection for as long as it likes, and two ends that both close with more unsent than the
+  /// network holds wait for each other for ever. `timeout_factory`, `timeout_mixin` and the end of
+  /// the runtime put an end to it; `abort_connection` does at once.
+  ///
   /// Then `connection_lost` gets `errc::connection_done`.
   virtual void lose_connection() = 0;
 
