@@ -1,5 +1,6 @@
 #include "closing_socket.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <list>
@@ -12,6 +13,7 @@
 #include <caf/logger.hpp>
 #include <sys/socket.h>
 
+#include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 
 namespace troupe::detail {
@@ -50,7 +52,8 @@ public:
   caf::behavior make_behavior() override {
     place_ = others_.all.insert(others_.all.end(), this);
     listed_ = true;
-    if (others_.all.size() > closing_at_most)
+    const auto part = closing_at_most / loop().scheduler().size();
+    if (others_.all.size() > std::max(part, closing_at_least))
       others_.all.front()->end();
     ::shutdown(socket_.native_handle(), SHUT_WR);
     call_later(closing_time, [this] { quit(); });

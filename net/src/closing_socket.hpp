@@ -13,9 +13,10 @@ namespace troupe::detail {
 constexpr std::chrono::seconds closing_time{2};
 constexpr std::size_t closing_bytes = 16u << 20;
 
-/// How many of them a loop has at most: they hold descriptors, and no limit of connections counts
-/// them. Whoever closes one more ends the oldest, which has had the longest time.
+/// How many of them there are at most, each loop having its part: they hold descriptors, and no limit
+/// of connections counts them. Whoever closes one more ends the oldest, which has had the longest time.
 constexpr std::size_t closing_at_most = 64;
+constexpr std::size_t closing_at_least = 8; // a loop may have
 
 /// What was found when input that nobody wants was taken away.
 enum class discarded {

@@ -9,8 +9,10 @@ namespace troupe {
 // -- in total -----------------------------------------------------------------------------------
 
 limit_total_connections_factory::limit_total_connections_factory(
-  caf::actor_config& cfg, factory_ref inner, std::size_t limit, std::optional<factory_ref> overflow)
-  : wrapping_factory(cfg, std::move(inner)), limit_(limit), overflow_(std::move(overflow)) {
+  caf::actor_config& cfg, factory_ref inner, std::size_t limit, std::optional<factory_ref> overflow,
+  std::size_t overflow_limit)
+  : wrapping_factory(cfg, std::move(inner)), limit_(limit), overflow_(std::move(overflow)),
+    overflow_limit_(overflow_limit) {
   if (overflow_)
     overflow_->start(system(), loop());
 }
@@ -31,6 +33,21 @@ protocol_ptr limit_total_connections_factory::build_protocol(const net_address& 
   if (connections() < limit_)
     return wrapping_factory::build_protocol(peer);
   return overflow_ ? wrap_protocol_of(*overflow_->get(), peer) : nullptr;
+}
+
+bool limit_total_connections_factory::overflows() const noexcept {
+  return overflow_ && connections() >= limit_ && connections() - limit_ >= overflow_limit_;
+}
+
+bool limit_total_connections_factory::has_room() const noexcept {
+  return wrapping_factory::has_room() && !overflows();
+}
+
+void limit_total_connections_factory::when_room(task fn) {
+  if (overflows())
+    factory::when_room(std::move(fn));
+  else
+    wrapping_factory::when_room(std::move(fn));
 }
 
 // -- by peer ------------------------------------------------------------------------------------

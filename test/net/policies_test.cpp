@@ -385,3 +385,23 @@ TEST_CASE("the limit by peer is five unless told otherwise") {
     CHECK_FALSE(reading(net, 7).ended);
   CHECK(reading(net, 7).ended);
 }
+
+TEST_CASE("of those who are too many so many are told at once, and others wait") {
+  memory_network net;
+  const auto f = factory::of<limit_total_connections_factory>(factory::for_protocol<echo>(), 1u,
+                                                              factory::for_protocol<echo>(), 2u);
+  net.listen(7, f);
+  std::vector<memory_peer*> peers;
+  for (int i = 0; i < 5; ++i)
+    peers.push_back(&net.connect<memory_peer>(7));
+  net.flush();
+  CHECK(f.get()->connections() == 3);
+  net.enter(*peers[1], [&] { peers[1]->transport().lose_connection(); });
+  net.flush();
+  CHECK(f.get()->connections() == 3); // the fourth
+  for (const auto i : {0, 2})
+    net.enter(*peers[static_cast<std::size_t>(i)],
+              [&] { peers[static_cast<std::size_t>(i)]->transport().lose_connection(); });
+  net.flush();
+  CHECK(f.get()->connections() == 2);
+}

@@ -17,18 +17,24 @@ namespace troupe {
 /// Source: twisted.protocols.policies.LimitTotalConnectionsFactory
 class limit_total_connections_factory : public wrapping_factory {
 public:
-  /// \param overflow  builds the protocols of connections that are too many; they count too, and
-  ///                  nothing limits them
+  /// \param overflow        builds the protocols of connections that are too many; they count too
+  /// \param overflow_limit  so many of those at once; more wait in the system's listen queue
   limit_total_connections_factory(caf::actor_config& cfg, factory_ref inner, std::size_t limit,
-                                  std::optional<factory_ref> overflow = std::nullopt);
+                                  std::optional<factory_ref> overflow = std::nullopt,
+                                  std::size_t overflow_limit = 64);
 
   void start_factory() override;
   void stop_factory() override;
   protocol_ptr build_protocol(const net_address& peer) override;
+  [[nodiscard]] bool has_room() const noexcept override;
+  void when_room(task fn) override;
 
 private:
+  [[nodiscard]] bool overflows() const noexcept;
+
   const std::size_t limit_;
   const std::optional<factory_ref> overflow_;
+  const std::size_t overflow_limit_;
 };
 
 /// Lets each peer have at most so many connections open at once, and closes what is more.
