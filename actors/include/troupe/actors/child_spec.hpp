@@ -125,7 +125,7 @@ struct child_spec {
 /// `make_behavior` has run; if that throws, or quits, the start has failed with `errc::actor_down`.
 /// Actors from a function, of another loop, or that need their supervisor, take a lambda:
 /// `[](supervisor& s) { return s.spawn(...); }`; such a start is over when the actor exists.
-template <std::derived_from<caf::local_actor> A, class... Args>
+template <class A, class... Args>
 [[nodiscard]] start_function start_actor(Args&&... args);
 
 } // namespace troupe

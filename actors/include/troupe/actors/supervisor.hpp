@@ -18,6 +18,7 @@
 
 #include <troupe/actors/child_spec.hpp>
 #include <troupe/actors/supervisor_event.hpp>
+#include <troupe/runtime/detail/buildable.hpp>
 
 namespace troupe {
 
@@ -325,25 +326,38 @@ private:
   bool hurry_ = false;
 };
 
-template <std::derived_from<caf::local_actor> A, class... Args>
+template <class A, class... Args>
 start_function start_actor(Args&&... args) {
-  return [args = std::make_tuple(std::forward<Args>(args)...)](supervisor& parent) {
-    auto child = std::apply(
-      [&](const auto&... a) {
-        if constexpr (std::derived_from<A, pinned_actor>) {
-          caf::actor_config cfg{&parent.loop()};
-          return caf::actor_cast<caf::actor>(
-            parent.system().template spawn_impl<A, caf::hidden>(cfg, a...));
-        } else {
-          return caf::actor_cast<caf::actor>(parent.template spawn<A>(a...));
-        }
-      },
-      args);
-    if constexpr (std::derived_from<A, basic_actor>)
-      return detail::when_begun(parent, std::move(child));
-    else
-      return child;
-  };
+  using arguments = decltype(std::make_tuple(std::forward<Args>(args)...));
+  static_assert(std::derived_from<A, caf::local_actor>,
+                "start_actor<A>: this class is no actor: derive it from troupe::floating_actor or "
+                "troupe::pinned_actor");
+  if constexpr (std::derived_from<A, caf::local_actor>)
+    detail::check_buildable<A, const std::unwrap_ref_decay_t<Args>&...>();
+  if constexpr (
+    std::derived_from<
+      A, caf::local_actor> && detail::buildable<A, const std::unwrap_ref_decay_t<Args>&...>)
+    return [args = arguments(std::forward<Args>(args)...)](supervisor& parent) {
+      auto child = std::apply(
+        [&](const auto&... a) {
+          if constexpr (std::derived_from<A, pinned_actor>) {
+            caf::actor_config cfg{&parent.loop()};
+            return caf::actor_cast<caf::actor>(
+              parent.system().template spawn_impl<A, caf::hidden>(cfg, a...));
+          } else {
+            return caf::actor_cast<caf::actor>(parent.template spawn<A>(a...));
+          }
+        },
+        args);
+      if constexpr (std::derived_from<A, basic_actor>)
+        return detail::when_begun(parent, std::move(child));
+      else
+        return child;
+    };
+  else
+    return [](supervisor&) {
+      return caf::actor{};
+    };
 }
 
 } // namespace troupe

@@ -8,7 +8,9 @@
 
 #include <caf/actor_system.hpp>
 
+#include <troupe/runtime/detail/buildable.hpp>
 #include <troupe/runtime/event_loop.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
 
 namespace troupe {
 
@@ -44,16 +46,25 @@ private:
 /// Says to build `P(cfg, args...)`. The arguments are copied; `std::ref` passes a reference.
 template <class P, class... Args>
 [[nodiscard]] builder<P> build(Args&&... args) {
-  return builder<P>{[args = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)](
-                      caf::actor_system& sys, event_loop& loop) {
-    caf::actor_config cfg{&loop};
-    return std::apply(
-      [&](const auto&... a) {
-        return caf::actor_cast<caf::strong_actor_ptr>(
-          sys.spawn_impl<P, caf::hidden + caf::lazy_init>(cfg, a...));
-      },
-      args);
-  }};
+  static_assert(std::derived_from<P, pinned_actor>,
+                "what is built for a connection or a process must be a class derived from "
+                "troupe::protocol or troupe::process_protocol");
+  if constexpr (std::derived_from<P, pinned_actor>)
+    detail::check_buildable<P, const std::decay_t<Args>&...>();
+  if constexpr (std::derived_from<
+                  P, pinned_actor> && detail::buildable<P, const std::decay_t<Args>&...>)
+    return builder<P>{[args = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)](
+                        caf::actor_system& sys, event_loop& loop) {
+      caf::actor_config cfg{&loop};
+      return std::apply(
+        [&](const auto&... a) {
+          return caf::actor_cast<caf::strong_actor_ptr>(
+            sys.spawn_impl<P, caf::hidden + caf::lazy_init>(cfg, a...));
+        },
+        args);
+    }};
+  else
+    return builder<P>{nullptr};
 }
 
 } // namespace troupe

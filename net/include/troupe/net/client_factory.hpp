@@ -109,14 +109,24 @@ private:
 
 template <class F, class... Args>
 client_factory_ref client_factory::of(Args&&... args) {
-  static_assert(std::is_base_of_v<client_factory, F>, "outgoing connections need a client_factory");
-  return client_factory_ref{factory::of<F>(std::forward<Args>(args)...)};
+  static_assert(std::derived_from<F, client_factory>,
+                "what builds protocols of outgoing connections must be a class derived from "
+                "troupe::client_factory");
+  if constexpr (std::derived_from<F, client_factory>)
+    return client_factory_ref{factory::of<F>(std::forward<Args>(args)...)};
+  else
+    return client_factory_ref{factory_ref{nullptr}};
 }
 
 template <class P, class... Args>
 client_factory_ref client_factory::for_protocol(Args&&... args) {
-  using made = detail::simple_client_factory<P, std::decay_t<Args>...>;
-  return of<made>(std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...));
+  detail::check_protocol<P, std::decay_t<Args>&...>();
+  if constexpr (detail::protocol_class<P, std::decay_t<Args>&...>) {
+    using made = detail::simple_client_factory<P, std::decay_t<Args>...>;
+    return of<made>(std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...));
+  } else {
+    return client_factory_ref{factory_ref{nullptr}};
+  }
 }
 
 } // namespace troupe

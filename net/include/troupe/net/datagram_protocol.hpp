@@ -1,9 +1,11 @@
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include <troupe/net/datagram_transport.hpp>
 #include <troupe/net/net_address.hpp>
 #include <troupe/runtime/bytes.hpp>
+#include <troupe/runtime/detail/buildable.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/runtime/promise.hpp>
 
@@ -160,15 +163,28 @@ private:
 
 template <class P, class... Args>
 datagram_protocol_ref datagram_protocol::of(Args&&... args) {
-  return datagram_protocol_ref{[args = std::make_tuple(std::forward<Args>(args)...)](
-                                 caf::actor_system& sys, event_loop& loop) {
-    caf::actor_config cfg{&loop};
-    return std::apply(
-      [&](const auto&... a) {
-        return caf::actor_cast<caf::strong_actor_ptr>(sys.spawn_impl<P, caf::hidden>(cfg, a...));
-      },
-      args);
-  }};
+  using arguments = decltype(std::make_tuple(std::forward<Args>(args)...));
+  static_assert(std::derived_from<P, datagram_protocol>,
+                "what a port of datagrams speaks must be a class derived from "
+                "troupe::datagram_protocol");
+  if constexpr (std::derived_from<P, datagram_protocol>) {
+    detail::check_buildable<P, const std::unwrap_ref_decay_t<Args>&...>();
+    if constexpr (detail::buildable<P, const std::unwrap_ref_decay_t<Args>&...>)
+      return datagram_protocol_ref{
+        [args = arguments(std::forward<Args>(args)...)](caf::actor_system& sys, event_loop& loop) {
+          caf::actor_config cfg{&loop};
+          return std::apply(
+            [&](const auto&... a) {
+              return caf::actor_cast<caf::strong_actor_ptr>(
+                sys.spawn_impl<P, caf::hidden>(cfg, a...));
+            },
+            args);
+        }};
+    else
+      return datagram_protocol_ref{nullptr};
+  } else {
+    return datagram_protocol_ref{nullptr};
+  }
 }
 
 } // namespace troupe

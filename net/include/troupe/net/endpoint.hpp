@@ -104,17 +104,22 @@ public:
 /// Source: twisted.internet.endpoints.connectProtocol
 template <class P, class... Args>
 [[nodiscard]] deferred<connected_protocol> connect_protocol(client_endpoint& to, Args&&... args) {
-  class quiet final : public detail::simple_factory<P, std::decay_t<Args>...> {
-  public:
-    quiet(caf::actor_config& cfg, std::tuple<std::decay_t<Args>...> args)
-      : detail::simple_factory<P, std::decay_t<Args>...>(cfg, std::move(args)) {
-      this->noisy = false;
-    }
-    // Nobody else has it, so it ends with its last connection.
-    void stop_factory() override { this->quit(); }
-  };
-  return to.connect(
-    factory::of<quiet>(std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)));
+  detail::check_protocol<P, std::decay_t<Args>&...>();
+  if constexpr (detail::protocol_class<P, std::decay_t<Args>&...>) {
+    class quiet final : public detail::simple_factory<P, std::decay_t<Args>...> {
+    public:
+      quiet(caf::actor_config& cfg, std::tuple<std::decay_t<Args>...> args)
+        : detail::simple_factory<P, std::decay_t<Args>...>(cfg, std::move(args)) {
+        this->noisy = false;
+      }
+      // Nobody else has it, so it ends with its last connection.
+      void stop_factory() override { this->quit(); }
+    };
+    return to.connect(
+      factory::of<quiet>(std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)));
+  } else {
+    return to.connect(factory_ref{nullptr});
+  }
 }
 
 } // namespace troupe

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <troupe/net/net_address.hpp>
 #include <troupe/net/protocol.hpp>
 #include <troupe/runtime/deferred.hpp>
+#include <troupe/runtime/detail/buildable.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 
 namespace troupe {
@@ -39,6 +41,23 @@ private:
 };
 
 class factory_ref;
+
+namespace detail {
+
+/// A class of protocols that can be built as `P(cfg, args...)`.
+template <class P, class... Args>
+concept protocol_class = std::derived_from<P, protocol> && buildable<P, Args...>;
+
+/// Stops the compiler with one line at the call where it is not one.
+template <class P, class... Args>
+constexpr void check_protocol() {
+  static_assert(std::derived_from<P, protocol>,
+                "what a connection speaks must be a class derived from troupe::protocol");
+  if constexpr (std::derived_from<P, protocol>)
+    check_buildable<P, Args...>();
+}
+
+} // namespace detail
 
 /// The supervisor of its connections' protocols: builds, counts, limits and drains them.
 ///
@@ -148,10 +167,15 @@ protected:
   /// \throws std::logic_error outside of `build_protocol`
   template <class P, class... Args>
   [[nodiscard]] protocol_ptr make_protocol(Args&&... args) {
-    caf::actor_config cfg{&connection_loop()};
-    return protocol_ptr{caf::actor_cast<caf::strong_actor_ptr>(
-      system().template spawn_impl<P, caf::hidden + caf::lazy_init>(cfg,
-                                                                    std::forward<Args>(args)...))};
+    detail::check_protocol<P, Args...>();
+    if constexpr (detail::protocol_class<P, Args...>) {
+      caf::actor_config cfg{&connection_loop()};
+      return protocol_ptr{caf::actor_cast<caf::strong_actor_ptr>(
+        system().template spawn_impl<P, caf::hidden + caf::lazy_init>(
+          cfg, std::forward<Args>(args)...))};
+    } else {
+      return nullptr;
+    }
   }
 
   /// Returns the loop of the connection. \throws std::logic_error outside of `build_protocol`
@@ -276,21 +300,33 @@ private:
 
 template <class F, class... Args>
 factory_ref factory::of(Args&&... args) {
-  return factory_ref{[args = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)](
-                       caf::actor_system& sys, event_loop& loop) {
-    caf::actor_config cfg{&loop};
-    return std::apply(
-      [&](const auto&... a) {
-        return caf::actor_cast<caf::strong_actor_ptr>(sys.spawn_impl<F, caf::hidden>(cfg, a...));
-      },
-      args);
-  }};
+  static_assert(std::derived_from<F, factory>,
+                "what builds protocols must be a class derived from troupe::factory");
+  if constexpr (std::derived_from<F, factory>)
+    detail::check_buildable<F, const std::decay_t<Args>&...>();
+  if constexpr (std::derived_from<F, factory> && detail::buildable<F, const std::decay_t<Args>&...>)
+    return factory_ref{[args = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)](
+                         caf::actor_system& sys, event_loop& loop) {
+      caf::actor_config cfg{&loop};
+      return std::apply(
+        [&](const auto&... a) {
+          return caf::actor_cast<caf::strong_actor_ptr>(sys.spawn_impl<F, caf::hidden>(cfg, a...));
+        },
+        args);
+    }};
+  else
+    return factory_ref{nullptr};
 }
 
 template <class P, class... Args>
 factory_ref factory::for_protocol(Args&&... args) {
-  using made = detail::simple_factory<P, std::decay_t<Args>...>;
-  return of<made>(std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...));
+  detail::check_protocol<P, std::decay_t<Args>&...>();
+  if constexpr (detail::protocol_class<P, std::decay_t<Args>&...>) {
+    using made = detail::simple_factory<P, std::decay_t<Args>...>;
+    return of<made>(std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...));
+  } else {
+    return factory_ref{nullptr};
+  }
 }
 
 } // namespace troupe

@@ -115,9 +115,14 @@ private:
 template <class P, class... Args>
 client_factory_ref reconnecting_client_factory::for_protocol(reconnect_options options,
                                                              Args&&... args) {
-  using made = detail::simple_reconnecting_factory<P, std::decay_t<Args>...>;
-  return client_factory::of<made>(std::move(options),
-                                  std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...));
+  detail::check_protocol<P, std::decay_t<Args>&...>();
+  if constexpr (detail::protocol_class<P, std::decay_t<Args>&...>) {
+    using made = detail::simple_reconnecting_factory<P, std::decay_t<Args>...>;
+    return client_factory::of<made>(std::move(options),
+                                    std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...));
+  } else {
+    return client_factory_ref{factory_ref{nullptr}};
+  }
 }
 
 } // namespace troupe

@@ -13,6 +13,7 @@
 #include <caf/mailbox_element.hpp>
 
 #include <troupe/runtime/clock.hpp>
+#include <troupe/runtime/detail/asio_definitions.hpp>
 #include <troupe/runtime/detail/inbox.hpp>
 #include <troupe/runtime/detail/loop_counting.hpp>
 #include <troupe/runtime/detail/run_queue.hpp>

@@ -7,6 +7,7 @@
 
 #include <caf/actor_system.hpp>
 
+#include <troupe/runtime/detail/buildable.hpp>
 #include <troupe/runtime/event_loop.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/options.hpp>
@@ -83,7 +84,18 @@ public:
   /// Starts an actor of class `A`. A pinned one goes to the loops in turn.
   template <class A, caf::spawn_options Os = caf::no_spawn_options, class... Ts>
   auto spawn(Ts&&... args) {
-    return track(system_->template spawn<A, Os>(std::forward<Ts>(args)...));
+    static_assert(std::derived_from<A, caf::local_actor>,
+                  "spawn<A>: this class is no actor: derive it from troupe::floating_actor or "
+                  "troupe::pinned_actor");
+    if constexpr (std::derived_from<A, caf::local_actor>) {
+      detail::check_buildable<A, detail::spawned_argument<Ts>...>();
+      if constexpr (detail::buildable<A, detail::spawned_argument<Ts>...>)
+        return track(system_->template spawn<A, Os>(std::forward<Ts>(args)...));
+      else
+        return caf::actor{};
+    } else {
+      return caf::actor{};
+    }
   }
 
   /// Starts an actor from a function, as CAF does.
@@ -97,12 +109,23 @@ public:
   ///
   /// \throws std::out_of_range if there is no such loop
   template <class A, class... Ts>
-  requires std::derived_from<A, pinned_actor>
   auto spawn_on(std::size_t loop, Ts&&... args) {
-    caf::actor_config cfg{&scheduler_->loop(loop)};
-    auto handle = system_->template spawn_impl<A, caf::hidden>(cfg, std::forward<Ts>(args)...);
-    forget_caf_logger();
-    return handle;
+    static_assert(std::derived_from<A, pinned_actor>,
+                  "spawn_on<A>: only a troupe::pinned_actor has a loop of its own; spawn<A> starts "
+                  "the others");
+    if constexpr (std::derived_from<A, pinned_actor>) {
+      detail::check_buildable<A, Ts...>();
+      if constexpr (detail::buildable<A, Ts...>) {
+        caf::actor_config cfg{&scheduler_->loop(loop)};
+        auto handle = system_->template spawn_impl<A, caf::hidden>(cfg, std::forward<Ts>(args)...);
+        forget_caf_logger();
+        return handle;
+      } else {
+        return caf::actor{};
+      }
+    } else {
+      return caf::actor{};
+    }
   }
 
 private:

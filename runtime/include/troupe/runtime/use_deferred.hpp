@@ -14,6 +14,7 @@
 
 #include <troupe/runtime/deferred.hpp>
 #include <troupe/runtime/detail/abandoning_promise.hpp>
+#include <troupe/runtime/detail/asio_definitions.hpp>
 
 namespace troupe {
 

@@ -1,0 +1,83 @@
+// Does not compile: each line with a comment `error:` is refused with exactly that one error, whose
+// trace names the line. `compile_errors_check.py` compares.
+
+#include <string>
+#include <tuple>
+
+#include <troupe/actors/supervisor.hpp>
+#include <troupe/net/client_factory.hpp>
+#include <troupe/net/datagram_protocol.hpp>
+#include <troupe/net/line_receiver.hpp>
+#include <troupe/net/reconnecting_client_factory.hpp>
+#include <troupe/runtime/floating_actor.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+class no_actor {};
+
+// Some are templates, for the compiler tells of each class once.
+template <int>
+class no_lines : public troupe::line_receiver { // overrides nothing
+public:
+  using line_receiver::line_receiver;
+};
+
+class named : public troupe::protocol {
+public:
+  named(caf::actor_config& cfg, std::string name) : protocol(cfg), name_(std::move(name)) {}
+
+private:
+  std::string name_;
+};
+
+class floater : public troupe::floating_actor {
+public:
+  floater(caf::actor_config& cfg, int) : floating_actor(cfg) {}
+  caf::behavior make_behavior() override { return {}; }
+};
+
+class packets : public troupe::datagram_protocol {
+public:
+  packets(caf::actor_config& cfg, int) : datagram_protocol(cfg) {}
+  void datagram_received(troupe::bytes_view, const troupe::net_address&) override {}
+};
+
+template <int>
+class builds_nothing : public troupe::factory {
+public:
+  using factory::factory;
+};
+
+void misuse(troupe::runtime& rt) {
+  using namespace troupe;
+  std::ignore = factory::for_protocol<no_actor>();           // error: derived from troupe::protocol
+  std::ignore = factory::for_protocol<no_lines<1>>();        // error: abstract
+  std::ignore = factory::for_protocol<named>();              // error: constructor
+  std::ignore = factory::for_protocol<named>(1, 2);          // error: constructor
+  std::ignore = factory::of<builds_nothing<1>>();            // error: abstract
+  std::ignore = factory::of<named>("ann");                   // error: derived from troupe::factory
+  std::ignore = client_factory::for_protocol<floater>(1);    // error: derived from troupe::protocol
+  std::ignore = client_factory::for_protocol<no_lines<2>>(); // error: abstract
+  std::ignore =
+    client_factory::of<builds_nothing<2>>(); // error: derived from troupe::client_factory
+  std::ignore = reconnecting_client_factory::for_protocol<named>({}, 3); // error: constructor
+  std::ignore =
+    datagram_protocol::of<named>("ann");          // error: derived from troupe::datagram_protocol
+  std::ignore = datagram_protocol::of<packets>(); // error: constructor
+  std::ignore = start_actor<no_actor>();          // error: is no actor
+  std::ignore = start_actor<floater>("text");     // error: constructor
+  rt.spawn<no_actor>();                           // error: is no actor
+  rt.spawn<floater>();                            // error: constructor
+  rt.spawn_on<floater>(0, 1);                     // error: only a troupe::pinned_actor
+  rt.spawn_on<named>(0);                          // error: constructor
+}
+
+// And these are taken.
+void use(troupe::runtime& rt) {
+  using namespace troupe;
+  std::ignore = factory::for_protocol<named>("ann");
+  std::ignore = client_factory::for_protocol<named>(std::string{"ann"});
+  std::ignore = datagram_protocol::of<packets>(1);
+  std::ignore = start_actor<floater>(1);
+  rt.spawn<floater>(1);
+  rt.spawn_on<named>(0, "ann");
+}
