@@ -78,7 +78,7 @@ void reactor::crash() {
 }
 
 void reactor::iterate(duration wait) {
-  if (state_.load() == state::started || state_.load() == state::stopping
+  if (((state_.load() == state::started || state_.load() == state::stopping) && !by_hand_)
       || event_loop::current() == &loop_)
     throw reactor_already_running("iterate: the reactor runs already");
   auto* const before = std::exchange(event_loop::current_, &loop_);
@@ -91,6 +91,8 @@ void reactor::iterate(duration wait) {
   loop_.counting_.busy.end(loop_.turn_began_);
   if (limit && limit->active())
     limit->cancel();
+  if (by_hand_) // there is no run() to be left, but the destructor's threads
+    loop_.leaving_.store(false, std::memory_order_relaxed);
   event_loop::current_ = before;
 }
 

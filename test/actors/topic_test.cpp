@@ -280,7 +280,9 @@ TEST_CASE_METHOD(topic_fixture, "what a subscriber throws ends that subscriber, 
   b.on_write = [] {
     throw std::runtime_error("its producer");
   };
+  testing::logged_errors errors{rt};
   publish("x");
+  CHECK(errors.flush<std::runtime_error>().size() == 1);
   CHECK(room.subscribers() == 2);
   publish("y");
   CHECK(a.written == "xy");

@@ -3,13 +3,16 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <stdexcept>
 #include <string>
 
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <troupe/net/line_receiver.hpp>
 #include <troupe/runtime/floating_actor.hpp>
 #include <troupe/runtime/runtime.hpp>
+#include <troupe/testing/protocol_fixture.hpp>
 
 #include "support/catch.hpp"
 
@@ -29,6 +32,12 @@ public:
     return {[](int) {
     }};
   }
+};
+
+class fragile : public line_receiver {
+public:
+  using line_receiver::line_receiver;
+  void line_received(std::string_view) override { throw std::out_of_range("nobody saw this"); }
 };
 
 /// One that outlives every case.
@@ -85,6 +94,22 @@ TEST_CASE("leak: a failure", "[.leak]") {
     fail<void>(errc::timed_out).add_callback([] {});
 }
 
+TEST_CASE("leak: an exception", "[.leak]") {
+  if (!wanted())
+    return;
+  testing::protocol_fixture<fragile> t;
+  t.deliver("x\r\n");
+}
+
+TEST_CASE("leak: an expected exception", "[.leak]") {
+  if (!wanted())
+    return;
+  testing::protocol_fixture<fragile> t;
+  testing::logged_errors errors{t.rt};
+  t.deliver("x\r\n");
+  CHECK(errors.flush<std::out_of_range>().size() == 1);
+}
+
 TEST_CASE("a test that leaves nothing behind passes", "[Z01]") {
   CHECK(run("leak: nothing").status == 0);
 }
@@ -106,4 +131,12 @@ TEST_CASE("a test that leaves a failure unhandled fails", "[Z03]") {
   CHECK(r.status != 0);
   CHECK(r.output.find("an unhandled failure") != std::string::npos);
   CHECK(r.output.find("timed_out") != std::string::npos);
+}
+
+TEST_CASE("a test whose protocol throws fails, unless it expected that") {
+  const auto r = run("leak: an exception");
+  CHECK(r.status != 0);
+  CHECK(r.output.find("did not expect this error") != std::string::npos);
+  CHECK(r.output.find("nobody saw this") != std::string::npos);
+  CHECK(run("leak: an expected exception").status == 0);
 }

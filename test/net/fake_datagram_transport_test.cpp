@@ -12,6 +12,7 @@
 using namespace troupe;
 using testing::datagram_fixture;
 using testing::fake_datagram_transport;
+using testing::logged_errors;
 
 namespace {
 
@@ -129,7 +130,9 @@ TEST_CASE("U01: a protocol runs on a fake datagram transport, and again after it
 
 TEST_CASE("U05: an exception in datagram_received does not end the protocol") {
   datagram_fixture<echo> t;
+  logged_errors errors{t.rt};
   t.deliver("throw", peer);
+  CHECK(errors.flush<std::runtime_error>().size() == 1);
   t.deliver("hello", peer);
   CHECK(t.transport.written().size() == 1);
   CHECK(t->stopped == 0);
@@ -137,6 +140,7 @@ TEST_CASE("U05: an exception in datagram_received does not end the protocol") {
 
 TEST_CASE("an exception in a message handler ends the protocol, and closes the port") {
   datagram_fixture<echo> t;
+  logged_errors errors{t.rt};
   caf::anon_send(t.actor(), std::string("by message"));
   caf::anon_send(t.actor(), std::string("throw"));
   caf::anon_send(t.actor(), std::string("too late"));
@@ -144,6 +148,7 @@ TEST_CASE("an exception in a message handler ends the protocol, and closes the p
   CHECK(t.transport.written().size() == 1);
   CHECK(t->stopped == 1);
   CHECK_FALSE(t.transport.listening());
+  CHECK(errors.flush<std::runtime_error>().size() == 1);
 }
 
 TEST_CASE("a protocol that quits is stopped, once") {

@@ -208,8 +208,10 @@ TEST_CASE("resuming outside of the actor's own code delivers as the actor") {
   t->on_line = [](std::string_view) {
     throw std::runtime_error("boom");
   };
+  testing::logged_errors errors{t.rt};
   t->resume_producing();
   CHECK(t->ended == strings{"boom"});
+  CHECK(errors.flush<std::runtime_error>().size() == 1);
 }
 
 TEST_CASE("clear_line_buffer takes all that is not delivered") {
@@ -411,7 +413,9 @@ TEST_CASE("an exception in a callback ends the connection with it, once") {
   t->on_line = [](std::string_view) {
     throw std::runtime_error("boom");
   };
+  testing::logged_errors errors{t.rt};
   t.deliver("a\r\nb\r\n");
+  CHECK(errors.flush<std::runtime_error>().size() == 1);
   CHECK(t->received == strings{"a"});
   CHECK(t->ended == strings{"boom"});
   CHECK_FALSE(t.transport.connected());
@@ -425,8 +429,10 @@ TEST_CASE("raw data that nobody handles ends the connection with errc::not_suppo
     failure reason;
   };
   testing::protocol_fixture<lines_only> t;
+  testing::logged_errors errors{t.rt};
   t.deliver("a\r\nraw");
   CHECK(t->reason.check(errc::not_supported));
+  CHECK(errors.flush("raw_data_received is not overridden").size() == 1);
 }
 
 TEST_CASE("send_line is one write of the line and its delimiter") {

@@ -201,6 +201,7 @@ struct failing_factory : wrapping_factory {
 TEST_CASE("an exception of a wrapper ends the connection with it") {
   const std::string where = GENERATE("made", "data", "lost");
   memory_network net;
+  logged_errors errors{net.rt};
   const auto f = factory::of<failing_factory>(factory::for_protocol<echo>(), where);
   net.listen(7, f);
   auto& c = net.connect<memory_peer>(7);
@@ -218,6 +219,7 @@ TEST_CASE("an exception of a wrapper ends the connection with it") {
   CHECK(failing::reason
         == (where == "lost" ? failure{errc::connection_done}.message() : "in " + where));
   CHECK(f.get()->connections() == 0);
+  CHECK(errors.flush("in " + where).size() == 1);
 }
 
 TEST_CASE("an inner factory starts and stops with the one around it") {
@@ -247,6 +249,7 @@ TEST_CASE("a connection for which the inner factory has no protocol is closed, a
   const std::string how = GENERATE("none", "build", "quits");
   list log;
   memory_network net;
+  logged_errors errors{net.rt};
   const auto inner = factory::of<telling_factory>(&log, how);
   const auto f =
     factory::of<limit_connections_by_peer_factory>(factory::of<timeout_factory>(inner), 1u);
@@ -259,6 +262,7 @@ TEST_CASE("a connection for which the inner factory has no protocol is closed, a
   }
   CHECK(f.get()->connections() == 0);
   CHECK(inner.get()->connections() == 0);
+  CHECK(errors.flush("in build_protocol").size() == (how == "build" ? 3 : 0));
 }
 
 TEST_CASE("a connection waits while the inner factory has no room") {

@@ -4,6 +4,8 @@
 
 #include <caf/send.hpp>
 
+#include <troupe/testing/connected_pair.hpp>
+#include <troupe/testing/memory_network.hpp>
 #include <troupe/testing/protocol_fixture.hpp>
 #include <troupe/testing/string_transport.hpp>
 
@@ -109,7 +111,9 @@ TEST_CASE("a protocol runs on a string transport") {
 
 TEST_CASE("an exception in a protocol ends its string transport") {
   testing::protocol_fixture<echo> t;
+  testing::logged_errors errors{t.rt};
   t.deliver("throw");
+  CHECK(errors.flush<std::runtime_error>().size() == 1);
   CHECK_FALSE(t.transport.connected());
   REQUIRE(t->reasons.size() == 1);
   CHECK(t->reasons[0].message() == "boom");
@@ -163,4 +167,25 @@ TEST_CASE("a descriptor has one owner") {
   CHECK_FALSE(a);
   file_descriptor{released};
   CHECK_THROWS_AS(file_descriptor::duplicate(released), std::system_error);
+}
+
+namespace {
+
+class clocked : public protocol {
+public:
+  explicit clocked(caf::actor_config& cfg) : protocol(cfg), made_at(event_loop::now()) {}
+  const time_point made_at;
+};
+
+} // namespace
+
+TEST_CASE("the constructor of a protocol in a fixture sees the time of the test") {
+  CHECK(testing::protocol_fixture<clocked> {} -> made_at == time_point{});
+  const testing::connected_pair<clocked, clocked> both;
+  CHECK(both.client().made_at == time_point{});
+  CHECK(both.server().made_at == time_point{});
+  testing::memory_network net;
+  net.listen(7, factory::for_protocol<clocked>());
+  net.advance(std::chrono::seconds(2));
+  CHECK(net.connect<clocked>(7).made_at == time_point{std::chrono::seconds(2)});
 }

@@ -72,6 +72,7 @@ TEST_CASE("long pieces of traffic are cut, and files do not grow beyond their li
 
 TEST_CASE("a file that cannot be opened does not harm the connection") {
   memory_network net;
+  logged_errors errors{net.rt};
   net.listen(
     7, factory::of<traffic_logging_factory>(factory::for_protocol<echo>(),
                                             traffic_log{.file_prefix = "/nonexistent/folder/log"}));
@@ -82,4 +83,5 @@ TEST_CASE("a file that cannot be opened does not harm the connection") {
   });
   net.flush();
   CHECK(c.received == "xab\"s\x01");
+  CHECK(errors.flush("cannot log traffic to").size() == 1);
 }

@@ -10,6 +10,7 @@
 #include <troupe/actors/supervisor.hpp>
 #include <troupe/runtime/floating_actor.hpp>
 #include <troupe/testing/deferred.hpp>
+#include <troupe/testing/logged_errors.hpp>
 #include <troupe/testing/manual_runtime.hpp>
 
 namespace troupe::testing {
@@ -98,6 +99,13 @@ public:
   story told;
   std::vector<supervisor_event> events;
   manual_runtime rt;
+  logged_errors errors{rt};
+
+  nursery() = default;
+  nursery(const nursery&) = delete;
+  nursery& operator=(const nursery&) = delete;
+  // Children crash and supervisors give up here as a test says; it looks at their decisions.
+  ~nursery() { errors.flush(); }
 
   child_spec calm(const std::string& id, restart_type restart = restart_type::permanent) {
     return {.id = id, .start = start_actor<calm_child>(&told, id), .restart = restart};

@@ -16,6 +16,11 @@ struct in_memory {
 
   explicit in_memory(const subjects& s)
     : port(net.listen(0, s.made)), peer(net.connect<memory_peer>(port)) {}
+  in_memory(const in_memory&) = delete;
+  in_memory& operator=(const in_memory&) = delete;
+
+  // What a script throws; the suite looks at how the connection ends.
+  ~in_memory() { errors.flush<std::runtime_error>(); }
 
   void run(const std::function<void()>& fn) {
     net.rt.in_turn(fn);
@@ -56,6 +61,7 @@ struct in_memory {
   }
 
   memory_network net;
+  logged_errors errors{net.rt};
   std::uint16_t port;
   memory_peer& peer;
 

@@ -19,6 +19,7 @@ namespace troupe::testing {
 /// The client is connected first, then the server; what they write then moves when the test pumps.
 /// Time stands still but for `advance()`. For several connections, or for a factory, there is
 /// `memory_network`.
+/// An exception that leaves one of them fails the test unless it takes it: `logged_errors{both.rt}`.
 ///
 /// ```cpp
 /// testing::connected_pair<question, echo> both;

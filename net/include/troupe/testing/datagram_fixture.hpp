@@ -2,23 +2,22 @@
 
 #include <concepts>
 #include <cstddef>
-#include <exception>
-#include <memory>
 #include <string_view>
 #include <utility>
 
 #include <caf/actor.hpp>
 #include <caf/actor_cast.hpp>
-#include <spdlog/logger.h>
 
 #include <troupe/net/datagram_protocol.hpp>
-#include <troupe/runtime/runtime.hpp>
 #include <troupe/testing/fake_datagram_transport.hpp>
+#include <troupe/testing/manual_runtime.hpp>
 
 namespace troupe::testing {
 
 /// Runs a protocol of datagrams on a `fake_datagram_transport`: no socket, no second thread, no
-/// waiting. What `protocol_fixture` is for connections.
+/// waiting, and time stands still but for `advance()`. What `protocol_fixture` is for connections.
+///
+/// An exception that leaves the protocol fails the test unless it takes it: `logged_errors{t.rt}`.
 ///
 /// ```cpp
 /// testing::datagram_fixture<echo> t;
@@ -86,10 +85,10 @@ public:
   }
 
   /// Turns the loop until the messages that were sent are handled, at most `turns` times.
-  void settle(std::size_t turns = 16) {
-    while (turns-- > 0)
-      rt.reactor().iterate();
-  }
+  void settle(std::size_t turns = 16) { rt.settle(turns); }
+
+  /// Moves the time by `by`, and makes the calls that are due then.
+  void advance(duration by) { rt.advance(by); }
 
   /// Returns the protocol; good after it has ended too.
   P& operator*() const noexcept { return *protocol_; }
@@ -98,37 +97,13 @@ public:
   /// Returns a handle to send messages to.
   [[nodiscard]] const caf::actor& actor() const noexcept { return handle_; }
 
-  runtime rt{quiet_options()};
+  manual_runtime rt;
   fake_datagram_transport transport;
 
 private:
-  static runtime_options quiet_options() {
-    runtime_options options;
-    options.loops = 1;
-    options.install_signal_handlers = false;
-    options.logger = std::make_shared<spdlog::logger>("test"); // without a sink
-    return options;
-  }
-
-  // What leaves `fn` is thrown here, and not caught by the loop.
   template <class F>
   void in_turn(F&& fn) {
-    if (event_loop::current() != nullptr)
-      return fn();
-    std::exception_ptr thrown;
-    bool done = false;
-    rt.reactor().call_from_thread([&] {
-      try {
-        fn();
-      } catch (...) {
-        thrown = std::current_exception();
-      }
-      done = true;
-    });
-    while (!done)
-      rt.reactor().iterate();
-    if (thrown)
-      std::rethrow_exception(thrown);
+    rt.in_turn(fn);
   }
 
   caf::actor handle_;

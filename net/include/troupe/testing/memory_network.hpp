@@ -22,7 +22,8 @@ namespace troupe::testing {
 ///
 /// It owns a runtime of one loop that is never run. Ports treat their factories as those of
 /// `listen_tcp` do: they start and stop them, ask them for protocols, and let connections wait while
-/// there is no room.
+/// there is no room. An exception that leaves a protocol or a factory fails the test unless it takes
+/// it: `logged_errors{net.rt}`.
 ///
 /// ```cpp
 /// testing::memory_network net;

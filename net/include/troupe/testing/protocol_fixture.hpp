@@ -19,7 +19,8 @@ namespace troupe::testing {
 ///
 /// It owns a runtime of one loop that is never run: each of its functions does its work inside a
 /// turn of that loop, in which `event_loop::current()` is set. Actors that the test spawns in
-/// `rt` get their messages in `settle()`; time stands still but for `advance()`.
+/// `rt` get their messages in `settle()`; time stands still but for `advance()`. An exception that
+/// leaves the protocol fails the test unless it takes it: `logged_errors{t.rt}`.
 ///
 /// ```cpp
 /// testing::protocol_fixture<echo> t;

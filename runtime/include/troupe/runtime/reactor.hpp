@@ -14,6 +14,10 @@
 
 namespace troupe {
 
+namespace testing {
+class manual_runtime;
+}
+
 class event_loop;
 class loop_scheduler;
 class thread_pool;
@@ -163,6 +167,7 @@ public:
 
 private:
   friend class runtime;
+  friend class testing::manual_runtime;
 
   enum class state : std::uint8_t { fresh, started, stopping, stopped };
   using trigger = unique_function<deferred<void>()>;
@@ -189,6 +194,7 @@ private:
   std::atomic<state> state_{state::fresh};
   std::atomic<bool> running_{false};
   bool shutting_down_ = false;     // the `during` phase of the shutdown has begun
+  bool by_hand_ = false;           // a test turns it: it runs, but not within run()
   std::exception_ptr not_started_; // why it stops right after it was started
 };
 

@@ -15,6 +15,7 @@
 
 #include <troupe/runtime/deferred_debugging.hpp>
 #include <troupe/testing/leftovers.hpp>
+#include <troupe/testing/logged_errors.hpp>
 
 namespace troupe::testing {
 
@@ -25,8 +26,9 @@ using catch_listener = Catch::TestEventListenerBase;
 #endif
 
 /// A Catch2 listener (2 or 3) that fails a test case which leaves something behind: delayed calls or
-/// actors in a runtime that outlives it, a runtime, or a failure that nobody handled and that no
-/// `unhandled_failures` collected.
+/// actors in a runtime that outlives it, a runtime, a failure that nobody handled and that no
+/// `unhandled_failures` collected, or an error that the code under test logged, such as an exception
+/// that left a callback, and that no `logged_errors` took.
 ///
 /// What a runtime of the test's own has is ended by that runtime's end. It is registered in one
 /// source file; with Catch2 2 in that of the main function, or in one that includes this first:
@@ -36,7 +38,7 @@ using catch_listener = Catch::TestEventListenerBase;
 /// CATCH_REGISTER_LISTENER(leak_listener)
 /// ```
 ///
-/// Source: the checks of twisted.trial's Janitor
+/// Source: the checks of twisted.trial's Janitor, and of its observer of logged errors
 class leak_listener : public catch_listener {
 public:
   using catch_listener::catch_listener;
@@ -51,14 +53,18 @@ public:
     if (depth_++ == 0) {
       before_ = leftovers::now();
       take_failures();
+      detail::take_unexpected_errors();
     }
   }
 
   // The first section is the test case itself, whose function has returned here.
   void sectionEnded(const Catch::SectionStats& stats) override {
-    if (--depth_ == 0)
+    if (--depth_ == 0) {
       for (const auto& leak : leaks())
         FAIL_CHECK("the test leaves behind: " << leak);
+      for (const auto& error : detail::take_unexpected_errors())
+        FAIL_CHECK("the test did not expect this error: " << error);
+    }
     catch_listener::sectionEnded(stats);
   }
 

@@ -40,7 +40,7 @@ public:
   /// sequence). Each of them sees the final time; a call that is added meanwhile and is due runs
   /// too, so one that reschedules itself with no delay never ends.
   void advance(duration by) {
-    now_ += by;
+    now_ = saturating_add(now_, by);
     while (queue_.run_one(now_)) {
     }
   }
