@@ -1,37 +1,95 @@
 # troupe_component(<name> PUBLIC <libs> PRIVATE <libs>)
 #
 # Makes the library troupe_<name>, alias troupe::<name>, from <name>/src/**.cpp, with the headers
-# below <name>/include: installed, and each proved to compile alone. A component without sources is
-# an interface.
+# below <name>/include: installed, and each proved to compile alone. What lies in folders `testing`
+# belongs to troupe::testing.
 function(troupe_component name)
   cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE" ${ARGN})
   set(root "${CMAKE_CURRENT_SOURCE_DIR}/${name}")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${root}/src/*.cpp")
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${root}/include/*.hpp")
+  list(FILTER sources EXCLUDE REGEX "/src/testing/")
+  list(FILTER headers EXCLUDE REGEX "/include/troupe/testing/")
+  troupe_umbrella(${name} ${headers})
+  troupe_library(${name} "${sources}" "${headers}" "${root}/include")
+  target_link_libraries(troupe_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  target_include_directories(troupe_${name} PRIVATE "${root}/src")
+endfunction()
+
+# troupe_testing(<component>...): the library troupe::testing, from the folders `testing` of these.
+function(troupe_testing)
+  foreach(component IN LISTS ARGN)
+    set(root "${CMAKE_CURRENT_SOURCE_DIR}/${component}")
+    file(GLOB some CONFIGURE_DEPENDS "${root}/src/testing/*.cpp")
+    list(APPEND sources ${some})
+    file(GLOB some CONFIGURE_DEPENDS "${root}/include/troupe/testing/*.hpp")
+    list(APPEND headers ${some})
+    list(APPEND bases "${root}/include")
+    list(APPEND private "${root}/src")
+  endforeach()
+  set(umbrella ${headers})
+  list(FILTER umbrella EXCLUDE REGEX "/leak_listener.hpp$") # needs Catch2
+  troupe_umbrella(testing ${umbrella})
+  set(made "${CMAKE_CURRENT_BINARY_DIR}/include/testing")
+  troupe_library(testing "${sources}" "${headers};${made}/troupe/testing.hpp" "${bases};${made}")
+  target_include_directories(troupe_testing PRIVATE ${private})
+endfunction()
+
+# troupe_all(<component>...): troupe::troupe, which is all of these, and its header.
+function(troupe_all)
+  add_library(troupe_troupe INTERFACE)
+  list(TRANSFORM ARGN PREPEND troupe_ OUTPUT_VARIABLE targets)
+  target_link_libraries(troupe_troupe INTERFACE ${targets})
+  list(TRANSFORM ARGN REPLACE "(.+)" "/include/troupe/\\1.hpp" OUTPUT_VARIABLE headers)
+  troupe_umbrella(troupe ${headers})
+  set(made "${CMAKE_CURRENT_BINARY_DIR}/include/troupe")
+  list(TRANSFORM ARGN REPLACE "(.+)" "${made}/troupe/\\1.hpp" OUTPUT_VARIABLE headers)
+  target_sources(troupe_troupe INTERFACE FILE_SET HEADERS BASE_DIRS "${made}"
+                 FILES ${headers} "${made}/troupe/troupe.hpp")
+  set_target_properties(troupe_troupe PROPERTIES EXPORT_NAME troupe)
+  add_library(troupe::troupe ALIAS troupe_troupe)
+  install(TARGETS troupe_troupe EXPORT troupe-targets FILE_SET HEADERS)
+endfunction()
+
+# A library with installed headers below these base folders.
+function(troupe_library name sources headers bases)
   set(target troupe_${name})
-  if(sources)
-    set(scope PUBLIC)
-    add_library(${target} ${sources})
-    target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
-    target_include_directories(${target} PRIVATE "${root}/src")
-    troupe_warnings(${target})
-    # What nearly every source includes, and what takes longest to parse.
-    target_precompile_headers(${target} PRIVATE <asio/io_context.hpp> <caf/event_based_actor.hpp>
-                              <caf/actor_system.hpp> <functional> <memory> <string> <vector>)
-  else()
-    set(scope INTERFACE)
-    add_library(${target} INTERFACE)
-    target_link_libraries(${target} INTERFACE ${arg_PUBLIC})
-  endif()
-  target_compile_features(${target} ${scope} cxx_std_20)
-  target_sources(${target} ${scope} FILE_SET HEADERS BASE_DIRS "${root}/include" FILES ${headers})
+  add_library(${target} ${sources})
+  troupe_warnings(${target})
+  # What nearly every source includes, and what takes longest to parse.
+  target_precompile_headers(${target} PRIVATE <asio/io_context.hpp> <caf/event_based_actor.hpp>
+                            <caf/actor_system.hpp> <functional> <memory> <string> <vector>)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${bases} FILES ${headers})
   set_target_properties(${target} PROPERTIES
     EXPORT_NAME ${name}
+    DEFINE_SYMBOL "" # so that shared and static libraries are made of the same objects
+    INSTALL_RPATH "$ORIGIN"
     VERIFY_INTERFACE_HEADER_SETS ON
     VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   add_library(troupe::${name} ALIAS ${target})
   install(TARGETS ${target} EXPORT troupe-targets FILE_SET HEADERS)
+endfunction()
+
+# Writes <troupe/NAME.hpp>, which includes all of these that are a user's; unchanged, it stays.
+function(troupe_umbrella name)
+  set(folder troupe)
+  if(name STREQUAL "testing")
+    set(folder testing)
+  endif()
+  set(text "#pragma once\n\n// All headers of troupe::${name}. It compiles slowly: small programs name what they use.\n")
+  set(lines)
+  foreach(header IN LISTS ARGN)
+    string(REGEX REPLACE ".*/include/" "" header "${header}")
+    if(NOT header MATCHES "/detail/")
+      list(APPEND lines "#include <${header}>")
+    endif()
+  endforeach()
+  list(SORT lines)
+  list(JOIN lines "\n" lines)
+  file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/include/${folder}/troupe/${name}.hpp"
+       CONTENT "${text}${lines}\n" @ONLY)
 endfunction()
 
 # Turns on the warnings that our own code is held to.

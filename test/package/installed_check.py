@@ -1,0 +1,61 @@
+"""Looks at an installed tree, and builds a program against it by pkg-config.
+
+Usage: installed_check.py <prefix> <C++ compiler> <cmake>
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+prefix, compiler, cmake = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+here = Path(__file__).parent
+headers = sorted((prefix / "include").rglob("*.hpp"))
+assert len(headers) > 100, f"only {len(headers)} headers"
+
+# spdlog's definitions are not passed on, so a header with it would compile a second spdlog.
+for header in headers:
+    for name in re.findall(r'#\s*include\s*[<"]([^>"]*)', header.read_text()):
+        assert not name.startswith("spdlog"), f"{header} includes {name}"
+
+# The umbrellas have every header that a user may include.
+have = {name for umbrella in ("runtime", "actors", "net", "testing")
+        for name in re.findall(r"<(.*)>", (prefix / f"include/troupe/{umbrella}.hpp").read_text())}
+for header in headers:
+    name = str(header.relative_to(prefix / "include"))
+    if name.count("/") == 2 and name != "troupe/testing/leak_listener.hpp":
+        assert name in have, f"no umbrella has {name}"
+
+doc = next(prefix.rglob("doc/troupe"))
+for name in ("LICENSE", "README.md", "CHANGELOG.md", "net/README.md", "examples/README.md",
+             "examples/tested_protocol/CMakeLists.txt"):
+    assert (doc / name).exists(), f"{name} is not installed"
+
+with tempfile.TemporaryDirectory() as build:
+    environment = dict(os.environ, CMAKE_PREFIX_PATH=str(prefix))
+    unknown = subprocess.run([cmake, "-S", here / "unknown_component", "-B", build],
+                             env=environment, text=True, capture_output=True)
+    said = " ".join(unknown.stderr.split())
+    assert unknown.returncode != 0, "an unknown component is found"
+    assert "no component `bogus`" in said and "testing" in said, unknown.stderr
+
+    pkg_config = shutil.which("pkg-config")
+    if pkg_config is None:
+        print("pkg-config is not installed: not tried")
+        sys.exit(0)
+    environment = dict(os.environ, PKG_CONFIG_PATH=str(next(prefix.rglob("pkgconfig"))))
+    flags = subprocess.run([pkg_config, "--cflags", "--libs", "troupe"], env=environment, text=True,
+                           check=True, capture_output=True).stdout.split()
+    program = str(Path(build) / "consumer")
+    subprocess.run([compiler, "-std=c++20", "-o", program, here / "main.cpp", *flags], check=True)
+    libraries = dict(os.environ, LD_LIBRARY_PATH=str(next(prefix.rglob("pkgconfig")).parent))
+    subprocess.run([program], env=libraries, check=True)
+
+    # Without the definitions it says so, and does not compile.
+    refused = subprocess.run([compiler, "-std=c++20", "-fsyntax-only", "-DASIO_STANDALONE",
+                              f"-I{prefix}/include", here / "main.cpp"], text=True,
+                             capture_output=True)
+    assert refused.returncode != 0 and "ASIO_DISABLE_STD_ALIGNED_ALLOC" in refused.stderr
