@@ -68,6 +68,9 @@ struct fixture {
     rt.logger().sinks().push_back(sink);
     rt.logger().set_level(spdlog::level::debug);
   }
+  ~fixture() { testing::logged_errors{rt}.flush(); } // the tests look at the text
+  fixture(const fixture&) = delete;
+  fixture& operator=(const fixture&) = delete;
   std::string told() {
     rt.settle();
     auto all = text.str();
