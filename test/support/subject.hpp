@@ -8,6 +8,7 @@
 #include <troupe/net/factory.hpp>
 #include <troupe/net/protocol.hpp>
 
+#include "support/catch.hpp"
 #include "support/running.hpp"
 
 namespace troupe::testing {
