@@ -173,7 +173,7 @@ tls_engine::outcome tls_engine::fail() {
   const auto error = ERR_peek_error();
   const auto code = ERR_GET_REASON(error);
   const auto text = openssl_reason();
-  if (empty_records_ > empty_records_at_most)
+  if (flooded())
     reason_ = failure{errc::tls_failed, "the peer sends records without data"};
   else if (!refusal_.empty())
     reason_ = failure{errc::certificate_refused, refusal_};
@@ -236,7 +236,7 @@ int tls_engine::bio_read(BIO* bio, char* into, int size) {
   auto& self = *static_cast<tls_engine*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   const auto count = std::min(self.input_.size(), static_cast<std::size_t>(size));
-  if (self.empty_records_ > empty_records_at_most)
+  if (self.flooded())
     return -1; // for good: this ends the connection
   if (count == 0) {
     BIO_set_retry_read(bio);

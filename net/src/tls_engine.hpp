@@ -60,6 +60,9 @@ public:
   /// Says that no more will be written.
   void close_notify();
 
+  /// Tells whether it failed because the peer sent records without data, which it may go on to do.
+  [[nodiscard]] bool flooded() const noexcept { return empty_records_ > empty_records_at_most; }
+
   /// Returns why it failed.
   [[nodiscard]] const failure& reason() const noexcept { return reason_; }
 

@@ -355,7 +355,7 @@ bool stream_transport::turn_ended_tls() {
   auto& t = *tls_;
   const bool awake = std::exchange(t.awake, false);
   if (t.failed) {
-    end(failure{*t.failed}, false);
+    end(failure{*t.failed}, t.engine.flooded()); // to whom there is nothing to be said
     return false;
   }
   if (awake && !t.closed_by_peer)
