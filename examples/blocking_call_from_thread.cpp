@@ -32,5 +32,5 @@ void in_thread(troupe::runtime& rt) {
 int main() {
   troupe::runtime rt;
   rt.reactor().call_in_thread([&] { in_thread(rt); });
-  rt.run();
+  return rt.run().exit_code();
 }

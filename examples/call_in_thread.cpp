@@ -21,5 +21,5 @@ int main() {
     rt.reactor().call_from_thread([&] { rt.stop(); });
   });
   rt.reactor().call_later(1s, [] { std::puts("the reactor runs meanwhile"); });
-  rt.run();
+  return rt.run().exit_code();
 }

@@ -31,6 +31,7 @@ int main() {
   countdown counter{rt};
   rt.reactor().call_when_running([&] { counter.count(); });
   std::puts("Start!");
-  rt.run();
+  const auto ended = rt.run();
   std::puts("Stop!");
+  return ended.exit_code();
 }

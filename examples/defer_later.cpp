@@ -22,5 +22,5 @@ int main() {
     std::puts(text.c_str());
     rt.stop();
   });
-  rt.run();
+  return rt.run().exit_code();
 }

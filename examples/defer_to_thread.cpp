@@ -25,5 +25,5 @@ int main() {
     .add_callback([](unsigned long long steps) { std::printf("%llu\n", steps); })
     .add_errback([](const troupe::failure& f) { std::puts(f.brief_traceback().c_str()); })
     .add_both([&] { rt.stop(); });
-  rt.run();
+  return rt.run().exit_code();
 }

@@ -46,5 +46,5 @@ int main(int argc, char** argv) {
   troupe::connect_tcp(rt, host, port,
                       troupe::reconnecting_client_factory::for_protocol<greeter>(
                         {.initial = 100ms, .max = 5s}, std::ref(rt)));
-  rt.run();
+  return rt.run().exit_code();
 }

@@ -14,5 +14,5 @@ int main() {
     rt.stop();
   });
   std::puts("Starting the reactor.");
-  rt.run();
+  return rt.run().exit_code();
 }

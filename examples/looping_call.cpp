@@ -24,5 +24,5 @@ int main() {
       .add_errback([](const troupe::failure& f) { std::puts(f.brief_traceback().c_str()); })
       .add_both([&] { rt.stop(); });
   });
-  rt.run();
+  return rt.run().exit_code();
 }

@@ -100,8 +100,8 @@ int main(int argc, char** argv) {
       return EXIT_FAILURE;
     }
     std::fflush(stdout);
-    rt.run();
-    return what == "take" ? t.status : EXIT_SUCCESS;
+    const auto ended = rt.run();
+    return what == "take" ? t.status : ended.exit_code();
   } catch (const troupe::cannot_listen_error& e) {
     std::fprintf(stderr, "pass_descriptor: %s\n", e.what());
     return EXIT_FAILURE;

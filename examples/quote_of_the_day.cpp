@@ -25,7 +25,7 @@ int main() {
       troupe::listen_tcp(rt, 8007, troupe::factory::for_protocol<quote_of_the_day>());
     std::printf("quotes at %s\n", port.get_host().to_string().c_str());
     std::fflush(stdout);
-    rt.run();
+    return rt.run().exit_code();
   } catch (const troupe::cannot_listen_error& e) {
     std::fprintf(stderr, "quote_of_the_day: %s\n", e.what());
     return EXIT_FAILURE;

@@ -94,12 +94,11 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
                     .c_str());
     std::printf("%s listens on %s\n", name.c_str(), listening.get_host().to_string().c_str());
     std::fflush(stdout);
-    rt.run();
+    return rt.run().exit_code();
   } catch (const std::exception& e) { // the port is taken, or an option makes no sense
     std::fprintf(stderr, "%s: %s\n", name.c_str(), e.what());
     return EXIT_FAILURE;
   }
-  return EXIT_SUCCESS;
 }
 
 } // namespace server_program

@@ -75,5 +75,5 @@ int main() {
                                  {{.id = "counter", .start = troupe::start_actor<counter>()},
                                   {.id = "audience", .start = troupe::start_actor<audience>()}},
                                  troupe::restart_type::temporary));
-  rt.run();
+  return rt.run().exit_code();
 }

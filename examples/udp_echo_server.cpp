@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
     const auto port = troupe::listen_udp(rt, number, troupe::datagram_protocol::of<echo>());
     std::printf("udp_echo_server listens on %s\n", port.get_host().to_string().c_str());
     std::fflush(stdout);
-    rt.run();
+    return rt.run().exit_code();
   } catch (const troupe::cannot_listen_error& e) {
     std::fprintf(stderr, "udp_echo_server: %s\n", e.what());
     return EXIT_FAILURE;

@@ -66,7 +66,7 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "usage: unix_datagrams serve PATH | ask PATH OWN-PATH TEXT\n");
       return EXIT_FAILURE;
     }
-    rt.run();
+    return rt.run().exit_code();
   } catch (const troupe::cannot_listen_error& e) {
     std::fprintf(stderr, "unix_datagrams: %s\n", e.what());
     return EXIT_FAILURE;

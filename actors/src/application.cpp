@@ -8,12 +8,12 @@ application::application(runtime& rt, std::string name) : rt_(rt) {
   set_name(std::move(name));
 }
 
-void application::run() {
+run_result application::run() {
   privileged_start_service();
   rt_.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown,
                                          [this] { return stop(); });
   rt_.reactor().call_when_running([this] { start(); });
-  rt_.run();
+  return rt_.run();
 }
 
 void application::start() {
@@ -22,10 +22,7 @@ void application::start() {
     if (!running())
       return; // it was stopped while it started
     rt_.logger().critical("{} could not be started: {}", service_name(), why.message());
-    try {
-      rt_.stop();
-    } catch (const reactor_not_running&) { // it stops already
-    }
+    rt_.give_up(why);
   });
 }
 

@@ -47,14 +47,11 @@ supervisor_ref root_supervisor(runtime& rt, supervisor_options options) {
   service.root->attach_functor([&rt](const caf::error& reason) {
     if (!reason || reason == caf::exit_reason::normal || reason == caf::exit_reason::user_shutdown)
       return;
-    rt.reactor().call_from_thread([&rt] {
-      if (!rt.reactor().running())
+    rt.reactor().call_from_thread([&rt, reason] {
+      if (!rt.reactor().running() || rt.stop_requested())
         return;
       rt.logger().critical("the root supervisor has ended; stopping");
-      try {
-        rt.stop();
-      } catch (const reactor_not_running&) { // it stops already
-      }
+      rt.give_up(failure{reason});
     });
   });
   rt.reactor().call_from_thread([&rt, root = service.root] {

@@ -14,7 +14,8 @@ namespace troupe {
 except::except(const caf::actor& who) noexcept : who_(caf::actor_cast<caf::abstract_actor*>(who)) {}
 
 topic::topic() noexcept = default;
-topic::topic(runtime& rt) : state_(caf::intrusive_ptr{new detail::topic_state{rt.scheduler()}}) {}
+topic::topic(runtime& rt)
+  : state_(caf::intrusive_ptr{new detail::topic_state{detail::topic_home{rt.scheduler()}}}) {}
 topic::topic(caf::intrusive_ptr<detail::topic_state> state) noexcept : state_(std::move(state)) {}
 topic::topic(const topic&) noexcept = default;
 topic::topic(topic&&) noexcept = default;
@@ -35,7 +36,7 @@ caf::actor topic::as_actor(basic_actor& self) {
 // Bytes and topics do not travel; and subscribers are kept by the loops of the topic's own runtime.
 bool topic::is_near(const caf::actor& who) const {
   auto& here = state().system();
-  return &who.home_system() == &here && who.node() == here.node();
+  return &who.home_system() == &here && (!state().alive() || who.node() == here.node());
 }
 
 void topic::refuse_subscriber() {

@@ -23,7 +23,7 @@ caf::intrusive_ptr<topic_state> topic_directory::get(std::string_view name) {
   const std::lock_guard lock{mutex_};
   if (auto found = find_locked(name))
     return found;
-  caf::intrusive_ptr made{new topic_state{scheduler_, std::string{name}, this}};
+  caf::intrusive_ptr made{new topic_state{home_, std::string{name}, this}};
   topics_.erase(name); // of one that is being destroyed, which owns the key
   topics_.emplace(made->name(), made.get());
   return made;

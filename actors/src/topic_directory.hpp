@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -11,19 +13,26 @@
 #include <caf/ref_counted.hpp>
 
 #include <troupe/actors/topics.hpp>
-
-namespace troupe {
-class loop_scheduler;
-}
+#include <troupe/runtime/loop_scheduler.hpp>
 
 namespace troupe::detail {
 
 class topic_state;
 
+/// The runtime of a topic, whose handles may outlive it: a topic without a runtime has nobody to tell.
+struct topic_home {
+  explicit topic_home(loop_scheduler& s)
+    : scheduler(s), system(s.system()), loops(s.size()), alive(s.alive()) {}
+  loop_scheduler& scheduler; // as long as `alive`
+  caf::actor_system& system; // to compare with
+  std::size_t loops;
+  std::shared_ptr<const std::atomic<bool>> alive;
+};
+
 /// The topics that have a name and exist. Thread: any.
 class topic_directory : public caf::ref_counted {
 public:
-  explicit topic_directory(loop_scheduler& scheduler) : scheduler_(scheduler) {}
+  explicit topic_directory(loop_scheduler& scheduler) : home_(scheduler) {}
 
   [[nodiscard]] caf::intrusive_ptr<topic_state> get(std::string_view name);
   [[nodiscard]] caf::intrusive_ptr<topic_state> find(std::string_view name) const;
@@ -36,7 +45,7 @@ public:
 private:
   [[nodiscard]] caf::intrusive_ptr<topic_state> find_locked(std::string_view name) const;
 
-  loop_scheduler& scheduler_;
+  const topic_home home_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string_view, topic_state*> topics_; // by the name within the topic
 };

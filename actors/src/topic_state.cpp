@@ -78,12 +78,12 @@ bool topic_state::try_hold() const noexcept {
   return false;
 }
 
-topic_state::topic_state(loop_scheduler& scheduler) : topic_state(scheduler, {}, nullptr) {}
+topic_state::topic_state(const topic_home& home) : topic_state(home, {}, nullptr) {}
 
-topic_state::topic_state(loop_scheduler& scheduler, std::string name,
+topic_state::topic_state(const topic_home& home, std::string name,
                          caf::intrusive_ptr<topic_directory> directory)
-  : scheduler_(scheduler), shards_(std::make_unique<shard[]>(scheduler.size())),
-    name_(std::move(name)), directory_(std::move(directory)) {}
+  : home_(home), shards_(std::make_unique<shard[]>(home.loops)), name_(std::move(name)),
+    directory_(std::move(directory)) {}
 
 topic_state::~topic_state() {
   if (directory_)
@@ -92,25 +92,25 @@ topic_state::~topic_state() {
 
 std::size_t topic_state::subscribers() const noexcept {
   std::size_t sum = 0;
-  for (std::size_t i = 0; i < scheduler_.size(); ++i)
+  for (std::size_t i = 0; i < home_.loops; ++i)
     sum += shards_[i].interested.load(std::memory_order_relaxed);
   return sum;
-}
-
-caf::actor_system& topic_state::system() const noexcept {
-  return scheduler_.system();
 }
 
 // -- who subscribes -----------------------------------------------------------------------------
 
 // A publisher that knows of the call must find the loop interested, so it is counted at once.
 void topic_state::subscribe(const caf::strong_actor_ptr& who) {
+  if (!alive())
+    return; // so that one has ended
   auto& home = home_of(who);
   shards_[home.index()].interested.fetch_add(1, std::memory_order_acq_rel);
   run_in_order(home, [self = caf::intrusive_ptr{this}, who, &home] { self->add(who, home); });
 }
 
 void topic_state::unsubscribe(const caf::strong_actor_ptr& who) {
+  if (!alive())
+    return;
   auto& home = home_of(who);
   run_in_order(home, [self = caf::intrusive_ptr{this}, who, &home] {
     self->remove(find_subscriber(who, home), home);
@@ -181,10 +181,12 @@ void topic_state::publish(const shared_bytes& bytes, const caf::abstract_actor* 
     return;
   const caf::intrusive_ptr self{this}; // a subscriber's producer may drop the last handle
   caf::strong_actor_ptr kept;          // so that its address stays its own until all have delivered
-  for (std::size_t i = 0; i < scheduler_.size(); ++i) {
+  for (std::size_t i = 0; i < home_.loops; ++i) {
     if (shards_[i].interested.load(std::memory_order_acquire) == 0)
       continue;
-    auto& home = scheduler_.loop(i);
+    if (!alive())
+      return;
+    auto& home = home_.scheduler.loop(i);
     const bool in_place = home.is_current() && home.keeps_order();
     if (in_place) {
       deliver_to_transports(home, bytes, left_out);

@@ -28,8 +28,8 @@ namespace troupe::detail {
 /// on its way to the loop: it may have come from another one, behind its own publications.
 class topic_state {
 public:
-  explicit topic_state(loop_scheduler& scheduler);
-  topic_state(loop_scheduler& scheduler, std::string name,
+  explicit topic_state(const topic_home& home);
+  topic_state(const topic_home& home, std::string name,
               caf::intrusive_ptr<topic_directory> directory);
   ~topic_state();
   topic_state(const topic_state&) = delete;
@@ -42,7 +42,10 @@ public:
   void publish(const shared_bytes& bytes, const caf::abstract_actor* left_out);
   void observe_drops(const caf::actor& who);
   [[nodiscard]] std::size_t subscribers() const noexcept;
-  [[nodiscard]] caf::actor_system& system() const noexcept;
+  [[nodiscard]] caf::actor_system& system() const noexcept { return home_.system; }
+
+  /// Tells whether its runtime is still there; what concerns subscribers does nothing otherwise.
+  [[nodiscard]] bool alive() const noexcept { return home_.alive->load(std::memory_order_acquire); }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
   /// Adds a reference, unless the last one is gone already.
@@ -86,7 +89,7 @@ private:
   void note_drops(event_loop& home, std::uint64_t subscribers, std::size_t bytes);
 
   mutable std::atomic<std::size_t> references_{0};
-  loop_scheduler& scheduler_;
+  const topic_home home_;
   std::unique_ptr<shard[]> shards_; // by number of loop
   std::atomic<bool> watched_{false};
   std::mutex observer_mutex_;

@@ -1,5 +1,6 @@
 #include <troupe/net/factory.hpp>
 
+#include <exception>
 #include <stdexcept>
 #include <typeinfo>
 
@@ -54,7 +55,21 @@ void factory::do_stop() {
     return;
   if (noisy)
     loop().scheduler().logger().info("stopping {}", log_prefix());
-  stop_factory();
+  // Entered, as it may quit; if it has ended, it still hears that its last port has stopped.
+  bool told = false;
+  std::exception_ptr thrown;
+  enter([&] {
+    told = true;
+    try {
+      stop_factory();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  });
+  if (!told)
+    stop_factory();
+  if (thrown)
+    std::rethrow_exception(thrown);
 }
 
 // Whatever is thrown in here, for want of memory too, costs the one connection and not the factory.

@@ -84,6 +84,13 @@ const char* protocol::name() const {
   return "protocol";
 }
 
+actor_description protocol::describe() const {
+  auto name = log_owner();
+  if (connected_)
+    name += " " + transport_->get_peer().to_string();
+  return {"connection", std::move(name)};
+}
+
 // -- wrappers -----------------------------------------------------------------------------------
 
 protocol_wrapper* protocol::wrapper() const noexcept {

@@ -45,9 +45,11 @@ event_loop::event_loop(loop_scheduler& scheduler, std::size_t index, const runti
     counting_(loops), mean_gap_(options.poll_before_sleep.count() * 2) {}
 
 event_loop::~event_loop() {
+  for (auto* node : kept_) // none, if the runtime was made to its end
+    delete node;
   while (auto* node = inbox_.pop()) {
     if (node->job != nullptr)
-      drop(node->job, *this);
+      drop(node->job, *this, false);
     delete node;
   }
 }
@@ -106,6 +108,8 @@ bool event_loop::wake_if_asleep() {
 }
 
 void event_loop::wake() {
+  if (scheduler_.winding_.load(std::memory_order_acquire))
+    return scheduler_.wake_winding();
   asio::post(*io_, [] {});
 }
 
@@ -118,12 +122,14 @@ void event_loop::leave() {
 
 void event_loop::run() {
   auto* const before = std::exchange(current_, this);
+  turning_.store(true, std::memory_order_relaxed);
   turn_began_ = time();
   counting_.busy.begin(turn_began_);
   while (!leaving_.load(std::memory_order_acquire))
     turn(mode::block);
   counting_.busy.end(turn_began_);
   leaving_.store(false, std::memory_order_release);
+  turning_.store(false, std::memory_order_relaxed);
   current_ = before;
 }
 
@@ -375,59 +381,101 @@ void event_loop::each_pinned(const std::function<void(pinned_actor&)>& fn) {
   pinned_actor::each(first_pinned_, fn);
 }
 
+bool event_loop::stop_requested() const noexcept {
+  return scheduler_.stop_requested();
+}
+
 void event_loop::begin_stop() {
   stopping_ = true;
   each_pinned([](pinned_actor& a) { a.ask_to_stop(); });
 }
 
 void event_loop::end_pinned() {
-  stopping_ = true;
+  stopping_ = over_ = true;
   while (first_pinned_ != nullptr) // an ending actor may start others
     each_pinned([](pinned_actor& a) { a.end_now(); });
   while (!ending_.empty() || !flushed_.empty())
     flush();
 }
 
-void event_loop::drop(caf::resumable* job, caf::execution_unit& unit) {
+void event_loop::drop(caf::resumable* job, caf::execution_unit& unit, bool briefly) {
   const auto type = job->subtype();
   if (type == caf::resumable::scheduled_actor || type == caf::resumable::io_actor) {
     auto* actor = static_cast<caf::scheduled_actor*>(job);
     actor->context(&unit);
     actor->quit(caf::exit_reason::user_shutdown);
-    if (!actor->finalize()) // it runs on_exit, which a bare cleanup() would leave out
+    if (briefly || !actor->finalize()) // it runs on_exit, which a bare cleanup() would leave out
       actor->cleanup(caf::exit_reason::user_shutdown, &unit);
   }
   caf::intrusive_ptr_release(job);
 }
 
-void event_loop::drop_jobs() {
+// As long as nothing turns: in the thread that destroys the runtime, or in the caretaker's, which leaves
+// actors and functions to the former.
+bool event_loop::take_leftovers(leftovers what) {
+  const bool end_actors = what != leftovers::keep_actors;
+  auto* const before = std::exchange(current_, this);
+  bool any = false;
+  const auto take = [&](caf::resumable* job) {
+    any = true;
+    if (end_actors)
+      return drop(job, *this, what == leftovers::drop_actors);
+    while (job->resume(this, options_.messages_per_actor) == caf::resumable::resume_later)
+      ;
+    caf::intrusive_ptr_release(job);
+  };
+  const auto is_actor = [](const caf::resumable* job) {
+    return job->subtype() == caf::resumable::scheduled_actor
+           || job->subtype() == caf::resumable::io_actor;
+  };
+  // One generation: what comes of this is for the next pass.
+  while (auto* node = inbox_.pop())
+    kept_.push_back(node);
+  for (auto* node : std::exchange(kept_, {})) {
+    if (!end_actors && (node->job == nullptr || is_actor(node->job))) {
+      kept_.push_back(node);
+      continue;
+    }
+    any = true;
+    if (node->job != nullptr)
+      take(node->job);
+    delete node;
+  }
+  if (end_actors) {
+    for (auto left = pinned_.size(); left > 0; --left)
+      take(pinned_.pop_front());
+    timers_.clear();
+  }
+  for (auto left = floating_.size(); left > 0; --left) {
+    auto* const job = floating_.pop_front();
+    if (job == nullptr)
+      break;
+    if (end_actors || !is_actor(job))
+      take(job);
+    else
+      floating_.push(job);
+  }
+  if (end_actors)
+    end_pinned();
+  current_ = before;
+  return any;
+}
+
+void event_loop::end_pinned_from_outside() {
   auto* const before = std::exchange(current_, this);
   end_pinned();
   timers_.clear();
-  for (bool any = true; any;) {
-    any = false;
-    while (auto* node = inbox_.pop()) {
-      if (node->job != nullptr)
-        drop(node->job, *this);
-      delete node;
-      any = true;
-    }
-    for (auto* job = pinned_.pop_front(); job != nullptr; job = pinned_.pop_front(), any = true)
-      drop(job, *this);
-    for (auto* job = floating_.pop_front(); job != nullptr; job = floating_.pop_front(), any = true)
-      drop(job, *this);
-  }
   current_ = before;
 }
 
+// What still waits for the system is destroyed unrun.
 void event_loop::shut_io() {
   auto* const before = std::exchange(current_, this);
   wake_timer_.reset();
   work_.reset();
-  io_->restart();
-  while (io_->poll() != 0 || !ending_.empty() || !flushed_.empty())
-    flush();
   io_.reset();
+  ending_.clear();
+  flushed_.clear();
   current_ = before;
 }
 

@@ -1,6 +1,7 @@
 #include <troupe/runtime/loop_scheduler.hpp>
 
-#include <latch>
+#include <stdexcept>
+#include <string>
 
 #include <sched.h>
 
@@ -67,8 +68,11 @@ loop_scheduler::loop_scheduler(caf::actor_system& sys)
 loop_scheduler::~loop_scheduler() {
   if (!threads_.empty()) // CAF failed to start another module
     stop_threads();
+  if (caretaker_.joinable())
+    stop_caretaker();
   if (telling_)
     telling_->close();
+  is_alive_->store(false, std::memory_order_release);
 }
 
 caf::actor_system::module* loop_scheduler::make(caf::actor_system& sys, caf::detail::type_list<>) {
@@ -77,10 +81,6 @@ caf::actor_system::module* loop_scheduler::make(caf::actor_system& sys, caf::det
 
 void loop_scheduler::init(caf::actor_system_config& cfg) {
   super::init(cfg);
-  if (options_.messages_per_actor == 0 || options_.actors_per_turn == 0
-      || options_.events_per_turn == 0 || options_.max_pool_threads == 0)
-    throw std::invalid_argument("runtime_options: messages_per_actor, actors_per_turn, "
-                                "events_per_turn and max_pool_threads must not be zero");
   logger_ = options_.logger ? options_.logger : detail::usual_logger();
   clock_ = std::make_unique<detail::loop_clock>(*this);
   pool_ = std::make_unique<thread_pool>(0, options_.max_pool_threads, logger_.get());
@@ -115,6 +115,8 @@ std::string loop_scheduler::role_of(caf::actor_id actor) const {
 
 void loop_scheduler::start() {
   utility_actors_[printer_id] = detail::late_printer::make(system());
+  if (system().has_middleman()) // at the end there might be no thread left
+    caretaker_ = std::thread([this] { care_for_modules(); });
 }
 
 void loop_scheduler::enqueue(caf::resumable* job) {
@@ -147,8 +149,13 @@ caf::actor_clock& loop_scheduler::clock() noexcept {
 // -- threads ------------------------------------------------------------------------------------
 
 void loop_scheduler::start_threads(std::size_t first) {
-  for (auto i = first; i < loops_.size(); ++i)
-    threads_.emplace_back([this, i] { run_thread(*loops_[i]); });
+  try {
+    for (auto i = first; i < loops_.size(); ++i)
+      threads_.emplace_back([this, i] { run_thread(*loops_[i]); });
+  } catch (...) { // the system makes no more
+    stop_threads(first);
+    throw;
+  }
 }
 
 void loop_scheduler::run_thread(event_loop& loop) {
@@ -167,54 +174,110 @@ void loop_scheduler::turn_loop(event_loop& loop) {
     ::sched_setaffinity(0, sizeof before, &before);
 }
 
-void loop_scheduler::stop_threads() {
-  for (auto i = loops_.size() - threads_.size(); i < loops_.size(); ++i)
-    loops_[i]->leave();
+void loop_scheduler::stop_threads(std::size_t first) {
+  for (std::size_t i = 0; i < threads_.size(); ++i)
+    loops_[first + i]->leave();
   for (auto& thread : threads_)
     thread.join();
   threads_.clear();
 }
 
-void loop_scheduler::wind_down() {
-  start_threads(0);
+// -- winding down -------------------------------------------------------------------------------
+
+// CAF's modules stop before the scheduler does, in the thread that destroys, and the middleman then
+// waits for workers of its own that are jobs for the loops. They are no actors.
+void loop_scheduler::care_for_modules() {
+  winding_.wait(false);
+  wind_down(caretaker_done_, event_loop::leftovers::keep_actors);
 }
 
-template <class F>
-void loop_scheduler::on_all(F fn) {
-  std::latch done{static_cast<std::ptrdiff_t>(loops_.size())};
-  for (auto& loop : loops_)
-    loop->post([&fn, &done, l = loop.get()] {
-      fn(*l);
-      done.count_down();
-    });
-  done.wait();
+void loop_scheduler::stop_caretaker() {
+  begin_winding();
+  caretaker_done_.store(true);
+  wake_winding();
+  caretaker_.join();
 }
 
-// Called by CAF when the actor system ends. The order matters: actors first, then what may still
-// send to them, then the loops. See "Shutdown" in runtime/README.md.
-void loop_scheduler::stop() {
-  if (threads_.empty())
-    wind_down(); // an actor system that no runtime ended
-  pool_->stop();
-  pool_->join(); // while loops turn, for a call in it may wait for one
-  on_all([](event_loop& loop) { loop.end_pinned(); });
-  static_cast<detail::late_printer*>(caf::actor_cast<caf::abstract_actor*>(printer()))->stop();
-  on_all([](event_loop& loop) { loop.timers().clear(); });
-  clock_->cancel_all();
-  system().await_detached_threads();
-  stop_threads();
-  // From here on nothing is resumed: an actor that sends to itself would go on for ever.
-  for (bool any = true; any;) {
-    any = false;
+void loop_scheduler::begin_winding() noexcept {
+  winding_.store(true);
+  winding_.notify_all();
+}
+
+void loop_scheduler::wake_winding() noexcept {
+  windings_.fetch_add(1, std::memory_order_seq_cst);
+  windings_.notify_all();
+}
+
+// Takes what comes for any loop in this thread, until `done`.
+void loop_scheduler::wind_down(const std::atomic<bool>& done, event_loop::leftovers what) {
+  // After so many generations, actors that make others as they end are not asked any more.
+  constexpr std::size_t most_generations = 1000;
+  for (std::size_t generations = 0;;) {
+    const auto seen = windings_.load(std::memory_order_seq_cst);
+    const bool last = done.load();
+    bool any = false;
     for (auto& loop : loops_) {
-      loop->drop_jobs();
-      any = any || !loop->inbox_.empty();
+      loop->asleep_.store(true, std::memory_order_seq_cst); // whoever pushes wakes
+      any = loop->take_leftovers(what) || any;
+    }
+    if (last && !any)
+      return;
+    if (last && ++generations > most_generations && what == event_loop::leftovers::end_actors)
+      what = event_loop::leftovers::drop_actors;
+    if (!any)
+      windings_.wait(seen);
+  }
+}
+
+// Waits for threads that run code of the user: calls in the pool, and detached actors. What they send
+// is dropped meanwhile, for they may wait to hear that there is no answer. A thread for it is needed
+// because CAF tells the end of detached actors in no other way.
+void loop_scheduler::await_threads() {
+  std::atomic<bool> done{false};
+  const auto busy = pool_->workers();
+  if (busy == 0 && system().detached_actors() == 0)
+    done = true;
+  else if (busy > pool_->idle())
+    logger_->warn("the runtime ends when calls in threads have returned; there are {}", busy);
+  std::thread waiting;
+  const auto wait = [&] {
+    pool_->join();
+    system().await_detached_threads();
+    done = true;
+    wake_winding();
+  };
+  if (!done) {
+    try {
+      waiting = std::thread{wait};
+    } catch (const std::system_error&) { // then they must do without an answer
+      wind_down(std::atomic<bool>{true}, event_loop::leftovers::end_actors);
+      wait();
     }
   }
+  wind_down(done, event_loop::leftovers::end_actors);
+  if (waiting.joinable())
+    waiting.join();
+}
+
+// Called by CAF when the actor system ends. From here on nothing of the user's is called, but what
+// belongs to an end, in this thread. The order matters: actors first, then what may still send to
+// them, then the loops. See "Shutdown" in runtime/README.md.
+void loop_scheduler::stop() {
+  begin_winding();
+  if (caretaker_.joinable())
+    stop_caretaker();
+  pool_->stop();
+  pool_->drop_queued();
+  for (auto& loop : loops_)
+    loop->end_pinned_from_outside();
+  static_cast<detail::late_printer*>(caf::actor_cast<caf::abstract_actor*>(printer()))->stop();
+  clock_->cancel_all();
+  await_threads();
+  pool_->join();
   for (auto& loop : loops_)
     loop->shut_io();
-  for (auto& loop : loops_)
-    loop->drop_jobs(); // what cancelled operations still queued
+  wind_down(std::atomic<bool>{true}, event_loop::leftovers::end_actors); // what that still queued
+  is_alive_->store(false, std::memory_order_release);
 }
 
 // -- stealing -----------------------------------------------------------------------------------

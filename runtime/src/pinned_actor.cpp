@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <caf/detail/invoke_result_visitor.hpp>
+#include <caf/detail/pretty_type_name.hpp>
 
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
@@ -75,10 +76,11 @@ void pinned_actor::prune_calls() {
 
 // -- CAF's side ---------------------------------------------------------------------------------
 
+// A handle may outlive the loop, if the actor has ended.
 void pinned_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
-  loop_.count_message();
   if (getf(is_cleaned_up_flag)) [[unlikely]]
-    detail::note_dead_letter(*this, *what);
+    return super::enqueue(std::move(what), nullptr); // which tells of it
+  loop_.count_message();
   caf::event_based_actor::enqueue(std::move(what), &loop_.lane()); // not ours, which looks again
 }
 
@@ -87,6 +89,12 @@ void pinned_actor::launch(caf::execution_unit*, bool lazy, bool hide) {
 }
 
 void pinned_actor::initialize() {
+  if (loop_.over_ || getf(is_shutting_down_flag)) { // it ends before it has begun
+    setf(is_initialized_flag);
+    if (!getf(is_shutting_down_flag))
+      super::quit(caf::exit_reason::user_shutdown);
+    return;
+  }
   listed_ = true;
   intrusive_ptr_add_ref(ctrl());
   next_ = loop_.first_pinned_;
@@ -143,8 +151,13 @@ void pinned_actor::each(pinned_actor* first, const std::function<void(pinned_act
 // -- entering -----------------------------------------------------------------------------------
 
 bool pinned_actor::begin_enter() {
-  if (getf(is_cleaned_up_flag) || !activate(&loop_))
+  if (getf(is_cleaned_up_flag))
     return false;
+  if (!activate(&loop_)) {
+    if (!getf(is_cleaned_up_flag))
+      finalize(); // it quit, by CAF's means, where it had not been entered
+    return false;
+  }
   entered_ = true;
   current_mailbox_element(&loop_.no_message());
   return true;
@@ -160,9 +173,9 @@ void pinned_actor::end_enter(caf::mailbox_element* before) {
 bool pinned_actor::handle_now(caf::mailbox_element& message) {
   if (entered_ || !mailbox().blocked())
     return false;
-  bool handled = false;
+  bool handled = true; // also if the handler throws: nobody is left to have it again
   enter([&] {
-    handled = give(message);
+    handled = give(message) || !alive();
     if (!bhvr_stack_.empty() && bhvr_stack_.back().timeout().valid())
       set_receive_timeout(); // it counts from the last message
   });
@@ -210,7 +223,31 @@ void pinned_actor::ask_to_stop() {
 }
 
 void pinned_actor::end_now() {
-  enter([this] { quit(caf::exit_reason::user_shutdown); });
+  enter([this] { super::quit(caf::exit_reason::user_shutdown); });
+  if (!listed_ || getf(is_cleaned_up_flag))
+    return;
+  on_exit(); // CAF thinks that it has something to wait for
+  cleanup(caf::exit_reason::user_shutdown, &loop_);
+}
+
+// A loop that does not turn belongs to the one thread that may use it: a test's, or that of a runtime
+// which does not run.
+void pinned_actor::quit(caf::error reason) {
+  auto* const here = event_loop::current();
+  if (here != &loop_ && (here != nullptr || loop_.turning_.load(std::memory_order_relaxed))) {
+    loop_.post([this, alive = caf::strong_actor_ptr{ctrl()}, reason = std::move(reason)]() mutable {
+      if (!getf(is_cleaned_up_flag))
+        quit(std::move(reason));
+    });
+    return;
+  }
+  if (entered_ || !getf(is_initialized_flag))
+    return super::quit(std::move(reason));
+  enter([&] { super::quit(std::move(reason)); });
+}
+
+actor_description pinned_actor::describe() const {
+  return {"actor", caf::detail::pretty_type_name(typeid(*this))};
 }
 
 } // namespace troupe

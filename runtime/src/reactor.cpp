@@ -1,39 +1,17 @@
 #include <troupe/runtime/reactor.hpp>
 
 #include <algorithm>
-#include <array>
-#include <csignal>
 #include <optional>
-#include <vector>
-
-#include <asio/signal_set.hpp>
 
 #include <troupe/runtime/event_loop.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 #include "log.hpp"
+#include "process_signals.hpp"
 #include "reactor_actor_impl.hpp"
+#include "reactor_parts.hpp"
 
 namespace troupe {
-
-struct reactor::triggers {
-  struct entry {
-    std::uint64_t id;
-    trigger fn;
-  };
-  // [event][phase], each in the order of adding
-  std::array<std::array<std::vector<entry>, 3>, 2> lists;
-  std::uint64_t next_id = 1;
-
-  std::vector<entry>& of(trigger_phase phase, system_event event) {
-    return lists[static_cast<std::size_t>(event)][static_cast<std::size_t>(phase)];
-  }
-};
-
-struct reactor::signals {
-  explicit signals(asio::io_context& io) : set(io) {}
-  asio::signal_set set;
-};
 
 reactor::reactor(loop_scheduler& scheduler)
   : scheduler_(scheduler), loop_(scheduler.loop(0)), triggers_(std::make_unique<triggers>()),
@@ -43,37 +21,41 @@ reactor::~reactor() = default;
 
 // -- running ------------------------------------------------------------------------------------
 
-void reactor::run() {
+run_result reactor::run() {
   auto expected = state::fresh;
   if (!state_.compare_exchange_strong(expected, state::started)) {
-    if (expected == state::stopped)
+    if (expected == state::stopped || (expected == state::stopping && !running()))
       throw reactor_not_restartable("run: this reactor was stopped; make a new runtime");
     throw reactor_already_running("run: the reactor runs already");
   }
+  try {
+    scheduler_.start_threads(1);
+  } catch (...) {
+    state_.store(state::fresh);
+    throw;
+  }
   loop_.post([this] { start_up(); });
-  scheduler_.start_threads(1);
   scheduler_.turn_loop(loop_);
   scheduler_.stop_threads();
-  signals_.reset();
+  stop_signals();
   if (not_started_)
     std::rethrow_exception(std::exchange(not_started_, nullptr));
-}
-
-void reactor::stop() {
-  auto expected = state::started;
-  if (!state_.compare_exchange_strong(expected, state::stopping))
-    throw reactor_not_running("Can't stop reactor that isn't running.");
-  loop_.post([this] { shut_down(); });
+  const std::lock_guard hold{result_mutex_};
+  return std::exchange(result_, {});
 }
 
 void reactor::crash() {
   for (auto s = state_.load();;) {
     if (s != state::started && s != state::stopping)
       throw reactor_not_running("Can't crash a reactor that isn't running.");
-    if (state_.compare_exchange_weak(s, state::fresh))
+    if (state_.compare_exchange_weak(s, s == state::started ? state::fresh : state::stopped))
       break;
   }
   running_.store(false, std::memory_order_release);
+  {
+    const std::lock_guard hold{result_mutex_};
+    result_.how = run_end::crashed;
+  }
   loop_.leave();
 }
 
@@ -100,83 +82,17 @@ void reactor::start_up() {
   fire(system_event::startup, [this] {
     if (shutting_down_)
       return; // the wait for a `before` trigger outlasted the run
-    run_phase(trigger_phase::during, system_event::startup);
     running_.store(true, std::memory_order_release);
     try {
       watch_signals();
     } catch (...) { // no descriptors left
       not_started_ = std::current_exception();
-      if (state_.load() == state::started)
-        stop();
+      stop();
       return;
     }
+    run_phase(trigger_phase::during, system_event::startup);
     scheduler_.pool().start();
     run_phase(trigger_phase::after, system_event::startup);
-  });
-}
-
-void reactor::shut_down() {
-  fire(system_event::shutdown, [this] {
-    shutting_down_ = true;
-    running_.store(false, std::memory_order_release);
-    begin_drain();
-    run_phase(trigger_phase::during, system_event::shutdown);
-  });
-}
-
-// Asks all pinned actors to end, and ends them after the grace time; finish() follows when none is
-// left.
-void reactor::begin_drain() {
-  scheduler_.drained_ = [this] {
-    finish();
-  };
-  scheduler_.pinned_.fetch_add(1); // this pass itself, so that it is over before the drain is
-  scheduler_.draining_.store(true, std::memory_order_release);
-  for (auto& loop : scheduler_.loops_) {
-    scheduler_.pinned_.fetch_add(1);
-    loop->post([l = loop.get()] {
-      l->begin_stop();
-      l->scheduler().pinned_ended();
-    });
-  }
-  // The pool finishes what it has; a call that does not end within the grace time is left to the
-  // destructor, for a thread cannot be ended from outside.
-  scheduler_.pinned_.fetch_add(1);
-  const auto pool_counts = std::make_shared<std::atomic<bool>>(true);
-  const auto pool_done = [this, pool_counts] {
-    if (pool_counts->exchange(false))
-      scheduler_.pinned_ended();
-  };
-  scheduler_.pool().stop(pool_done);
-  loop_.timers().add(loop_.time() + scheduler_.options().grace, [this, pool_done] {
-    pool_done();
-    for (auto& loop : scheduler_.loops_)
-      loop->post([l = loop.get()] { l->end_pinned(); });
-  });
-  scheduler_.pinned_ended();
-}
-
-void reactor::finish() {
-  run_phase(trigger_phase::after, system_event::shutdown);
-  auto expected = state::stopping;
-  if (state_.compare_exchange_strong(expected, state::stopped)) // else: crashed meanwhile
-    loop_.leave();
-}
-
-void reactor::watch_signals() {
-  if (!scheduler_.options().install_signal_handlers)
-    return;
-  const auto is_default = [](int signal) {
-    struct sigaction now {};
-    return ::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_DFL;
-  };
-  signals_ = std::make_unique<signals>(loop_.io());
-  if (is_default(SIGINT))
-    signals_->set.add(SIGINT);
-  signals_->set.add(SIGTERM);
-  signals_->set.async_wait([this](const asio::error_code& ec, int) {
-    if (!ec && state_.load() == state::started)
-      stop();
   });
 }
 
@@ -208,15 +124,8 @@ void reactor::remove_system_event_trigger(trigger_id id) {
 
 // Runs the `before` triggers, waits for what they returned, and then runs `then`.
 void reactor::fire(system_event event, task then) {
-  struct wait {
-    std::size_t left = 1; // the pass over the triggers
-    task then;
-    void one_less() {
-      if (--left == 0)
-        std::exchange(then, nullptr)();
-    }
-  };
-  const auto all = std::make_shared<wait>();
+  const auto all = std::make_shared<triggers::wait>();
+  triggers_->waiting = all;
   all->then = std::move(then);
   auto& list = triggers_->of(trigger_phase::before, event);
   while (!list.empty()) { // a trigger may remove others

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <future>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 #include <unordered_map>
 
 #include <caf/logger.hpp>
@@ -54,6 +56,7 @@ runtime* live = nullptr; // the first of those that live
 
 // Before anything is opened.
 std::unique_ptr<detail::system_config> begin(runtime_options options) {
+  detail::check(options);
   detail::open_standard_descriptors();
   return std::make_unique<detail::system_config>(std::move(options));
 }
@@ -79,7 +82,8 @@ runtime::~runtime() {
       place = &(*place)->next_;
     *place = next_;
   }
-  scheduler_->wind_down();
+  scheduler_->begin_winding();
+  reactor_->blocked_.end();
   // With high priority, so that it overtakes whatever waits in a mailbox.
   for (const auto& actor : spawned_->all())
     actor->enqueue(nullptr, caf::make_message_id(caf::message_priority::high),
@@ -117,6 +121,11 @@ testing::leftovers testing::leftovers::now() {
     }
   }
   return result;
+}
+
+void runtime::no_such_loop(const char* where, std::size_t loop) const {
+  throw std::out_of_range(std::string{where} + ": there is no loop " + std::to_string(loop)
+                          + "; this runtime has " + std::to_string(loops()));
 }
 
 void runtime::forget_caf_logger() {

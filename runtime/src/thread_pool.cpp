@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <system_error>
 
 #include "log.hpp"
 #include "log_sink.hpp"
@@ -30,16 +31,16 @@ void thread_pool::start() {
   if (state_ != state::fresh)
     return;
   state_ = state::running;
-  while (workers_ < std::min(std::max(min_, queue_.size()), max_))
-    grow();
+  grow_to(std::min(std::max(min_, queue_.size()), max_));
 }
 
 void thread_pool::stop(task stopped) {
+  std::deque<task> dropped; // what it holds must not be destroyed with the mutex held
   {
     const std::lock_guard hold{mutex_};
     if (state_ != state::stopped) {
-      if (state_ == state::fresh)
-        queue_.clear(); // nothing ever ran it, and nothing will
+      if (workers_ == 0)
+        dropped.swap(queue_); // nothing runs it: it was not started, or no thread could be made
       state_ = state::stopped;
       more_.notify_all();
     }
@@ -53,18 +54,21 @@ void thread_pool::stop(task stopped) {
 }
 
 void thread_pool::join() {
-  for (;;) {
-    std::vector<std::thread> threads;
-    {
-      const std::lock_guard hold{mutex_};
-      threads.swap(threads_);
-    }
-    if (threads.empty())
-      return;
-    for (auto& thread : threads)
-      thread.join();
+  threads all;
+  {
+    std::unique_lock lock{mutex_};
+    none_left_.wait(lock, [this] { return workers_ == 0; });
+    all.swap(ended_);
   }
+  for (auto& thread : all)
+    thread.join();
 }
+
+void thread_pool::drop_queued() {
+  std::deque<task> dropped;
+  const std::lock_guard hold{mutex_};
+  dropped.swap(queue_);
+} // destroyed without the mutex, as it was declared first
 
 void thread_pool::call_in_thread(task fn) {
   if (!fn)
@@ -76,8 +80,12 @@ void thread_pool::call_in_thread(task fn) {
     queue_.push_back(std::move(fn));
     if (state_ != state::running)
       return;
-    if (idle_ < queue_.size() && workers_ < max_)
-      grow();
+    if (idle_ < queue_.size() && workers_ < max_ && !grow() && workers_ == 0) {
+      fn = std::move(queue_.back());
+      queue_.pop_back();
+      throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again),
+                              "call_in_thread: no thread can be made");
+    }
   }
   more_.notify_one(); // without the mutex, which the thread would only run into
 }
@@ -89,8 +97,7 @@ void thread_pool::adjust_size(std::size_t min, std::size_t max) {
   max_ = max;
   if (state_ != state::running)
     return;
-  while (workers_ < std::min(std::max(min_, queue_.size()), max_))
-    grow();
+  grow_to(std::min(std::max(min_, queue_.size()), max_));
   more_.notify_all(); // those that are too many see it
 }
 
@@ -119,12 +126,29 @@ std::size_t thread_pool::queued() const {
   return queue_.size();
 }
 
-void thread_pool::grow() {
-  threads_.emplace_back([this] { work(); });
+// Returns false if the system has no thread left.
+bool thread_pool::grow() {
+  const auto place = threads_.emplace(threads_.end());
+  try {
+    *place = std::thread([this, place] { work(place); });
+  } catch (const std::system_error&) {
+    threads_.erase(place);
+    return false;
+  }
   ++workers_;
+  return true;
 }
 
-void thread_pool::work() {
+void thread_pool::grow_to(std::size_t count) {
+  while (workers_ < count)
+    if (!grow()) {
+      logger_->error("the pool has {} threads in place of {}: the system makes no more", workers_,
+                     count);
+      return;
+    }
+}
+
+void thread_pool::work(threads::iterator self) {
   std::unique_lock lock{mutex_};
   for (;;) {
     ++idle_;
@@ -144,12 +168,22 @@ void thread_pool::work() {
     fn = nullptr; // what it holds must not be destroyed with the mutex held
     lock.lock();
   }
-  if (--workers_ > 0 || state_ != state::stopped)
-    return;
-  auto stopped = std::move(stopped_);
+  task stopped;
+  const bool last = --workers_ == 0;
+  if (last && state_ == state::stopped)
+    stopped = std::move(stopped_);
+  // Who ends joins those that ended before, whose memory would stay else.
+  threads before;
+  before.swap(ended_);
+  ended_.splice(ended_.end(), threads_, self);
   lock.unlock();
+  for (auto& thread : before)
+    thread.join();
   if (stopped)
     stopped();
+  lock.lock();
+  if (workers_ == 0)
+    none_left_.notify_all();
 }
 
 } // namespace troupe

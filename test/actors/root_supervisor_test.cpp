@@ -84,8 +84,10 @@ TEST_CASE("a root that gives up stops the runtime", "[supervisor]") {
   root->start_child(make<calm_child>(told, "a")).add_callback([](const caf::actor& a) {
     caf::anon_send(a, crash_atom::value);
   });
-  rt.run();
+  const auto ended = rt.run();
   CHECK(told.look() == "+a -a");
+  CHECK(ended.how == run_end::gave_up);
+  CHECK(ended.exit_code() == 1);
 }
 
 TEST_CASE("a root that is told to end just ends", "[supervisor]") {

@@ -224,7 +224,7 @@ TEST_CASE("an application starts and stops its services with the runtime", "[ser
   CHECK(told.look() == "!a !b running +a +b -b -a");
 }
 
-TEST_CASE("an application of which a service cannot start stops", "[service]") {
+TEST_CASE("an application of which a service cannot start gives up", "[service]") {
   story told;
   runtime rt{{.loops = 1, .install_signal_handlers = false}};
   application app{rt, "app"};
@@ -233,8 +233,10 @@ TEST_CASE("an application of which a service cannot start stops", "[service]") {
   b->starting = std::make_shared<promise<void>>();
   b->starting->errback(errc::timed_out);
   app.add_service(b);
-  app.run();
+  const auto ended = app.run();
   CHECK(told.look() == "!a !b +a +b -b -a");
+  CHECK(ended.how == run_end::gave_up);
+  CHECK(ended.why.check(errc::timed_out));
 }
 
 TEST_CASE("a service can be the child of a supervisor", "[service][supervisor]") {

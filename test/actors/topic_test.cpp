@@ -1,6 +1,7 @@
 #include <troupe/actors/topic.hpp>
 
 #include <map>
+#include <stdexcept>
 
 #include <caf/send.hpp>
 
@@ -494,4 +495,47 @@ TEST_CASE_METHOD(topic_fixture,
   publish("not for strangers");
   CHECK(room.subscribers() == 0);
   CHECK(out.written.empty());
+}
+
+TEST_CASE_METHOD(topic_fixture, "a reader whose handler throws ends, and the others read on",
+                 "[topic]") {
+  told heard[4];
+  for (int i = 0; i < 4; ++i) {
+    caf::actor handle = rt.spawn_on<pinned_reader>(0, &heard[i], [i](pinned_reader& self) {
+      if (i == 1)
+        throw std::runtime_error("out of order");
+      if (i == 2)
+        self.quit();
+    });
+    rt.settle();
+    rt.in_turn([&] { room.subscribe(handle); });
+  } // nobody else holds them
+  room.publish("a"s);
+  rt.settle();
+  room.publish("b"s);
+  rt.settle();
+  CHECK(heard[0] == told{"a", "b"});
+  CHECK(heard[1] == told{"a"});
+  CHECK(heard[2] == told{"a"});
+  CHECK(heard[3] == told{"a", "b"});
+  CHECK(room.subscribers() == 2);
+}
+
+TEST_CASE("a topic of a runtime that is gone has nobody to tell", "[topic]") {
+  topic named, plain;
+  topics all = [&] {
+    manual_runtime rt;
+    told heard;
+    const auto reader = rt.spawn_on<pinned_reader>(0, &heard);
+    plain = topic{rt};
+    plain.subscribe(caf::actor_cast<caf::actor>(reader)); // on its way when the runtime ends
+    topics found{rt};
+    named = found.get("news");
+    return found;
+  }();
+  named.publish("hello"s);
+  plain.publish("hello"s);
+  all.get("other").publish("hello"s);
+  CHECK(all.get("news") == named);
+  CHECK(named.subscribers() == 0);
 }

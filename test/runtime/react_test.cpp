@@ -79,7 +79,7 @@ TEST_CASE("a program may choose its exit code in the middle", "[react][M03]") {
   CHECK(p.log.str().empty());
 }
 
-TEST_CASE("SIGINT cancels the program and lets it clean up", "[react][M03]") {
+TEST_CASE("a signal cancels the program, lets it clean up, and is its exit code", "[react][M03]") {
   program p;
   bool cleaned = false;
   CHECK(react(p.rt,
@@ -87,8 +87,18 @@ TEST_CASE("SIGINT cancels the program and lets it clean up", "[react][M03]") {
                 rt.reactor().call_later(1ms, [] { std::raise(SIGTERM); });
                 return wait_and_clean_up(rt, cleaned);
               })
-        == 0);
+        == 0); // it took note of the cancellation, and was done
   CHECK(cleaned);
+  auto* const before = std::signal(SIGINT, SIG_DFL); // Catch2 has it
+  program undone;
+  CHECK(react(undone.rt,
+              [&](runtime& rt) {
+                rt.reactor().call_later(1ms, [] { std::raise(SIGINT); });
+                return defer_later(rt.reactor(), 1h);
+              })
+        == 130);
+  std::signal(SIGINT, before);
+  CHECK(undone.log.str().find("error") == std::string::npos);
 }
 
 TEST_CASE("a program that stops the runtime itself is cancelled", "[react][M03]") {

@@ -31,24 +31,135 @@ using order = std::vector<std::string>;
 
 } // namespace
 
-TEST_CASE("stop is refused when nothing runs", "[R01]") {
+TEST_CASE("stop is refused before run, and may be called more than once", "[R01]") {
   runtime rt{quiet()};
   CHECK_THROWS_AS(rt.stop(), reactor_not_running);
-  int stops = 0;
+  CHECK_THROWS_AS(rt.give_up(failure{errc::timed_out}), reactor_not_running);
+  CHECK_FALSE(rt.stop_requested());
+  std::vector<bool> looks;
+  const auto look = [&] {
+    auto& loop = rt.scheduler().loop(0);
+    looks.insert(looks.end(), {rt.reactor().running(), rt.stop_requested(), loop.stop_requested(),
+                               loop.stopping()});
+  };
   rt.reactor().call_when_running([&] {
-    CHECK(rt.reactor().running());
+    look();
     rt.stop();
-    CHECK(rt.reactor().running());
+    rt.stop();
+    look();
+  });
+  rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown, [&] {
+    rt.stop();
+    look();
+  });
+  rt.reactor().add_system_event_trigger(trigger_phase::after, system_event::shutdown, [&] {
+    rt.stop();
+    look();
+  });
+  const auto ended = rt.run();
+  CHECK(ended.how == run_end::stopped);
+  CHECK(ended.exit_code() == 0);
+  CHECK_NOTHROW(rt.stop());
+  CHECK(rt.stop_requested());
+  CHECK(looks
+        == std::vector<bool>{true, false, false, false, // running, and nobody stops it
+                             true, true, true, false,   // both ask; new things may still begin
+                             true, true, true, false,   //
+                             false, true, true, true});
+}
+
+TEST_CASE("run tells why the program gave up, and who calls it again learns that it was stopped") {
+  runtime rt{quiet()};
+  rt.reactor().call_when_running([&] {
+    rt.stop();
+    rt.give_up(failure{errc::actor_down, "the last of them"});
+    rt.give_up(failure{errc::timed_out});
+  });
+  bool refused = false;
+  rt.reactor().add_system_event_trigger(trigger_phase::after, system_event::shutdown, [&] {
     try {
-      rt.stop();
-    } catch (const reactor_not_running&) {
-      ++stops;
+      rt.run();
+    } catch (const reactor_not_restartable&) {
+      refused = true;
     }
   });
+  const auto ended = rt.run();
+  CHECK(ended.how == run_end::gave_up);
+  CHECK(ended.why.message().find("the last of them") != std::string::npos);
+  CHECK(ended.exit_code() == 1);
+  CHECK(refused);
+}
+
+TEST_CASE("a call that is due after run is not made, not even by the end of the runtime") {
+  const bool ran = GENERATE(true, false);
+  bool made = false;
+  const auto held = std::make_shared<int>();
+  {
+    runtime rt{quiet()};
+    rt.reactor().call_later(1ms, [&, held] { made = true; });
+    if (ran)
+      rt.reactor().call_when_running([&] { rt.stop(); });
+    else
+      rt.reactor().call_from_thread([&, held] { made = true; });
+    if (ran)
+      rt.reactor().add_system_event_trigger(trigger_phase::after, system_event::shutdown, [&] {
+        rt.reactor().call_from_thread([&, held] { made = true; });
+        rt.reactor().call_later(0s, [&, held] { made = true; });
+      });
+    if (ran)
+      rt.run();
+    made = false; // on a slow machine it was due before
+    for (const auto due = rt.reactor().now() + 2ms; rt.reactor().now() < due;) {
+    }
+  }
+  CHECK_FALSE(made);
+  CHECK(held.use_count() == 1);
+}
+
+TEST_CASE("a before trigger that never comes is waited for no longer than the grace time") {
+  runtime rt{{.loops = 1, .grace = 20ms, .install_signal_handlers = false}};
+  promise<void> never;
+  order got;
+  rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown,
+                                        [&] { return never.get_deferred(); });
+  rt.reactor().add_system_event_trigger(trigger_phase::during, system_event::shutdown,
+                                        [&] { got.emplace_back("during"); });
+  rt.reactor().add_system_event_trigger(trigger_phase::after, system_event::shutdown,
+                                        [&] { got.emplace_back("after"); });
+  rt.reactor().call_when_running([&] { rt.stop(); });
   rt.run();
-  CHECK(stops == 1);
-  CHECK_FALSE(rt.reactor().running());
-  CHECK_THROWS_AS(rt.stop(), reactor_not_running);
+  CHECK(got == order{"during", "after"});
+  never.callback(); // nobody waits any more
+  CHECK(got.size() == 2);
+}
+
+TEST_CASE("in startup's during phase the reactor runs and SIGTERM is watched") {
+  runtime rt{{.loops = 1}};
+  std::vector<bool> running, watched;
+  struct sigaction before {};
+  ::sigaction(SIGTERM, nullptr, &before);
+  for (const auto phase : {trigger_phase::before, trigger_phase::during, trigger_phase::after})
+    rt.reactor().add_system_event_trigger(phase, system_event::startup, [&] {
+      struct sigaction now {};
+      ::sigaction(SIGTERM, nullptr, &now);
+      running.push_back(rt.reactor().running());
+      watched.push_back(now.sa_handler != before.sa_handler);
+    });
+  rt.reactor().call_when_running([&] { rt.stop(); });
+  rt.run();
+  CHECK(running == std::vector<bool>{false, true, true});
+  CHECK(watched == std::vector<bool>{false, true, true});
+}
+
+TEST_CASE("a handler of SIGTERM that the program had is in place again after run") {
+  auto* const before = std::signal(SIGTERM, SIG_IGN);
+  runtime rt{{.loops = 1}};
+  rt.reactor().call_when_running([] { ::raise(SIGTERM); });
+  const auto ended = rt.run();
+  CHECK(std::signal(SIGTERM, before) == SIG_IGN);
+  CHECK(ended.how == run_end::signalled);
+  CHECK(ended.signal == SIGTERM);
+  CHECK(ended.exit_code() == 0);
 }
 
 TEST_CASE("run throws if signals cannot be watched, once everything has been stopped") {
@@ -96,7 +207,7 @@ TEST_CASE("run is refused while it runs and after a stop, and allowed after a cr
   });
   rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown,
                                         [&] { CHECK(again); });
-  rt.run();
+  CHECK(rt.run().how == run_end::crashed);
   CHECK_FALSE(rt.reactor().running());
   rt.reactor().call_when_running([&] {
     again = true;
@@ -146,7 +257,7 @@ TEST_CASE("the phases of startup and shutdown come in order, whatever fails", "[
   });
   rt.run();
   CHECK(got
-        == order{"before startup", "during startup", "after startup running", "stopped",
+        == order{"before startup", "during startup running", "after startup running", "stopped",
                  "before shutdown running", "during shutdown", "after shutdown"});
 }
 
@@ -312,13 +423,12 @@ TEST_CASE("calls that are never reached are destroyed with the runtime") {
 }
 
 TEST_CASE("SIGTERM stops the runtime", "[R14]") {
+  auto* const before = std::signal(SIGTERM, SIG_DFL); // Catch2 has it
   runtime rt{{.loops = 2}};
   rt.reactor().call_when_running([] { ::raise(SIGTERM); });
   rt.run();
   CHECK_FALSE(rt.reactor().running());
-  struct sigaction now {};
-  ::sigaction(SIGTERM, nullptr, &now);
-  CHECK(now.sa_handler == SIG_DFL); // given back
+  CHECK(std::signal(SIGTERM, before) == SIG_DFL); // given back
 }
 
 // -- time for actors ----------------------------------------------------------------------------
@@ -512,6 +622,56 @@ TEST_CASE("a blocking call from a thread returns what the loop made of it", "[th
   CHECK(deferred_one == 2);
   CHECK(thrown == "from the loop");
   CHECK(refused);
+}
+
+TEST_CASE("a thread that waits for what never comes is told when the runtime stops", "[threads]") {
+  std::vector<std::error_code> told;
+  const auto wait = [&](runtime& rt, auto fn) {
+    try {
+      blocking_call_from_thread(rt.reactor(), std::move(fn));
+    } catch (const std::system_error& e) {
+      told.push_back(e.code());
+    }
+  };
+  std::thread outside;
+  promise<void> held;
+  {
+    runtime rt{quiet()};
+    rt.reactor().call_in_thread([&] {
+      wait(rt, [&] {
+        rt.reactor().call_later(1ms, [&] { rt.stop(); });
+        return held.get_deferred();
+      });
+      wait(rt, [] {}); // and nobody begins again
+    });
+    rt.run();
+    CHECK(told.size() == 2);
+    wait(rt, [] {}); // this very thread, which would run it
+  }
+  {
+    runtime never{quiet()};
+    CHECK_THROWS_AS(blocking_call_from_thread(never.reactor(), [] {}), std::logic_error);
+    std::atomic<bool> waits = false;
+    outside = std::thread([&] {
+      waits = true;
+      wait(never, [] {});
+    });
+    while (!waits)
+      std::this_thread::yield();
+  }
+  outside.join();
+  {
+    runtime rt{quiet()};
+    rt.reactor().call_in_thread([&] {
+      wait(rt, [] { return promise<void>{}.get_deferred(); }); // its owner lets it go
+      rt.stop();
+    });
+    rt.run();
+  }
+  CHECK(told
+        == std::vector<std::error_code>{errc::runtime_stopped, errc::runtime_stopped,
+                                        errc::runtime_stopped, errc::runtime_stopped,
+                                        errc::broken_promise});
 }
 
 TEST_CASE("calls in one thread keep their order, and the pool's size can be told", "[H05][H10]") {

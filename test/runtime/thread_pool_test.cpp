@@ -1,6 +1,7 @@
 #include <troupe/runtime/thread_pool.hpp>
 
 #include <atomic>
+#include <fstream>
 #include <latch>
 
 #include "support/catch.hpp"
@@ -87,4 +88,55 @@ TEST_CASE("after the stop work is dropped", "[H13]") {
   pool.join();
   CHECK_FALSE(ran);
   CHECK(pool.queued() == 0);
+}
+
+namespace {
+
+long pages_of_address_space() {
+  std::ifstream file{"/proc/self/statm"};
+  long pages = 0;
+  file >> pages;
+  return pages;
+}
+
+} // namespace
+
+TEST_CASE("threads that a smaller pool needs no more give their memory back") {
+  thread_pool pool{0, 1};
+  pool.start();
+  pool.adjust_size(10, 10);
+  const auto before = pages_of_address_space();
+  for (int i = 0; i < 50; ++i) {
+    pool.adjust_size(0, 1);
+    while (pool.workers() > 1)
+      std::this_thread::yield();
+    pool.adjust_size(10, 10);
+  }
+  // 450 of them have ended, with stacks of 8 MiB; malloc keeps something for each core, too.
+  CHECK((pages_of_address_space() - before) * 4096 < 250 * (8L << 20));
+}
+
+TEST_CASE("what no thread has begun can be dropped, and is not destroyed under the pool's lock") {
+  struct asks {
+    thread_pool& pool;
+    std::size_t& queued;
+    asks(thread_pool& p, std::size_t& q) : pool(p), queued(q) {}
+    asks(asks&& other) noexcept : pool(other.pool), queued(other.queued) { other.last = false; }
+    ~asks() {
+      if (last)
+        queued = pool.queued();
+    }
+    bool last = true;
+  };
+  std::size_t queued = 99;
+  thread_pool pool{0, 1};
+  bool ran = false;
+  pool.call_in_thread([&, a = asks{pool, queued}] { ran = true; });
+  const bool by_stop = GENERATE(true, false);
+  by_stop ? pool.stop() : pool.drop_queued();
+  CHECK(queued == 0);
+  pool.start();
+  pool.stop();
+  pool.join();
+  CHECK_FALSE(ran);
 }

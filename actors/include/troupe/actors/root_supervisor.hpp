@@ -38,8 +38,9 @@ private:
 ///
 /// When the runtime stops, before ports close and connections are told to end, it stops its tree in
 /// order. What takes longer than the runtime's grace time for that is killed, in the same order. If
-/// the root itself gives up, or is killed, nothing can heal what it stood for: the runtime stops, so
-/// that whatever watches the process can start it anew. A root that was told to end
+/// the root itself gives up, or is killed, nothing can heal what it stood for: the runtime gives up
+/// (`reactor::give_up`), so that `run().exit_code()` is 1 and whatever watches the process can start it
+/// anew. A root that was told to end
 /// (`exit_reason::user_shutdown`) just ends.
 ///
 /// \param options  how the first call makes it; later calls do not look at it

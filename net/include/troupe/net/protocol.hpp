@@ -110,6 +110,7 @@ public:
   // -- CAF's side -------------------------------------------------------------------------------
 
   const char* name() const override;
+  actor_description describe() const override;
   void on_exit() final;
 
 protected:

@@ -14,6 +14,9 @@ namespace troupe {
 /// move time itself; the reactor is the clock of production. Both keep their calls in the same
 /// `timer_queue`.
 ///
+/// C's `<time.h>` has a function of this name: after `using namespace troupe`, write `troupe::clock`
+/// for the class and `std::clock()` for the function.
+///
 /// Thread: the thread that owns the clock (for a reactor, its loop's thread).
 /// Source: twisted.internet.interfaces.IReactorTime
 class clock {

@@ -125,7 +125,11 @@ public:
   /// Returns the pinned actor that handles a message at the moment, or null.
   [[nodiscard]] pinned_actor* running() const noexcept { return running_; }
 
-  /// Tells whether the runtime is stopping, so that nothing new should begin on this loop.
+  /// Tells whether `stop()` was called for the runtime: `reactor::stop_requested`. Thread: any.
+  [[nodiscard]] bool stop_requested() const noexcept;
+
+  /// Tells whether nothing new should begin on this loop, for the runtime stops and the `before`
+  /// triggers of that are over. `stop_requested()` is true before.
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
 
   /// Calls `fn` with each pinned actor of this loop that has been activated and has not ended.
@@ -195,10 +199,12 @@ private:
   void wake();           // any thread
   bool wake_if_asleep(); // any thread
   void begin_stop();     // asks every pinned actor of this loop to end
-  void end_pinned();     // ends them now
-  void drop_jobs();      // ends what is queued, resuming nothing
-  void shut_io();        // runs cancelled operations to their end, then drops the context
-  static void drop(caf::resumable* job, caf::execution_unit& unit);
+  void end_pinned();     // ends them now; from then on none begins
+  enum class leftovers { keep_actors, end_actors, drop_actors };
+  bool take_leftovers(leftovers what); // what came while nothing turns; false if nothing did
+  void end_pinned_from_outside();      // while nothing turns
+  void shut_io();                      // drops what waits for the system, and the context
+  static void drop(caf::resumable* job, caf::execution_unit& unit, bool briefly);
 
   static constinit thread_local event_loop* current_;
 
@@ -223,8 +229,9 @@ private:
   detail::loop_counting counting_;
   time_point turn_began_{};
   bool stopping_ = false;
-  bool winding_down_ = false;
-  bool runs_floating_ = false; // at the moment, that is
+  bool over_ = false;                     // pinned actors have been ended, and none may begin
+  std::vector<detail::inbox_node*> kept_; // what the caretaker left to the thread that destroys
+  bool runs_floating_ = false;            // at the moment, that is
 
   // Whether polling for peers pays: a running mean of the gaps between running dry and being
   // handed work from outside.
@@ -233,6 +240,7 @@ private:
   detail::inbox inbox_;
   alignas(64) std::atomic<bool> asleep_{false};
   std::atomic<bool> leaving_{false};
+  std::atomic<bool> turning_{false}; // in some thread
   std::atomic<std::int64_t> woken_at_{0};
   alignas(64) std::atomic<std::uint32_t> load_{0}; // whoever makes an actor adds to it
 };

@@ -31,8 +31,8 @@ struct leftovers;
 ///
 /// Loops exist from CAF's `init` on and take jobs from then; they turn only while a thread runs
 /// them: loop 0 in `runtime::run()`, the others in threads that live as long as that call. While
-/// the runtime is destroyed, threads turn all of them once more, because CAF's middleman and its
-/// detached actors need working actors to shut down.
+/// the runtime is destroyed nothing turns; actors that something is sent to are ended instead, in the
+/// thread that destroys. See "Shutdown" in runtime/README.md.
 ///
 /// Thread: any, unless a member says otherwise.
 class loop_scheduler final : public caf::scheduler::abstract_coordinator {
@@ -76,6 +76,18 @@ public:
   [[nodiscard]] thread_pool& pool() noexcept { return *pool_; }
   [[nodiscard]] const runtime_options& options() const noexcept { return options_; }
 
+  /// Tells whether `reactor::stop()` was called. Thread: any.
+  [[nodiscard]] bool stop_requested() const noexcept {
+    return stop_requested_.load(std::memory_order_acquire);
+  }
+
+  /// Returns what becomes false when the loops are gone, for handles that may outlive them. A call
+  /// that any thread may make must not be made while the runtime is destroyed, but it may be made
+  /// afterwards.
+  [[nodiscard]] const std::shared_ptr<const std::atomic<bool>>& alive() const noexcept {
+    return alive_;
+  }
+
   /// Returns the loops in turn, for placing things that have no loop yet.
   event_loop& next_loop() noexcept {
     return *loops_[next_.fetch_add(1, std::memory_order_relaxed) % loops_.size()];
@@ -103,15 +115,17 @@ private:
   friend struct testing::leftovers;
 
   [[noreturn]] void refuse_loop(std::size_t index) const;
-  void start_threads(std::size_t first); // for the loops from `first` on
-  void stop_threads();                   // makes them leave, and joins
+  void start_threads(std::size_t first);    // for the loops from `first` on
+  void stop_threads(std::size_t first = 1); // makes them leave, and joins
   void run_thread(event_loop& loop);
   void turn_loop(event_loop& loop); // until the loop is told to leave
-  void wind_down();                 // every loop gets a thread until stop()
 
-  // Runs `fn(loop)` on every loop's thread and waits for all; threads must be running.
-  template <class F>
-  void on_all(F fn);
+  void care_for_modules(); // what CAF's other modules need to stop; in the caretaker's thread
+  void stop_caretaker();
+  void begin_winding() noexcept;
+  void wind_down(const std::atomic<bool>& done, event_loop::leftovers what);
+  void await_threads();
+  void wake_winding() noexcept;
 
   void work_available(event_loop& from); // wakes one sleeping loop to steal
   event_loop* victim(const event_loop& thief) const noexcept;
@@ -124,12 +138,19 @@ private:
   std::unique_ptr<detail::loop_clock> clock_;
   std::unique_ptr<thread_pool> pool_;
   std::vector<std::thread> threads_;
+  std::thread caretaker_; // waits for the end, if CAF has other modules
+  std::atomic<bool> caretaker_done_{false};
+  std::atomic<bool> winding_{false};       // no loop turns any more
+  std::atomic<std::uint32_t> windings_{0}; // counts what comes for the loops then
+  std::atomic<bool> stop_requested_{false};
   std::atomic<std::size_t> next_{0};
   std::atomic<std::size_t> asleep_{0};    // loops that wait for events
   std::atomic<std::size_t> searching_{0}; // loops woken to steal that have not looked yet
   std::atomic<std::size_t> pinned_{0};    // initialised pinned actors of all loops
   std::atomic<bool> draining_{false};     // stop() waits for `pinned_` to reach zero
   task drained_;                          // what then runs on loop 0
+  const std::shared_ptr<std::atomic<bool>> is_alive_ = std::make_shared<std::atomic<bool>>(true);
+  const std::shared_ptr<const std::atomic<bool>> alive_ = is_alive_;
 };
 
 } // namespace troupe

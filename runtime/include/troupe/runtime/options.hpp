@@ -25,7 +25,8 @@ class clock;
 /// ```
 struct runtime_options {
   /// How many event loops, and so threads, there are; 0 takes one for each core that this process
-  /// may use. One loop behaves as Twisted does: everything happens in the thread of `run()`.
+  /// may use. One loop behaves as Twisted does: everything happens in the thread of `run()`. At most
+  /// 1024.
   std::size_t loops = 0;
 
   /// Ties the thread of each loop to one core. Off, because it helps only where the machine does
@@ -55,8 +56,9 @@ struct runtime_options {
   /// itself.
   duration timer_slack = std::chrono::microseconds(50);
 
-  /// How long `stop()` waits for connections to send what was written, and for other pinned
-  /// actors to end, before it ends them.
+  /// How long `stop()` waits for its `before` triggers, for connections to send what was written, and
+  /// for other pinned actors and calls in threads to end, all in all, before it ends what is left;
+  /// `duration::max()` waits for ever.
   duration grace = std::chrono::seconds(5);
 
   /// How many threads there may be for calls that block (`call_in_thread`). They begin when they
@@ -64,7 +66,10 @@ struct runtime_options {
   std::size_t max_pool_threads = 10;
 
   /// Lets SIGINT (unless something else handles or ignores it already) and SIGTERM stop the
-  /// runtime while it runs.
+  /// runtime while it runs. A second one of them ends the process with 128 and its number: one that
+  /// comes at least 100 ms after the first, as whoever sends a signal to a group may send it twice, and
+  /// after the log has said what is waited for; or after a second, if loop 0 does not return. After
+  /// `run()` both do what they did before.
   bool install_signal_handlers = true;
 
   /// Where the runtime logs. Null takes spdlog's default logger if the program has set one of its own,

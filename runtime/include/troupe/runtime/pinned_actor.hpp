@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -8,6 +9,12 @@
 #include <troupe/runtime/event_loop.hpp>
 
 namespace troupe {
+
+/// What a log says of an actor.
+struct actor_description {
+  std::string kind; ///< such as "connection"; a plural is made of it
+  std::string name; ///< such as "chat 127.0.0.1:5123"
+};
 
 /// An actor that never leaves its loop: the kind that owns sockets.
 ///
@@ -66,9 +73,17 @@ public:
     }
   }
 
+  /// Ends this actor with `reason`: in its own code, once that code has returned; elsewhere on its
+  /// loop's thread before this returns; on any other thread soon.
+  void quit(caf::error reason = {});
+
+  /// Says what this actor is to those who read what the runtime waits for, or had to end: "actor" and
+  /// its class, unless overridden. Thread: its loop's.
+  [[nodiscard]] virtual actor_description describe() const;
+
   /// Handles `message` at once, as if it had come out of the mailbox, if no other message waits and
-  /// nothing of this actor is on the stack. Returns whether it did; if not, `message` is untouched,
-  /// and the caller may enqueue one.
+  /// nothing of this actor is on the stack. Returns false if it did not: then `message` is untouched,
+  /// and the caller may enqueue one. If it returns true, the actor may be gone.
   ///
   /// \param message  without a sender, no request or response, and none of CAF's own
   [[nodiscard]] bool handle_now(caf::mailbox_element& message);

@@ -35,14 +35,14 @@ int react(runtime& rt, unique_function<deferred<int>()> main);
 /// }
 /// ```
 ///
-/// If the runtime is stopped first, as by SIGINT, the deferred is cancelled; the end waits for it, so
-/// that it can clean up.
+/// If the runtime is stopped first, as by SIGINT, the deferred is cancelled; the end waits for it, for
+/// the grace time, so that it can clean up.
 ///
 /// \param main  called as `main(rt)`; a value it returns, or its deferred's, is taken for the exit
 ///              code if it is an int
-/// \returns the exit code for the process: 0; 1 if `main` failed, which is logged;
-///          `exit_program::code`; 0 if the runtime was stopped first and nothing but the
-///          cancellation came of it
+/// \returns the exit code for the process: 0; 1 if `main` failed, which is logged, or the runtime
+///          gave up; `exit_program::code`; if the runtime was stopped first and nothing but the
+///          cancellation came of it, 128 and the signal's number (130 for SIGINT), or 0 without one
 /// \throws reactor_already_running, reactor_not_restartable: see `reactor::run`
 /// Thread: the one that shall be loop 0's. Source: twisted.internet.task.react
 template <std::invocable<runtime&> F>

@@ -5,12 +5,16 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/deferred.hpp>
+#include <troupe/runtime/detail/blocked_call.hpp>
 #include <troupe/runtime/reactor_actor.hpp>
+#include <troupe/runtime/run_result.hpp>
 
 namespace troupe {
 
@@ -22,7 +26,11 @@ class event_loop;
 class loop_scheduler;
 class thread_pool;
 
-/// Reports `stop` or `crash` while nothing runs. Source: twisted.internet.error.ReactorNotRunning
+namespace detail {
+struct reactor_access;
+}
+
+/// Reports `stop` or `crash` of what never ran. Source: twisted.internet.error.ReactorNotRunning
 struct reactor_not_running : std::logic_error {
   using std::logic_error::logic_error;
 };
@@ -61,10 +69,11 @@ private:
 /// `run()` turns loop 0 in the calling thread until `stop()`; with a single loop everything in the
 /// runtime happens there, as in Twisted. What is scheduled here runs on loop 0.
 ///
-/// States: new -> running -> stopping -> stopped; `crash()` leads from running back to new.
+/// States: new -> running -> stopping -> stopped; `crash()` leads from running back to new, and from
+/// stopping to stopped.
 ///
-/// Thread: loop 0, or before `run()` the thread that will call it; `stop`, `crash`,
-/// `call_from_thread`, `running` and `actor`: any.
+/// Thread: loop 0, or before `run()` the thread that will call it; `stop`, `give_up`, `crash`,
+/// `stop_requested`, `call_from_thread`, `running` and `actor`: any.
 /// Source: twisted.internet.interfaces.IReactorCore, IReactorTime, IReactorFromThreads
 class reactor final : public clock {
 public:
@@ -77,24 +86,53 @@ public:
 
   /// Fires the startup event, and runs the loops until `stop()` has ended them.
   ///
+  /// Once it has returned, none of the user's code runs any more: no call, no handler, no trigger, on
+  /// whatever loop. What still lives is ended by the destructor of the runtime, in the thread that
+  /// destroys. Only threads that are not the loops' go on: a call in a thread that did not end within
+  /// the grace time, and detached actors.
+  ///
+  /// \returns how it ended; `run().exit_code()` is for `main` to return
   /// \throws reactor_already_running if it runs
-  /// \throws reactor_not_restartable if it was stopped before
-  /// \throws std::system_error if signals cannot be watched, for want of descriptors: then what was
-  ///         added to startup's `after` phase has not run, and everything has been stopped as by `stop()`
-  void run();
+  /// \throws reactor_not_restartable if it was stopped before, also in the last phases of that
+  /// \throws std::system_error if there is no thread left for a loop: then nothing has run, and it may
+  ///         be called again. Or if signals cannot be watched, for want of descriptors: then what was
+  ///         added to startup's `during` and `after` phases has not run, and everything has been
+  ///         stopped as by `stop()`
+  run_result run();
 
-  /// Begins the end, and returns at once.
+  /// Begins the end, and returns at once. Does nothing if it stops already, or has stopped.
   ///
   /// After the present turn the shutdown event fires: `before` triggers, whose deferreds are
   /// waited for while everything still works; `during` triggers, while ports close, connections
-  /// are told to flush and close, and pinned actors to end, for at most the grace time; `after`
-  /// triggers. Then `run()` returns. Calls that are still pending are not made.
+  /// are told to flush and close, and pinned actors to end; `after` triggers. Then `run()` returns.
+  /// Calls that are still pending are not made, and threads in `blocking_call_from_thread` get
+  /// `errc::runtime_stopped`.
   ///
-  /// \throws reactor_not_running if it does not run, or stops already. Thread: any.
+  /// All of that takes no longer than the grace time (`runtime_options::grace`), counted from here:
+  /// then `before` triggers are waited for no more, and what has not ended is ended, but for a turn
+  /// that does not return. What is waited for is logged, and so is what had to be ended. SIGINT and
+  /// SIGTERM do the same (`runtime_options::install_signal_handlers`); whoever sends a second one does
+  /// not want to wait: the process exits at once, with 128 and the signal's number.
+  ///
+  /// \throws reactor_not_running if `run()` was not called yet. Thread: any.
   void stop();
 
+  /// Stops as `stop()` does, because of `why`, without which the program cannot go on: that is what
+  /// `run()` returns then, and its exit code is not 0. Also counts if it stops already; the first
+  /// failure does. Thread: any.
+  ///
+  /// \throws reactor_not_running if `run()` was not called yet
+  void give_up(failure why);
+
+  /// Tells whether `stop()` was called, or a signal did that: true from then on, for ever. While
+  /// `before` triggers are waited for everything still works; `event_loop::stopping()` tells that
+  /// nothing new should begin. Thread: any.
+  [[nodiscard]] bool stop_requested() const noexcept;
+
   /// Makes `run()` return after the present turn, with no triggers and nothing closed. It may be
-  /// called again. Thread: any. \throws reactor_not_running if it does not run
+  /// called again, unless it was stopping. Thread: any.
+  ///
+  /// \throws reactor_not_running if it does not run
   void crash();
 
   /// Makes one turn of loop 0 if nothing runs, waiting up to `wait` for something to do.
@@ -102,8 +140,8 @@ public:
   /// \throws reactor_already_running if called while `run()` runs, or within itself
   void iterate(duration wait = duration::zero());
 
-  /// Tells whether startup has happened and shutdown has not. True when `stop()` is called, and in
-  /// `before` triggers of the shutdown; false in the triggers that follow.
+  /// Tells whether it runs: from the `during` triggers of the startup on, by when signals are watched,
+  /// to the end of the `before` triggers of the shutdown; false in the triggers that follow.
   [[nodiscard]] bool running() const noexcept { return running_.load(std::memory_order_acquire); }
 
   // -- events -----------------------------------------------------------------------------------
@@ -115,7 +153,7 @@ public:
   trigger_id call_when_running(task fn);
 
   /// Runs `fn` once at `phase` of `event`. One that returns a `deferred<void>` in the phase
-  /// `before` is waited for. An exception or failure is logged, and the others run all the same.
+  /// `before` is waited for; before the shutdown, for what `stop()` says. An exception or failure is logged, and the others run all the same.
   ///
   /// Order: within a phase, that of these calls.
   template <class F>
@@ -150,7 +188,8 @@ public:
   void call_from_thread(task fn);
 
   /// Runs `fn` in a thread for calls that block. Its result is dropped; an exception that leaves it
-  /// is logged. Before `run()` it waits; after the stop it is dropped. Thread: any.
+  /// is logged. Before `run()` it waits; after the stop it is dropped, as it is if no thread has begun
+  /// it when the grace time is over. Thread: any.
   void call_in_thread(task fn);
 
   /// Lets at most `count` threads be used for calls that block.
@@ -168,6 +207,8 @@ public:
 private:
   friend class runtime;
   friend class testing::manual_runtime;
+  friend class loop_scheduler;
+  friend struct detail::reactor_access;
 
   enum class state : std::uint8_t { fresh, started, stopping, stopped };
   using trigger = unique_function<deferred<void>()>;
@@ -177,25 +218,38 @@ private:
   void run_phase(trigger_phase phase, system_event event);
   void log_failure(const failure& f);
   void start_up();
+  void begin_stop(run_result why);
+  void signal_came(int number);
   void shut_down();
+  void hurry();
   void begin_drain();
+  void pool_ended();
+  void grace_is_over();
   void finish();
-  void leave();
+  void tell_soon();
+  void tell();
   void watch_signals();
+  void stop_signals() noexcept;
 
   struct triggers; // what waits for each phase of each event
-  struct signals;  // Asio's signal set
+  struct signals;  // what the process's signals do
+  struct ending;   // what is known of the end while it comes
 
   loop_scheduler& scheduler_;
   event_loop& loop_;
   std::unique_ptr<triggers> triggers_;
   std::unique_ptr<signals> signals_;
+  std::unique_ptr<ending> ending_; // from shut_down on
   reactor_actor actor_;
   std::atomic<state> state_{state::fresh};
   std::atomic<bool> running_{false};
   bool shutting_down_ = false;     // the `during` phase of the shutdown has begun
   bool by_hand_ = false;           // a test turns it: it runs, but not within run()
   std::exception_ptr not_started_; // why it stops right after it was started
+  std::mutex result_mutex_;        // of what follows
+  run_result result_;
+  const std::thread::id maker_ = std::this_thread::get_id(); // the thread that will call run()
+  detail::blocked_calls blocked_;
 };
 
 } // namespace troupe

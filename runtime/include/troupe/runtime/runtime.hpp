@@ -34,12 +34,14 @@ struct leftovers;
 /// int main() {
 ///   troupe::runtime rt;
 ///   rt.reactor().call_when_running([] { std::puts("Hello from the reactor loop!"); });
-///   rt.run();
+///   return rt.run().exit_code();
 /// }
 /// ```
 ///
 /// Lifetime: handles of actors must not outlive it, except those of actors that have ended. Its
-/// destructor ends what still lives: pinned actors, and actors that were started with `spawn`.
+/// destructor ends what still lives, in its own thread: actors end (`on_exit`, `connection_lost`) and
+/// are destroyed, and none of their handlers, and no call, runs any more. It waits for calls in
+/// threads that have not returned, and for detached actors.
 ///
 /// Thread: the constructor, `run` and the destructor: one; the rest: any, unless it says otherwise.
 class runtime {
@@ -47,7 +49,7 @@ public:
   /// Makes the loops and the actor system; starts no loop. Where standard input, output or errors
   /// are closed, opens /dev/null in their places, so that nothing else gets their numbers.
   ///
-  /// \throws std::invalid_argument if an option makes no sense
+  /// \throws std::invalid_argument if an option makes no sense; its text names the option
   /// \throws std::system_error if the system has no descriptors left
   explicit runtime(runtime_options options = {});
 
@@ -57,11 +59,18 @@ public:
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
 
-  /// Runs the loops until `stop()`, or throws if they cannot be started: see `reactor::run`.
-  void run() { reactor_->run(); }
+  /// Runs the loops until `stop()`, and returns how that ended; throws if they cannot be started. See
+  /// `reactor::run`.
+  run_result run() { return reactor_->run(); }
 
   /// Begins the end of `run()`: see `reactor::stop`.
   void stop() { reactor_->stop(); }
+
+  /// Stops because of a failure, which `run()` returns: see `reactor::give_up`.
+  void give_up(failure why) { reactor_->give_up(std::move(why)); }
+
+  /// Tells whether `stop()` was called, or a signal did that: see `reactor::stop_requested`.
+  [[nodiscard]] bool stop_requested() const noexcept { return reactor_->stop_requested(); }
 
   [[nodiscard]] troupe::reactor& reactor() noexcept { return *reactor_; }
   [[nodiscard]] caf::actor_system& system() noexcept { return *system_; }
@@ -116,6 +125,8 @@ public:
     if constexpr (std::derived_from<A, pinned_actor>) {
       detail::check_buildable<A, Ts...>();
       if constexpr (detail::buildable<A, Ts...>) {
+        if (loop >= loops())
+          no_such_loop("spawn_on", loop);
         caf::actor_config cfg{&scheduler_->loop(loop)};
         auto handle = system_->template spawn_impl<A, caf::hidden>(cfg, std::forward<Ts>(args)...);
         forget_caf_logger();
@@ -138,6 +149,7 @@ private:
     return handle;
   }
 
+  [[noreturn]] void no_such_loop(const char* where, std::size_t loop) const;
   void remember(const caf::strong_actor_ptr& actor);
   static void forget_caf_logger(); // CAF leaves it in the thread, and its end then waits for that
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <list>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -44,10 +45,15 @@ public:
   /// queued is done; or here, if there is no thread.
   void stop(task stopped = {});
 
-  /// Waits until all threads have ended. Not from one of them.
+  /// Waits until all threads have ended, after `stop`. Not from one of them.
   void join();
 
+  /// Drops the calls that no thread has begun, here.
+  void drop_queued();
+
   /// Runs `fn` in a thread of the pool. An exception that leaves it is logged.
+  ///
+  /// \throws std::system_error if no thread can be made, and there is none: `fn` is dropped then
   void call_in_thread(task fn);
 
   /// As above; then calls `on_result` with what came of it, in the same thread.
@@ -88,14 +94,19 @@ public:
 private:
   enum class state : std::uint8_t { fresh, running, stopped };
 
-  void grow();
-  void work();
+  using threads = std::list<std::thread>;
+
+  bool grow();
+  void grow_to(std::size_t count);
+  void work(threads::iterator self);
   static void check(std::size_t min, std::size_t max);
 
   mutable std::mutex mutex_;
   std::condition_variable more_;
   std::deque<task> queue_;
-  std::vector<std::thread> threads_; // ended ones too, until they are joined
+  std::condition_variable none_left_; // of the threads
+  threads threads_;
+  threads ended_; // until the next one ends, which joins them
   std::size_t min_;
   std::size_t max_;
   std::size_t workers_ = 0;
