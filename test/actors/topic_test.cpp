@@ -500,6 +500,7 @@ TEST_CASE_METHOD(topic_fixture,
 TEST_CASE_METHOD(topic_fixture, "a reader whose handler throws ends, and the others read on",
                  "[topic]") {
   told heard[4];
+  logged_errors errors{rt};
   for (int i = 0; i < 4; ++i) {
     caf::actor handle = rt.spawn_on<pinned_reader>(0, &heard[i], [i](pinned_reader& self) {
       if (i == 1)
@@ -519,6 +520,7 @@ TEST_CASE_METHOD(topic_fixture, "a reader whose handler throws ends, and the oth
   CHECK(heard[2] == told{"a"});
   CHECK(heard[3] == told{"a", "b"});
   CHECK(room.subscribers() == 2);
+  CHECK(errors.flush<std::runtime_error>().size() == 1);
 }
 
 TEST_CASE("a topic of a runtime that is gone has nobody to tell", "[topic]") {

@@ -104,7 +104,7 @@ TEST_CASE("an actor that quits before it has begun never begins", "[pinned_actor
   testing::manual_runtime rt;
   order told;
   mortal* it = nullptr;
-  const auto actor = rt.spawn_on<mortal>(0, std::ref(it), std::ref(told));
+  const auto actor = static_cast<runtime&>(rt).spawn_on<mortal>(0, std::ref(it), std::ref(told));
   it->quit(caf::exit_reason::user_shutdown);
   rt.settle();
   CHECK(told == order{"told to end"});
