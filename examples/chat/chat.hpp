@@ -74,14 +74,14 @@ private:
 
   // Goes on with what came while reading was paused.
   void go_on() {
-    collect([this] { resume_producing(); });
+    collect([this] { resume_lines(); });
   }
 
   void say(std::string_view text) {
     said_->append("<").append(name_).append("> ").append(text).append("\r\n");
     if (said_->size() < block)
       return;
-    pause_producing(); // the name in front of short lines makes much of little
+    pause_lines(); // the name in front of short lines makes much of little
     call_later(troupe::duration::zero(), [this] { go_on(); });
   }
 
@@ -158,7 +158,7 @@ private:
   template <class... Question>
   void ask(Question&&... question) {
     send(users_, std::forward<Question>(question)...);
-    pause_producing();
+    pause_lines();
   }
 
   void answered(answer_atom, const troupe::shared_bytes& line) {

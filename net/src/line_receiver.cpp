@@ -87,12 +87,12 @@ std::string line_receiver::clear_line_buffer() {
   return all;
 }
 
-void line_receiver::pause_producing() {
+void line_receiver::pause_lines() {
   paused_ = true;
   transport().pause_producing();
 }
 
-void line_receiver::resume_producing() {
+void line_receiver::resume_lines() {
   if (!std::exchange(paused_, false) || !connected())
     return;
   transport().resume_producing();

@@ -62,7 +62,7 @@ public:
   void line_received(std::string_view line) override {
     received.emplace_back(line);
     if (line == "pause" || line == "rawpause")
-      pause_producing();
+      pause_lines();
     if (line == "rawpause")
       raw_left(5);
     if (line == "stop")
@@ -171,7 +171,7 @@ TEST_CASE("a line that pauses holds back what follows until it is resumed") {
     CAPTURE(size);
     CHECK(t->received == strings{"twiddle1", "twiddle2", "pause"});
     CHECK(t.transport.producer_state() == testing::producer_state::paused);
-    t.enter([&] { t->resume_producing(); });
+    t.enter([&] { t->resume_lines(); });
     CHECK(t->received == strings{"twiddle1", "twiddle2", "pause", "twiddle3"});
     CHECK(t.transport.producer_state() == testing::producer_state::producing);
   }
@@ -184,7 +184,7 @@ TEST_CASE("pausing and raw mode together hold the raw data back") {
     t.deliver_in_pieces(input, size);
     CAPTURE(size);
     CHECK(t->received == strings{"twiddle1", "twiddle2", "rawpause", ""});
-    t.enter([&] { t->resume_producing(); });
+    t.enter([&] { t->resume_lines(); });
     CHECK(t->received == strings{"twiddle1", "twiddle2", "rawpause", "12345", "twiddle3"});
   }
 }
@@ -192,8 +192,8 @@ TEST_CASE("pausing and raw mode together hold the raw data back") {
 TEST_CASE("resuming inside the callback that paused loses nothing") {
   fixture t;
   t->on_line = [&](std::string_view) {
-    t->pause_producing();
-    t->resume_producing();
+    t->pause_lines();
+    t->resume_lines();
   };
   t.deliver("a\r\nb\r\nc");
   t.deliver("\r\n");
@@ -202,14 +202,14 @@ TEST_CASE("resuming inside the callback that paused loses nothing") {
 
 TEST_CASE("resuming outside of the actor's own code delivers as the actor") {
   fixture t;
-  t.enter([&] { t->pause_producing(); });
+  t.enter([&] { t->pause_lines(); });
   t.deliver("a\r\n");
   CHECK(t->received.empty());
   t->on_line = [](std::string_view) {
     throw std::runtime_error("boom");
   };
   testing::logged_errors errors{t.rt};
-  t->resume_producing();
+  t->resume_lines();
   CHECK(t->ended == strings{"boom"});
   CHECK(errors.flush<std::runtime_error>().size() == 1);
 }
@@ -396,11 +396,11 @@ TEST_CASE("nothing is delivered once the end was asked for") {
     CHECK(t->ended.size() == 1);
   }
   SECTION("while paused") {
-    t.enter([&] { t->pause_producing(); });
+    t.enter([&] { t->pause_lines(); });
     t.deliver("a\r\n");
     t.enter([&] {
       t->transport().lose_connection();
-      t->resume_producing();
+      t->resume_lines();
     });
     CHECK(t->received.empty());
     return;
@@ -468,7 +468,7 @@ TEST_CASE("one who pauses at every line gets all of a large input without copyin
       ++lines;
       moved += last != nullptr && line.data() != last + 3; // "a\r\n" further on
       last = line.data();
-      pause_producing();
+      pause_lines();
     }
     std::size_t lines = 0, moved = 0;
     const char* last = nullptr;
@@ -480,9 +480,29 @@ TEST_CASE("one who pauses at every line gets all of a large input without copyin
   testing::protocol_fixture<pausing> t;
   t.deliver(input);
   while (t->paused())
-    t.enter([&] { t->resume_producing(); });
+    t.enter([&] { t->resume_lines(); });
   CHECK(t->lines == count);
   CHECK(t->moved <= 1);
+}
+
+TEST_CASE("a line receiver that is a producer holds lines and output back apart") {
+  struct producing : line_receiver, producer {
+    using line_receiver::line_receiver;
+    void line_received(std::string_view) override {
+      pause_lines();
+      transport().register_producer(*this, true);
+      pause_producing(); // the producer's: nothing is ambiguous
+    }
+    void pause_producing() override { ++pauses; }
+    void resume_producing() override {}
+    void stop_producing() override {}
+    int pauses = 0;
+  };
+  testing::protocol_fixture<producing> t;
+  t.deliver("one\r\ntwo\r\n");
+  CHECK(t->paused());
+  CHECK(t->pauses == 1);
+  t.enter([&] { t->transport().unregister_producer(); });
 }
 
 TEST_CASE("a line receiver adds little to a protocol") {

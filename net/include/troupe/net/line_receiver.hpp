@@ -68,12 +68,15 @@ public:
   /// came behind the present line.
   std::string clear_line_buffer();
 
-  /// Delivers nothing and stops reading until `resume_producing`. What came already is kept.
-  void pause_producing();
+  /// Delivers nothing and stops reading until `resume_lines`. What came already is kept.
+  ///
+  /// It holds input back, where `producer::pause_producing` is about output: a protocol that is a
+  /// producer too has both. Source: LineReceiver.pauseProducing
+  void pause_lines();
 
   /// Goes on, first with what was kept; that is delivered inside this call, unless it is made
   /// within a callback of this class, which continues when that returns.
-  void resume_producing();
+  void resume_lines();
 
   /// Tells whether it is paused.
   [[nodiscard]] bool paused() const noexcept { return paused_; }

@@ -35,6 +35,9 @@ class protocol_wrapper;
 /// };
 /// ```
 ///
+/// Inside a protocol the words `transport` and `factory` are its member functions; the types are
+/// written `troupe::transport` and `troupe::factory` there: `void send_to(troupe::transport& t);`.
+///
 /// Thread: its loop's. Source: twisted.internet.protocol.Protocol
 class protocol : public pinned_actor {
 public:
