@@ -2,7 +2,7 @@
 // again, after waits that grow.
 //
 //   $ build/release/examples/echo_server
-//   $ build/release/examples/echo_client 127.0.0.1 7007
+//   $ build/release/examples/echo_client 127.0.0.1 8007
 
 #include <cstdio>
 #include <string>

@@ -53,32 +53,57 @@ listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, lis
                                 + std::to_string(started->loop().index()) + ", the port on loop "
                                 + std::to_string(loop.index())
                                 + "; a port needs a factory on its own loop");
+  if (const auto* const here = event_loop::current();
+      here != nullptr && here != &loop && &here->scheduler() == &loop.scheduler())
+    throw std::logic_error("listen: this is loop " + std::to_string(here->index())
+                           + "; a port on loop " + std::to_string(loop.index())
+                           + " is opened there, or before run()");
   auto socket = open(nullptr);
+  if (loop.stopping())
+    throw cannot_listen_error(socket.host, make_error_code(errc::runtime_stopped));
   f.start(sys, loop);
   caf::actor_config cfg{&loop};
-  const auto handle = sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(socket), std::move(open),
-                                                            f, std::move(kind), rules);
+  return started(sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(socket), std::move(open), f,
+                                                       std::move(kind), rules));
+}
+
+// Begins at once, so that whoever opens the port hears of what goes wrong.
+listening_port acceptor::started(const caf::actor& handle) {
+  auto& made = *static_cast<acceptor*>(caf::actor_cast<caf::abstract_actor*>(handle));
+  made.enter([] {});
+  if (made.not_begun_)
+    made.enter([&made] { made.quit(make_error(errc::not_listening)); });
+  made.rethrow_if_not_begun();
   return port_of(handle);
+}
+
+void acceptor::rethrow_if_not_begun() {
+  if (const auto why = std::exchange(not_begun_, nullptr))
+    std::rethrow_exception(why);
 }
 
 listening_port acceptor::make_supervised(caf::actor_system& sys, event_loop& loop,
                                          const listening_opener& open, const factory_ref& f,
                                          std::shared_ptr<const transport_kind> kind,
                                          accept_rules rules, std::shared_ptr<kept_socket> kept) {
-  if (!kept->socket) {
+  if (loop.stopping())
+    failure{errc::runtime_stopped}.raise();
+  const bool opened_now = !kept->socket;
+  if (opened_now) {
     kept->socket = open(kept->host ? &*kept->host : nullptr);
     kept->host = kept->socket->host;
   }
   auto socket = share(*kept->socket);
-  f.start(sys, loop);
-  caf::actor_config cfg{&loop};
-  const auto handle = sys.spawn_impl<acceptor, caf::hidden>(
-    cfg, std::move(socket), open, f, std::move(kind), rules, std::move(kept));
-  auto& made = *static_cast<acceptor*>(caf::actor_cast<caf::abstract_actor*>(handle));
-  made.enter([] {}); // begins
-  if (!made.counted_)
-    return {};
-  return port_of(handle);
+  try {
+    f.start(sys, loop);
+    caf::actor_config cfg{&loop};
+    return started(sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(socket), open, f,
+                                                         std::move(kind), rules, kept));
+  } catch (...) {
+    if (opened_now)
+      kept->socket.reset();
+    throw;
+  }
 }
 
 acceptor::acceptor(caf::actor_config& cfg, listening_socket socket, listening_opener open,
@@ -102,26 +127,25 @@ caf::behavior acceptor::make_behavior() {
 }
 
 void acceptor::begin() {
-  loop().scheduler().logger().info("{} starting on {}", factory_.get()->log_prefix(),
-                                   host().to_string());
-  bool started = false;
-  const auto start = [&] {
-    factory_.get()->do_start();
-    started = true;
-  };
-  if (factory_.get()->awaits_successor())
-    start(); // only counts; the successor starts with it
-  else
-    factory_.get()->enter(start);
-  if (!started) { // start_factory threw, which ended the factory, or it had ended
+  bool used = false;
+  try {
+    factory_.get()->begin_use();
+    used = true;
+    listener_.emplace(loop().io());
+    listener_->assign(socket_.fd.get());
+    static_cast<void>(socket_.fd.release());
+  } catch (...) {
+    not_begun_ = std::current_exception();
+    listener_.reset();
     socket_ = {};
-    return quit(make_error(errc::not_listening, "the factory does not run"));
+    if (used)
+      factory_.get()->do_stop();
+    return;
   }
+  loop().scheduler().logger().info("{} starting on {} {}", factory_.get()->log_prefix(),
+                                   kind_->scheme(), host().to_string());
   counted_ = true;
   ++epoch_;
-  listener_.emplace(loop().io());
-  listener_->assign(socket_.fd.get());
-  static_cast<void>(socket_.fd.release());
   wait();
 }
 
@@ -208,9 +232,10 @@ void acceptor::tell_shortage(int error) {
   if (short_since_)
     return;
   short_since_ = loop().time();
-  loop().scheduler().logger().error("{}: cannot accept a connection, trying again every {} ms: {}",
-                                    host().to_string(), rules_.pause_without_descriptors.count(),
-                                    std::system_category().message(error));
+  loop().scheduler().logger().error(
+    "{} {}: cannot accept a connection, trying again every {} ms: {}", kind_->scheme(),
+    host().to_string(), rules_.pause_without_descriptors.count(),
+    std::system_category().message(error));
 }
 
 event_loop& acceptor::place() const noexcept {
@@ -250,10 +275,11 @@ void acceptor::join(unique_fd fd, const sockaddr_storage& peer) {
     if (where.stopping())
       return built->enter([&] { built->quit(caf::exit_reason::user_shutdown); });
     try {
-      kind->open(where, std::move(fd), from, built, [&where, from](const failure* failed) {
+      kind->open(where, std::move(fd), from, built, [&where, from, kind](const failure* failed) {
         if (failed != nullptr && !where.stopping())
-          where.scheduler().logger().log(level_of(*failed), "cannot serve {}: {}",
-                                         from.to_address().to_string(), failed->message());
+          where.scheduler().logger().log(level_of(*failed), "cannot serve {} {}: {}",
+                                         kind->scheme(), from.to_address().to_string(),
+                                         failed->message());
       });
     } catch (...) {
       built->enter([&] { built->quit(failure::current().to_caf_error()); });
@@ -277,8 +303,8 @@ void acceptor::close() {
   socket_ = {}; // with what belongs to it
   ++epoch_;
   short_since_.reset();
-  loop().scheduler().logger().info("{} stopped on {}", factory_.get()->log_prefix(),
-                                   host().to_string());
+  loop().scheduler().logger().info("{} stopped on {} {}", factory_.get()->log_prefix(),
+                                   kind_->scheme(), host().to_string());
   factory_.get()->do_stop(); // may throw
 }
 
@@ -299,6 +325,7 @@ void acceptor::start_listening() {
     if (!counted_) // else this was its first activation, which begins too
       begin();
   });
+  rethrow_if_not_begun();
 }
 
 void acceptor::on_exit() {

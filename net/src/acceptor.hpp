@@ -33,6 +33,11 @@ struct accept_rules {
     : per_turn(n), pause_without_descriptors(pause) {}
 };
 
+/// Returns what carries the connections of a port of `tcp_listener`: that has set `no_delay` for them.
+inline std::shared_ptr<const transport_kind> accepted_tcp(const listen_options& options) {
+  return std::make_shared<const tcp_kind>(false, options.keep_alive, options.output);
+}
+
 /// The socket of a supervised port. It outlives an acceptor that crashed, so that connections that
 /// wait in the listen queue are served by the next one.
 struct kept_socket {
@@ -52,13 +57,14 @@ public:
            std::shared_ptr<const transport_kind> kind, accept_rules rules,
            std::shared_ptr<kept_socket> kept = nullptr);
 
-  /// Opens a port, whose actor runs on `loop`. \throws cannot_listen_error, std::invalid_argument
+  /// Opens a port, whose actor runs on `loop`, and starts its factory.
+  ///
+  /// \throws cannot_listen_error, std::invalid_argument, and what `start_factory` throws
   static listening_port make_port(caf::actor_system& sys, event_loop& loop, listening_opener open,
                                   const factory_ref& f, std::shared_ptr<const transport_kind> kind,
                                   accept_rules rules);
 
-  /// As above, for a supervisor: listens at the socket that is kept, or opens it. Names no port if
-  /// the factory does not run.
+  /// As above, for a supervisor: listens at the socket that is kept, or opens it.
   static listening_port make_supervised(caf::actor_system& sys, event_loop& loop,
                                         const listening_opener& open, const factory_ref& f,
                                         std::shared_ptr<const transport_kind> kind,
@@ -74,7 +80,9 @@ public:
   void start_listening() override;
 
 private:
+  static listening_port started(const caf::actor& handle);
   void begin();
+  void rethrow_if_not_begun();
   void wait();
   void accept_some() noexcept;
   void accept_batch();
@@ -96,6 +104,7 @@ private:
   std::optional<time_point> short_since_;   // of descriptors or memory, as was told
   std::uint64_t epoch_ = 0;                 // counts starts; what waits for an older one is void
   bool counted_ = false;                    // by the factory
+  std::exception_ptr not_begun_;            // why the factory did not start
 };
 
 } // namespace troupe::detail

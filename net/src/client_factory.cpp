@@ -1,11 +1,22 @@
 #include <troupe/net/client_factory.hpp>
 
+#include <spdlog/logger.h>
+
+#include <troupe/runtime/loop_scheduler.hpp>
+
 #include "connecting.hpp"
 
 namespace troupe {
 
 void client_factory::started_connecting(connector&) {}
-void client_factory::client_connection_failed(connector&, const failure&) {}
+
+void client_factory::client_connection_failed(connector& c, const failure& why) {
+  // Our own side has called it off, and knows.
+  if (noisy && !why.check(errc::cancelled) && !why.check(errc::runtime_stopped))
+    loop().scheduler().logger().warn("{} could not connect to {}", log_prefix(),
+                                     detail::with_reason(c.get_destination(), why));
+}
+
 void client_factory::client_connection_lost(connector&, const failure&) {}
 void client_factory::client_connection_made(connector&, const protocol_ptr&) {}
 

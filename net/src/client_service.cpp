@@ -7,8 +7,12 @@
 #include <stdexcept>
 #include <vector>
 
+#include <troupe/net/detail/retry_report.hpp>
 #include <troupe/runtime/detail/tracked_call.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
+
+#include "connecting.hpp"
+#include "loop_time.hpp"
 
 namespace troupe {
 
@@ -37,8 +41,9 @@ class client_service::machine : public std::enable_shared_from_this<machine> {
 public:
   machine(runtime& rt, std::shared_ptr<client_endpoint> to, factory_ref f,
           client_service_options options)
-    : loop_(rt.scheduler().loop(0)), to_(std::move(to)), factory_(std::move(f)),
-      options_(std::move(options)), clock_(options_.clock ? *options_.clock : rt.reactor()) {}
+    : loop_(detail::place_of(rt, current_loop).loop), to_(std::move(to)), factory_(std::move(f)),
+      options_(std::move(options)),
+      clock_(options_.clock ? *options_.clock : detail::clock_of(loop_)) {}
 
   void start() {
     if (state_ == state::fresh || state_ == state::stopped) {
@@ -51,7 +56,9 @@ public:
 
   deferred<void> stop() {
     const auto before = state_;
-    if (before == state::fresh || before == state::waiting || before == state::stopped) {
+    if (before == state::fresh || before == state::waiting || before == state::stopped || posted_) {
+      ++attempt_; // what is posted is void
+      posted_ = false;
       finish();
       return succeed();
     }
@@ -82,9 +89,23 @@ private:
     std::size_t failures; // until it gives up; 0: never
   };
 
+  // On its loop, whoever starts it: there the connections are to be.
   void connect() {
     state_ = state::connecting;
     const auto mine = ++attempt_;
+    if (loop_.is_current())
+      return begin(mine);
+    posted_ = true;
+    loop_.post([weak = weak_from_this(), mine] {
+      const auto self = weak.lock();
+      if (!self || self->attempt_ != mine)
+        return;
+      self->posted_ = false;
+      self->begin(mine);
+    });
+  }
+
+  void begin(std::uint64_t mine) {
     const std::weak_ptr<machine> weak = weak_from_this();
     // Tells whether this is still about the present attempt.
     const auto current = [weak, mine] {
@@ -119,10 +140,10 @@ private:
 
   deferred<void> prepare(const connected_protocol& p) {
     connection_ = p;
-    p.when_ended(loop_, [weak = weak_from_this(), mine = attempt_](const caf::error&) {
+    p.when_ended(loop_, [weak = weak_from_this(), mine = attempt_](const caf::error& why) {
       const auto self = weak.lock();
       if (self && self->attempt_ == mine)
-        self->lost();
+        self->lost(detail::reason_of(why));
     });
     return options_.prepare_connection
              ? maybe_deferred([&] { return options_.prepare_connection(p); })
@@ -137,6 +158,7 @@ private:
     }
     state_ = state::connected;
     failures_ = 0;
+    report_.connected(loop_.scheduler().logger(), log_prefix());
     const auto p = *connection_;
     for (auto& w : std::exchange(waiting_, {}))
       w.result.callback(p);
@@ -161,16 +183,16 @@ private:
       (w.failures == 1 ? told : left)
         .push_back({std::move(w.result), w.failures - (w.failures > 0)});
     waiting_ = std::move(left);
-    wait();
+    wait(why);
     for (auto& w : told)
       w.result.errback(why);
   }
 
-  void lost() {
+  void lost(const failure& why) {
     ++attempt_;
     connection_.reset();
     if (state_ == state::connected) {
-      wait();
+      wait(why);
     } else if (state_ == state::connecting) { // while it was being prepared
       call_off();
       failed(errc::connection_lost);
@@ -180,15 +202,21 @@ private:
     }
   }
 
-  void wait() {
+  void wait(const failure& why) {
     if (loop_.stopping())
       return finish();
     state_ = state::waiting;
-    retry_.start(clock_, std::max(duration(0), options_.retry(++failures_)),
-                 [weak = weak_from_this()] {
-                   if (const auto self = weak.lock())
-                     self->connect();
-                 });
+    const auto how_long = std::max(duration(0), options_.retry(++failures_));
+    report_.failed(loop_.scheduler().logger(), log_prefix(), why.message(), why, how_long);
+    retry_.start(clock_, how_long, [weak = weak_from_this()] {
+      if (const auto self = weak.lock())
+        self->connect();
+    });
+  }
+
+  std::string log_prefix() const {
+    const auto* const f = factory_.started();
+    return f != nullptr ? f->log_prefix() : "client service";
   }
 
   void call_off() {
@@ -247,11 +275,13 @@ private:
   const client_service_options options_;
   clock& clock_;
   state state_ = state::fresh;
+  bool posted_ = false;       // an attempt has yet to begin
   std::uint64_t attempt_ = 0; // counts; what belongs to an older one is void
   std::size_t failures_ = 0;  // since the last success
   std::optional<deferred<void>> under_way_;
   std::optional<connected_protocol> connection_; // from before it is prepared to its end
   detail::tracked_call retry_;
+  detail::retry_report report_;
   std::vector<waiter> waiting_;
   std::vector<promise<void>> stopping_; // who waits for the end
 };

@@ -4,6 +4,8 @@
 
 #include <troupe/runtime/loop_scheduler.hpp>
 
+#include "connecting.hpp"
+
 namespace troupe::detail {
 
 namespace {
@@ -31,10 +33,8 @@ public:
   }
 
   void start_factory() override {
-    inner_.get()->enter([this] {
-      inner_.get()->do_start();
-      started_ = true;
-    });
+    inner_.get()->begin_use();
+    started_ = true;
   }
 
   void stop_factory() override {
@@ -48,13 +48,6 @@ public:
         inner_.get()->do_stop();
     }
     quit();
-  }
-
-  void started_connecting(connector& c) override {
-    if (!started_) { // it has ended, or its start_factory threw, which was logged
-      refused_ = true;
-      c.stop_connecting();
-    }
   }
 
   // The inner factory counts the connection, and is the one that the protocol knows.
@@ -76,7 +69,9 @@ public:
   void client_connection_failed(connector&, const failure& why) override {
     auto waiting = attempt_->finish();
     if (waiting && !waiting->called())
-      waiting->errback(refused_ ? failure{errc::no_protocol, "the factory does not run"} : why);
+      waiting->errback(why);
+    if (!started_) // there is nothing to stop
+      quit();
   }
 
   std::string log_prefix() const override { return inner_.get()->log_prefix(); }
@@ -90,18 +85,18 @@ private:
   const factory_ref inner_;
   const std::shared_ptr<attempt> attempt_;
   bool started_ = false; // the inner one, by this one
-  bool refused_ = false;
 };
 
 } // namespace
 
 deferred<connected_protocol>
-connect_endpoint(runtime& rt, const factory_ref& f,
+connect_endpoint(runtime& rt, std::size_t where, const factory_ref& f,
                  const std::function<connector(const client_factory_ref&)>& start) {
-  auto& loop = rt.scheduler().loop(0);
-  if (loop.stopping()) // a connector would do nothing
-    return fail<connected_protocol>(errc::runtime_stopped);
   try {
+    auto& loop = place_of(rt, where).loop;
+    if (loop.stopping()) // a connector would do nothing
+      return fail<connected_protocol>(errc::runtime_stopped);
+    expect_on_loop(f, loop);
     f.start(rt.system(), loop);
     const auto made = std::make_shared<attempt>();
     made->waiting.emplace([weak = std::weak_ptr<attempt>(made)] {

@@ -10,9 +10,10 @@ namespace troupe::detail {
 
 /// Makes an attempt with a factory of its own, which passes on what `f` builds.
 ///
+/// \param loop   as of `connect_options`
 /// \param start  makes the connector
 deferred<connected_protocol>
-connect_endpoint(runtime& rt, const factory_ref& f,
+connect_endpoint(runtime& rt, std::size_t loop, const factory_ref& f,
                  const std::function<connector(const client_factory_ref&)>& start);
 
 /// Calls `start`, which listens; what it throws becomes a failure.

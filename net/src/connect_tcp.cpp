@@ -31,19 +31,19 @@ std::vector<sockaddr_storage> interleaved(const std::vector<net_address>& found)
 detail::destination detail::tcp_destination(runtime& rt, const std::string& host,
                                             std::uint16_t port, const connect_options& options) {
   if (const auto literal = detail::parse_ip(host, port))
-    return {detail::socket_address{*literal}.to_address(), [literal] {
+    return {detail::socket_address{*literal}.to_address(), [literal](event_loop&) {
               return succeed(std::vector{*literal});
             }};
   const net_address name{net_address::kind::host_name, host, port};
   if (host.empty() || host.find('\0') != std::string::npos)
-    return {name, [name] {
+    return {name, [name](event_loop&) {
               return fail<std::vector<sockaddr_storage>>(
                 failure{errc::unknown_host, "not the name of a host: \"" + name.host() + '"'});
             }};
-  auto names = options.names ? options.names : system_resolver::of(rt);
-  return {name, [names = std::move(names), name] {
+  return {name, [&rt, names = options.names, name](event_loop& loop) {
+            const auto asked = names ? names : system_resolver::of(rt, loop);
             return deferred<std::vector<sockaddr_storage>>(
-              names->resolve(name.host(), name.port())
+              asked->resolve(name.host(), name.port())
                 .add_callback([name](const std::vector<net_address>& found)
                                 -> outcome<std::vector<sockaddr_storage>> {
                   auto all = interleaved(found);

@@ -9,7 +9,8 @@ namespace troupe {
 detail::destination detail::unix_destination(const std::string& path,
                                              const unix_connect_options& options) {
   return {{net_address::kind::unix_socket, path, 0},
-          [path, check_lock = options.check_lock]() -> deferred<std::vector<sockaddr_storage>> {
+          [path, check_lock =
+                   options.check_lock](event_loop&) -> deferred<std::vector<sockaddr_storage>> {
             const auto parsed = parse_unix(path);
             if (!parsed)
               return fail<std::vector<sockaddr_storage>>(parsed.error());
@@ -22,9 +23,10 @@ detail::destination detail::unix_destination(const std::string& path,
 
 connector connect_unix(runtime& rt, const std::string& path, const client_factory_ref& f,
                        const unix_connect_options& options) {
-  return detail::start_connecting(rt, detail::unix_destination(path, options), f,
-                                  {.timeout = options.timeout, .output = options.output},
-                                  std::make_shared<const detail::unix_kind>(options.output));
+  return detail::start_connecting(
+    rt, detail::unix_destination(path, options), f,
+    {.timeout = options.timeout, .output = options.output, .loop = options.loop},
+    std::make_shared<const detail::unix_kind>(options.output));
 }
 
 } // namespace troupe

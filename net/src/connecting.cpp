@@ -10,19 +10,13 @@
 #include <troupe/runtime/defer_later.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
+#include "connection_counts.hpp"
+#include "loop_time.hpp"
 #include "socket_address.hpp"
 
 namespace troupe::detail {
 
 namespace {
-
-failure reason_of(const caf::error& e) {
-  if (!e || e == caf::exit_reason::normal)
-    return errc::connection_done;
-  if (e == caf::exit_reason::user_shutdown)
-    return errc::runtime_stopped;
-  return failure{e};
-}
 
 // Says what became of each address; the code is that of the first.
 failure summary(const net_address& to, const std::vector<socket_address>& tried,
@@ -71,10 +65,56 @@ unix_connect_options checked(unix_connect_options options) {
   return options;
 }
 
-connecting::connecting(runtime& rt, destination to, client_factory_ref f, connect_options options,
-                       std::shared_ptr<const transport_kind> kind)
-  : loop_(rt.scheduler().loop(0)), clock_(rt.reactor()), to_(std::move(to)), factory_(std::move(f)),
-    options_(std::move(options)), kind_(std::move(kind)) {}
+failure reason_of(const caf::error& e) {
+  if (!e || e == caf::exit_reason::normal)
+    return errc::connection_done;
+  if (e == caf::exit_reason::user_shutdown)
+    return errc::runtime_stopped;
+  return failure{e};
+}
+
+connecting_place place_of(runtime& rt, std::size_t asked) {
+  auto* here = event_loop::current();
+  if (here != nullptr && &here->scheduler() != &rt.scheduler())
+    here = nullptr; // that of another runtime
+  if (asked == any_loop || (asked == current_loop && here == nullptr))
+    return {here != nullptr ? *here : rt.scheduler().loop(0), true};
+  if (asked == current_loop)
+    return {*here, false};
+  if (asked >= rt.loops())
+    throw std::invalid_argument("connecting: there is no loop " + std::to_string(asked)
+                                + "; the runtime has " + std::to_string(rt.loops()));
+  if (here != nullptr && here->index() != asked)
+    throw std::logic_error("connecting: this is loop " + std::to_string(here->index())
+                           + "; a connection on loop " + std::to_string(asked)
+                           + " is made there, or before run()");
+  return {rt.scheduler().loop(asked), false};
+}
+
+void expect_on_loop(const factory_ref& f, const event_loop& loop) {
+  if (const auto* const started = f.started(); started != nullptr && &started->loop() != &loop)
+    throw std::invalid_argument("connecting: the factory runs on loop "
+                                + std::to_string(started->loop().index()) + ", and this is loop "
+                                + std::to_string(loop.index())
+                                + "; a connection needs a factory on its own loop");
+}
+
+std::string with_reason(const net_address& to, const failure& why) {
+  const auto name = to.to_string();
+  std::string_view text;
+  const auto message = why.message();
+  text = message;
+  if (text.starts_with(name)) { // it is said before the reason
+    text.remove_prefix(name.size());
+    text.remove_prefix(std::min(text.find_first_not_of(": "), text.size()));
+  }
+  return name + " (" + std::string(text) + ')';
+}
+
+connecting::connecting(connecting_place where, destination to, client_factory_ref f,
+                       connect_options options, std::shared_ptr<const transport_kind> kind)
+  : loop_(where.loop), in_turn_(where.in_turn), clock_(clock_of(where.loop)), to_(std::move(to)),
+    factory_(std::move(f)), options_(std::move(options)), kind_(std::move(kind)) {}
 
 // Runs `fn` as the factory; tells whether that still lives.
 template <class F>
@@ -121,21 +161,19 @@ void connecting::begin() {
   why_ = {};
   called_off_ = false;
   const auto self = shared_from_this();
-  const bool first = index_ == none;
-  bool started = false;
-  const bool lives = as_factory([&] {
-    if (first)
-      factory().do_start();
-    started = true;
-  });
-  if (!lives || !started) { // the factory has ended, or start_factory threw, which ended it
-    state_ = state::disconnected;
-    return over(failure{errc::actor_down, "the factory does not run"});
-  }
-  if (first) {
+  if (index_ == none) {
+    try {
+      factory().begin_use();
+    } catch (...) { // told in a later turn, as below
+      return loop_.post([self, attempt = attempt_, why = failure::current()] {
+        if (attempt == self->attempt_ && self->state_ == state::connecting)
+          self->failed(why);
+      });
+    }
     index_ = factory().active_.size();
     factory().active_.push_back(self);
   }
+  factory().counts().attempts.add();
   const auto attempt = attempt_;
   connector handle{self};
   as_factory([&] { factory().started_connecting(handle); });
@@ -156,7 +194,7 @@ void connecting::begin() {
 void connecting::look_up() {
   const auto self = shared_from_this();
   const auto attempt = attempt_;
-  auto d = to_.find()
+  auto d = to_.find(loop_)
              .add_callback(
                [this, self](const std::vector<sockaddr_storage>& found) { return race(found); })
              .add_callbacks(
@@ -222,7 +260,7 @@ deferred<connected_socket> connecting::race(const std::vector<sockaddr_storage>&
 
 void connecting::connected(connected_socket socket) {
   const auto attempt = attempt_;
-  auto& where = loop_.scheduler().next_loop();
+  auto& where = in_turn_ ? loop_.scheduler().next_loop() : loop_;
   protocol_ptr built;
   as_factory([&] {
     try {
@@ -299,6 +337,7 @@ void connecting::opened(const failure* why) {
 }
 
 void connecting::failed(const failure& why) {
+  factory().counts().attempt_failed(why);
   ended(&client_factory::client_connection_failed, why);
 }
 
@@ -312,9 +351,11 @@ void connecting::ended(void (client_factory::*tell)(connector&, const failure&),
   under_way_.reset();
   protocol_ = nullptr;
   state_ = state::disconnected;
+  last_ = why;
   const auto self = shared_from_this();
   connector handle{self};
-  as_factory([&] { (factory().*tell)(handle, why); });
+  if (!as_factory([&] { (factory().*tell)(handle, why); }) && index_ == none)
+    loop_.scheduler().logger().error("cannot connect to {}", with_reason(to_.name, why));
   if (state_ != state::disconnected)
     return; // it connects again
   if (index_ != none) {
@@ -386,9 +427,11 @@ connector start_connecting(runtime& rt, destination to, const client_factory_ref
                            const connect_options& options,
                            std::shared_ptr<const transport_kind> kind) {
   auto good = checked(options); // before the factory starts
-  f.start(rt.system(), rt.scheduler().loop(0));
+  const auto place = place_of(rt, good.loop);
+  expect_on_loop(f, place.loop);
+  f.start(rt.system(), place.loop);
   const auto made =
-    std::make_shared<connecting>(rt, std::move(to), f, std::move(good), std::move(kind));
+    std::make_shared<connecting>(place, std::move(to), f, std::move(good), std::move(kind));
   made->connect();
   return connector{made};
 }

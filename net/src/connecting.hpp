@@ -21,8 +21,8 @@ namespace troupe::detail {
 /// Where a connector connects to: what comes of `find` when it connects.
 struct destination {
   net_address name;
-  /// Returns the addresses to try, in order.
-  std::function<deferred<std::vector<sockaddr_storage>>()> find;
+  /// Returns the addresses to try, in order. Called on the loop that connects.
+  std::function<deferred<std::vector<sockaddr_storage>>(event_loop&)> find;
 };
 
 /// Returns where `host`, a name or an address in numbers, is.
@@ -35,6 +35,27 @@ destination unix_destination(const std::string& path, const unix_connect_options
 /// Returns `options`. \throws std::logic_error if a time among them is negative
 connect_options checked(connect_options options);
 unix_connect_options checked(unix_connect_options options);
+
+/// Where a connection is made, and whether it stays there.
+struct connecting_place {
+  event_loop& loop;
+  bool in_turn; // the connections run on the loops in turn
+};
+
+/// Says what `asked`, a `connect_options::loop`, means to the caller.
+///
+/// \throws std::invalid_argument if there is no such loop
+/// \throws std::logic_error if it is another one than the caller's
+connecting_place place_of(runtime& rt, std::size_t asked);
+
+/// \throws std::invalid_argument if `f` has been started on another loop
+void expect_on_loop(const factory_ref& f, const event_loop& loop);
+
+/// Returns what the end of a protocol says of its connection.
+failure reason_of(const caf::error& e);
+
+/// Returns "localhost:7010 (the connection was refused)".
+std::string with_reason(const net_address& to, const failure& why);
 
 /// Sees what becomes of a connection that a supervisor keeps.
 class connection_watcher {
@@ -49,12 +70,12 @@ public:
 /// What a `connector` refers to. It lives as long as somebody refers to it, or it is connecting or
 /// connected (its factory keeps it then).
 ///
-/// Thread: loop 0.
+/// Thread: its loop's.
 class connecting : public std::enable_shared_from_this<connecting> {
 public:
   using state = connector::state;
 
-  connecting(runtime& rt, destination to, client_factory_ref f, connect_options options,
+  connecting(connecting_place where, destination to, client_factory_ref f, connect_options options,
              std::shared_ptr<const transport_kind> kind);
 
   /// Lets `watcher` be told what becomes of the one attempt, and of the connection: a supervisor
@@ -70,6 +91,7 @@ public:
 
   [[nodiscard]] const net_address& get_destination() const noexcept { return to_.name; }
   [[nodiscard]] state get_state() const noexcept { return state_; }
+  [[nodiscard]] const failure& last_failure() const noexcept { return last_; }
 
 private:
   static constexpr auto none = static_cast<std::size_t>(-1);
@@ -92,6 +114,7 @@ private:
   void ended(void (client_factory::*tell)(connector&, const failure&), const failure& why);
 
   event_loop& loop_;
+  const bool in_turn_;
   clock& clock_;
   const destination to_;
   const client_factory_ref factory_;
@@ -104,12 +127,13 @@ private:
   std::size_t index_ = none;            // its place among the factory's active ones
   protocol_ptr protocol_;               // from when it was built to its end
   failure why_;                         // it is ended by us
+  failure last_;                        // why the latest attempt failed, or connection ended
   std::atomic<bool> called_off_{false}; // so the loop of the protocol need not begin
   std::shared_ptr<connection_watcher> watcher_;
   bool once_ = false; // it was watched, and has been begun
 };
 
-/// Makes a connector, and lets it connect. \throws std::logic_error as `checked`
+/// Makes a connector, and lets it connect. \throws as `checked`, `place_of`, `expect_on_loop`
 connector start_connecting(runtime& rt, destination to, const client_factory_ref& f,
                            const connect_options& options,
                            std::shared_ptr<const transport_kind> kind);

@@ -32,6 +32,10 @@ const net_address& connector::get_destination() const {
   return require(of_).get_destination();
 }
 
+failure connector::last_failure() const {
+  return require(of_).last_failure();
+}
+
 connector::state connector::get_state() const noexcept {
   return of_ ? of_->get_state() : state::disconnected;
 }

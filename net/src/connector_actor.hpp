@@ -14,7 +14,7 @@ namespace troupe::detail {
 /// The actor that stands for a supervised connection: it begins when that is made, and ends when it
 /// ends. Told to end, it closes the connection, and waits for its end.
 ///
-/// Thread: loop 0.
+/// Thread: its supervisor's loop.
 class connector_actor final : public pinned_actor, public connection_watcher {
 public:
   connector_actor(caf::actor_config& cfg, std::shared_ptr<connecting> of);

@@ -12,6 +12,8 @@
 #include <troupe/net/protocol_wrapper.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
+#include "connection_counts.hpp"
+
 namespace troupe {
 
 std::string factory::log_prefix() const {
@@ -41,10 +43,28 @@ void log_unhandled(const factory& f, const char* where) noexcept {
 
 } // namespace detail
 
+void factory::begin_use() {
+  if (awaits_successor())
+    return do_start(); // only counts; the successor starts with it
+  std::exception_ptr thrown;
+  enter([&] {
+    try {
+      do_start();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  });
+  if (thrown)
+    std::rethrow_exception(thrown);
+  if (has_ended())
+    failure{errc::actor_down, log_prefix() + " has ended"}.raise();
+}
+
 void factory::do_start() {
+  static_cast<void>(counts()); // now, while it may fail
   if (ports_ == 0 && !awaits_successor()) {
     if (noisy)
-      loop().scheduler().logger().info("starting {}", log_prefix());
+      loop().scheduler().logger().debug("starting {}", log_prefix());
     start_factory();
   }
   ++ports_;
@@ -54,7 +74,7 @@ void factory::do_stop() {
   if (ports_ == 0 || --ports_ > 0 || awaits_successor())
     return;
   if (noisy)
-    loop().scheduler().logger().info("stopping {}", log_prefix());
+    loop().scheduler().logger().debug("stopping {}", log_prefix());
   // Entered, as it may quit; if it has ended, it still hears that its last port has stopped.
   bool told = false;
   std::exception_ptr thrown;
@@ -95,6 +115,7 @@ protocol_ptr factory::build(const net_address& peer, event_loop& where) {
     detail::log_unhandled(*this, "build_protocol");
   }
   where_ = before;
+  (built ? counts().accepted : counts().refused).add();
   CAF_SET_LOGGER_SYS(nullptr); // left behind by CAF's spawn, it would slow every actor down
   return built;
 }
@@ -107,17 +128,24 @@ event_loop& factory::connection_loop() const {
   return *where_;
 }
 
-void factory::child_ended(caf::strong_actor_ptr self) {
-  auto& f = *static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(self));
-  if (f.loop().is_current())
-    return f.one_less();
-  f.loop().post([self = std::move(self), &f] { f.one_less(); });
+detail::connection_counts& factory::counts() {
+  if (!counts_)
+    counts_ = detail::connection_counts::of(loop(), log_prefix());
+  return *counts_;
 }
 
-void factory::one_less() {
+void factory::child_ended(caf::strong_actor_ptr self, const detail::ended_connection& how) {
+  auto& f = *static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(self));
+  if (f.loop().is_current())
+    return f.one_less(how);
+  f.loop().post([self = std::move(self), &f, how] { f.one_less(how); });
+}
+
+void factory::one_less(const detail::ended_connection& how) {
   if (const auto latest = caf::actor_cast<caf::strong_actor_ptr>(family_->latest);
       latest && latest.get() != ctrl())
-    return static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(latest))->one_less();
+    return static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(latest))->one_less(how);
+  counts().ended(how);
   --connections_;
   if (!waiting_.empty() && has_room())
     for (auto& fn : std::exchange(waiting_, {}))
@@ -206,6 +234,7 @@ void factory::be_supervised() {
 }
 
 void factory::take_over(factory& old) {
+  counts().restarts.add();
   ports_ = old.ports_;
   connections_ = old.connections_;
   max_connections_ = old.max_connections_;
@@ -231,10 +260,20 @@ caf::actor factory_ref::start_supervised(caf::actor_system& sys, event_loop& loo
   auto* const before = started();
   if (before == nullptr || before->has_ended()) {
     state_->actor = state_->start(sys, loop);
+    std::exception_ptr thrown;
     get()->enter([&] {
-      if (before != nullptr)
-        get()->take_over(*before);
+      try {
+        if (before != nullptr)
+          get()->take_over(*before);
+      } catch (...) {
+        thrown = std::current_exception();
+        get()->quit(failure::current().to_caf_error());
+      }
     });
+    if (thrown) {
+      get()->be_supervised(); // so ports wait for the next one
+      std::rethrow_exception(thrown);
+    }
   }
   get()->be_supervised();
   return get()->has_ended() ? caf::actor{} : actor();

@@ -19,8 +19,14 @@ limit_total_connections_factory::limit_total_connections_factory(
 
 void limit_total_connections_factory::start_factory() {
   wrapping_factory::start_factory();
-  if (overflow_)
-    overflow_->get()->enter([this] { overflow_->get()->do_start(); });
+  if (!overflow_)
+    return;
+  try {
+    overflow_->get()->begin_use();
+  } catch (...) {
+    wrapping_factory::stop_factory();
+    throw;
+  }
 }
 
 void limit_total_connections_factory::stop_factory() {

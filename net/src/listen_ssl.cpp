@@ -14,11 +14,9 @@ listening_port listen_ssl(runtime& rt, std::uint16_t port, const factory_ref& f,
                           const tls_server_context& tls, const listen_options& options) {
   for (const auto& warning : tls.warnings())
     rt.scheduler().logger().warn("{}", warning);
-  return detail::acceptor::make_port(
-    rt.system(), detail::acceptor::loop_of(rt, options), detail::tcp_listener(port, options), f,
-    std::make_shared<const detail::tls_kind>(tls.settings(), options.no_delay, options.keep_alive,
-                                             options.output),
-    options);
+  return detail::acceptor::make_port(rt.system(), detail::acceptor::loop_of(rt, options),
+                                     detail::tcp_listener(port, options), f,
+                                     detail::accepted_tls(tls, options), options);
 }
 
 } // namespace troupe

@@ -57,10 +57,9 @@ void listening_port::start_listening() {
 
 listening_port listen_tcp(runtime& rt, std::uint16_t port, const factory_ref& f,
                           const listen_options& options) {
-  return detail::acceptor::make_port(
-    rt.system(), detail::acceptor::loop_of(rt, options), detail::tcp_listener(port, options), f,
-    std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive, options.output),
-    options);
+  return detail::acceptor::make_port(rt.system(), detail::acceptor::loop_of(rt, options),
+                                     detail::tcp_listener(port, options), f,
+                                     detail::accepted_tcp(options), options);
 }
 
 listening_port listen_unix(runtime& rt, const std::string& path, const factory_ref& f,

@@ -1,12 +1,17 @@
 #include <troupe/net/metrics_page.hpp>
 
+#include <atomic>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/logger.h>
 
+#include <troupe/net/connection_counters.hpp>
 #include <troupe/net/line_receiver.hpp>
 #include <troupe/net/timeout_mixin.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/prometheus.hpp>
 
 namespace troupe {
@@ -15,10 +20,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// What all requests share.
+struct page {
+  runtime& rt;
+  std::function<std::string()> extra;
+  std::atomic<bool> stopping{false};
+};
+
 /// One HTTP request and its answer. What the request's header fields say changes nothing here.
 class metrics_request final : public timeout_mixin<line_receiver> {
 public:
-  metrics_request(caf::actor_config& cfg, runtime* rt) : timeout_mixin(cfg), rt_(*rt) {}
+  metrics_request(caf::actor_config& cfg, std::shared_ptr<const page> of)
+    : timeout_mixin(cfg), page_(std::move(of)) {}
 
   void connection_made() override {
     set_timeout(10s);
@@ -59,9 +72,28 @@ private:
     without_body_ = method == "HEAD";
     if (method != "GET" && !without_body_)
       return answer("405 Method Not Allowed", "only GET and HEAD\n", "Allow: GET, HEAD\r\n");
-    if (target.substr(0, target.find('?')) != "/metrics")
-      return answer("404 Not Found", "only /metrics\n");
-    answer("200 OK", prometheus_text(rt_), {}, "text/plain; version=0.0.4; charset=utf-8");
+    const auto path = target.substr(0, target.find('?'));
+    if (path == "/metrics")
+      return tell_metrics();
+    if (path != "/healthz")
+      return answer("404 Not Found", "there are /metrics and /healthz\n");
+    if (page_->stopping || loop().stopping())
+      return answer("503 Service Unavailable", "stopping\n");
+    answer("200 OK", "ok\n");
+  }
+
+  void tell_metrics() {
+    auto text = prometheus_text(page_->rt) + connection_metrics(page_->rt);
+    try {
+      if (page_->extra)
+        text += page_->extra();
+    } catch (...) {
+      const auto why = failure::current();
+      loop().scheduler().logger().error("[{}] unhandled exception in the user's metrics: {}: {}",
+                                        log_prefix(), why.type_name(), why.message());
+      return answer("500 Internal Server Error", why.message() + '\n');
+    }
+    answer("200 OK", text, {}, "text/plain; version=0.0.4; charset=utf-8");
   }
 
   void answer(std::string_view status, const std::string& body, std::string_view more = {},
@@ -72,7 +104,7 @@ private:
     transport().lose_connection();
   }
 
-  runtime& rt_;
+  const std::shared_ptr<const page> page_;
   std::string first_; // the request line
   std::size_t size_ = 0;
   bool without_body_ = false;
@@ -80,23 +112,27 @@ private:
 
 class metrics_factory final : public factory {
 public:
-  metrics_factory(caf::actor_config& cfg, runtime* rt) : factory(cfg), rt_(rt) {
+  metrics_factory(caf::actor_config& cfg, std::shared_ptr<const page> of)
+    : factory(cfg), page_(std::move(of)) {
     noisy = false;
     set_max_connections(64);
   }
   protocol_ptr build_protocol(const net_address&) override {
-    return make_protocol<metrics_request>(rt_);
+    return make_protocol<metrics_request>(page_);
   }
   std::string log_prefix() const override { return "metrics page"; }
 
 private:
-  runtime* const rt_;
+  const std::shared_ptr<const page> page_;
 };
 
 } // namespace
 
-factory_ref metrics_page(runtime& rt) {
-  return factory::of<metrics_factory>(&rt);
+factory_ref metrics_page(runtime& rt, std::function<std::string()> extra) {
+  const auto shared = std::shared_ptr<page>(new page{rt, std::move(extra)});
+  rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown,
+                                        [shared] { shared->stopping = true; });
+  return factory::of<metrics_factory>(std::shared_ptr<const page>{shared});
 }
 
 } // namespace troupe

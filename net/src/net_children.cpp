@@ -31,7 +31,7 @@ child_spec factory_child(std::string id, factory_ref f, restart_type restart) {
   auto start = [f = std::move(f)](supervisor& parent) -> outcome<caf::actor> {
     auto started = f.start_supervised(parent.system(), loop_for(f, parent));
     if (!started)
-      return failure{errc::child_start_failed, "the factory did not start"};
+      return failure{errc::child_start_failed, "the factory ended as it started"};
     return started;
   };
   return {.id = std::move(id), .start = std::move(start), .restart = restart};
@@ -51,8 +51,6 @@ child_spec port_of(std::string id, detail::listening_opener open, factory_ref f,
                                                + std::to_string(parent.loop().index())};
     const auto made = detail::acceptor::make_supervised(parent.system(), loop_for(f, parent), open,
                                                         f, kind, rules, kept);
-    if (!made.actor())
-      return failure{errc::not_listening, "the factory does not run"};
     if (listening)
       listening(made);
     return made.actor();
@@ -67,10 +65,9 @@ child_spec port_of(std::string id, detail::listening_opener open, factory_ref f,
 child_spec port_child(std::string id, std::uint16_t port, factory_ref f,
                       const listen_options& options,
                       std::function<void(const listening_port&)> listening, restart_type restart) {
-  return port_of(
-    std::move(id), detail::tcp_listener(port, options), std::move(f),
-    std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive, options.output),
-    options, options.loop, std::move(listening), restart);
+  return port_of(std::move(id), detail::tcp_listener(port, options), std::move(f),
+                 detail::accepted_tcp(options), options, options.loop, std::move(listening),
+                 restart);
 }
 
 child_spec unix_port_child(std::string id, const std::string& path, factory_ref f,
@@ -95,30 +92,33 @@ child_spec ssl_port_child(std::string id, std::uint16_t port, factory_ref f,
       listening(at);
   };
   return port_of(std::move(id), detail::tcp_listener(port, options), std::move(f),
-                 std::make_shared<const detail::tls_kind>(tls.settings(), options.no_delay,
-                                                          options.keep_alive, options.output),
-                 options, options.loop, std::move(told), restart);
+                 detail::accepted_tls(tls, options), options, options.loop, std::move(told),
+                 restart);
 }
 
 // -- connectors ---------------------------------------------------------------------------------
 
 namespace {
 
-child_spec connector_of(runtime& rt, std::string id, detail::destination to, client_factory_ref f,
+child_spec connector_of(std::string id, detail::destination to, client_factory_ref f,
                         const connect_options& options,
                         std::shared_ptr<const detail::transport_kind> kind,
                         std::function<void(const connector&)> connected, restart_type restart) {
-  auto start = [=, &rt,
-                options = detail::checked(options)](supervisor& parent) -> deferred<caf::actor> {
-    if (parent.loop().index() != 0)
-      failure{errc::invalid_argument, "a connector is a child of a supervisor on loop 0"}.raise();
+  auto start = [=, options = detail::checked(options)](supervisor& parent) -> deferred<caf::actor> {
+    const auto on = options.loop;
+    if (on != current_loop && on != any_loop && on != parent.loop().index())
+      failure{errc::invalid_argument, "the connection is to be on loop " + std::to_string(on)
+                                        + ", and its supervisor is on loop "
+                                        + std::to_string(parent.loop().index())}
+        .raise();
     if (!f.start_supervised(parent.system(), loop_for(f, parent)))
-      failure{errc::child_start_failed, "the factory did not start"}.raise();
+      failure{errc::child_start_failed, "the factory ended as it started"}.raise();
     if (dynamic_cast<reconnecting_client_factory*>(f.get()) != nullptr)
       failure{errc::invalid_argument, "a factory that connects again by itself has a supervisor"}
         .raise();
+    const detail::connecting_place place{parent.loop(), on == any_loop};
     return detail::connector_actor::start(
-      parent, std::make_shared<detail::connecting>(rt, to, f, options, kind), connected);
+      parent, std::make_shared<detail::connecting>(place, to, f, options, kind), connected);
   };
   return {.id = std::move(id), .start = std::move(start), .restart = restart};
 }
@@ -129,17 +129,17 @@ child_spec connector_child(runtime& rt, std::string id, const std::string& host,
                            client_factory_ref f, const connect_options& options,
                            std::function<void(const connector&)> connected, restart_type restart) {
   return connector_of(
-    rt, std::move(id), detail::tcp_destination(rt, host, port, options), std::move(f), options,
+    std::move(id), detail::tcp_destination(rt, host, port, options), std::move(f), options,
     std::make_shared<const detail::tcp_kind>(options.no_delay, options.keep_alive, options.output),
     std::move(connected), restart);
 }
 
-child_spec unix_connector_child(runtime& rt, std::string id, const std::string& path,
+child_spec unix_connector_child(runtime&, std::string id, const std::string& path,
                                 client_factory_ref f, const unix_connect_options& options,
                                 std::function<void(const connector&)> connected,
                                 restart_type restart) {
-  return connector_of(rt, std::move(id), detail::unix_destination(path, options), std::move(f),
-                      {.timeout = options.timeout, .output = options.output},
+  return connector_of(std::move(id), detail::unix_destination(path, options), std::move(f),
+                      {.timeout = options.timeout, .output = options.output, .loop = options.loop},
                       std::make_shared<const detail::unix_kind>(options.output),
                       std::move(connected), restart);
 }
@@ -151,8 +151,8 @@ child_spec ssl_connector_child(runtime& rt, std::string id, const std::string& h
                                restart_type restart) {
   for (const auto& warning : tls.warnings())
     rt.logger().warn("{}", warning);
-  return connector_of(rt, std::move(id), detail::tcp_destination(rt, host, port, options),
-                      std::move(f), options,
+  return connector_of(std::move(id), detail::tcp_destination(rt, host, port, options), std::move(f),
+                      options,
                       std::make_shared<const detail::tls_kind>(
                         tls.settings(), options.no_delay, options.keep_alive, options.output, host,
                         host + ':' + std::to_string(port)),

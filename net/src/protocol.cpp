@@ -12,6 +12,8 @@
 #include <troupe/net/protocol_wrapper.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
+#include "connection_counts.hpp"
+
 namespace troupe {
 
 namespace {
@@ -56,6 +58,8 @@ void protocol::make_connection(troupe::transport& t) {
     wrapper()->attach(t);
   else
     transport_ = &t;
+  if (auto& log = loop().scheduler().logger(); log.should_log(spdlog::level::debug))
+    log.debug("[{}] connected with {}", log_owner(), t.get_peer().to_string());
   connection_made();
 }
 
@@ -157,31 +161,39 @@ void protocol::on_exit() {
                                         where, f.type_name(), f.message());
     }
   };
+  detail::ended_connection ended{.connected = connected_};
+  if (!reason_) { // the actor quit, or was told to
+    const auto& why = fail_state_;
+    reason_ = !why || why == caf::exit_reason::normal ? failure{errc::connection_done}
+              : why == caf::exit_reason::user_shutdown && loop().stopping()
+                ? failure{errc::runtime_stopped}
+                : failure{why};
+  }
   if (connected_) {
     // Does nothing where it was the transport that ended.
     guarded("stop_producing", [this] { transport_->protocol_ended(); });
-    if (!reason_) { // the actor quit, or was told to
-      const auto& why = fail_state_;
-      reason_ = !why || why == caf::exit_reason::normal ? failure{errc::connection_done}
-                : why == caf::exit_reason::user_shutdown && loop().stopping()
-                  ? failure{errc::runtime_stopped}
-                  : failure{why};
-    }
     for (auto* w = wrapper() != nullptr ? wrapper()->outermost() : nullptr; w != nullptr;
          w = w->toward_protocol_)
       guarded("a wrapper's connection_lost", [&] { w->connection_lost(reason_); });
+    if (auto& log = loop().scheduler().logger(); log.should_log(spdlog::level::debug)) {
+      const auto& t = transport_->underlying();
+      log.debug("[{}] connection with {} ended, {} bytes received, {} written: {}", log_owner(),
+                t.get_peer().to_string(), t.bytes_received(), t.bytes_written(), reason_.message());
+    }
     guarded("connection_lost", [this] { connection_lost(reason_); });
+    ended.refused_writes = transport_->refused_writes();
     connected_ = false;
     if (!wrapped_)
       transport_ = nullptr;
   }
+  ended.reason = detail::connection_counts::code_of(reason_);
   for (auto* w = wrapper(); w != nullptr; w = w->next()) {
     guarded("a wrapper's ended", [&] { w->ended(); });
     if (w->factory_)
-      factory::child_ended(std::move(w->factory_));
+      factory::child_ended(std::move(w->factory_), ended);
   }
   if (factory_)
-    factory::child_ended(std::move(factory_));
+    factory::child_ended(std::move(factory_), ended);
   super::on_exit();
 }
 

@@ -8,6 +8,8 @@
 
 #include <troupe/runtime/loop_scheduler.hpp>
 
+#include "connecting.hpp"
+
 namespace troupe {
 
 namespace {
@@ -38,21 +40,25 @@ void reconnecting_client_factory::client_connection_lost(connector& c, const fai
   retry(c);
 }
 
+void reconnecting_client_factory::client_connection_made(connector&, const protocol_ptr&) {
+  if (noisy)
+    report_.connected(loop().scheduler().logger(), log_prefix());
+}
+
 void reconnecting_client_factory::retry(connector& c) {
   if (!continue_trying_ || loop().stopping())
     return;
+  const auto why = c.last_failure();
+  const auto what = detail::with_reason(c.get_destination(), why);
   if (options_.max_retries && retries_ >= *options_.max_retries) {
     if (noisy)
-      loop().scheduler().logger().info("{}: gives up {} after {} retries", log_prefix(),
-                                       c.get_destination().to_string(), retries_);
+      report_.gave_up(loop().scheduler().logger(), log_prefix(), what, retries_);
     return;
   }
   ++retries_;
   const auto wait = next_wait();
   if (noisy)
-    loop().scheduler().logger().info("{}: connects to {} again in {:.1f} s", log_prefix(),
-                                     c.get_destination().to_string(),
-                                     std::chrono::duration<double>(wait).count());
+    report_.failed(loop().scheduler().logger(), log_prefix(), what, why, wait);
   std::erase_if(waiting_, [](const delayed_call& call) { return !call.active(); });
   waiting_.push_back(call_later(wait, [c]() mutable {
     if (c.get_state() == connector::state::disconnected)

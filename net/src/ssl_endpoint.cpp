@@ -22,7 +22,7 @@ ssl_client_endpoint::ssl_client_endpoint(runtime& rt, std::string host, std::uin
     options_(detail::checked(std::move(options))) {}
 
 deferred<connected_protocol> ssl_client_endpoint::connect(const factory_ref& f) {
-  return detail::connect_endpoint(rt_, f, [this](const client_factory_ref& c) {
+  return detail::connect_endpoint(rt_, options_.loop, f, [this](const client_factory_ref& c) {
     return connect_ssl(rt_, host_, port_, c, tls_, options_);
   });
 }

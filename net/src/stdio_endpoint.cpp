@@ -40,6 +40,8 @@ public:
     throw std::logic_error("start_listening: standard input and output are one connection");
   }
 
+  [[nodiscard]] const std::exception_ptr& not_begun() const noexcept { return not_begun_; }
+
   void on_exit() override {
     try {
       close();
@@ -53,17 +55,26 @@ public:
 
 private:
   void begin() {
-    auto& f = *factory_.get();
-    if (stopped_) // before the loop turned
-      return;
-    bool started = false;
-    f.enter([&] {
-      f.do_start();
-      started = true;
-    });
-    if (!started) // start_factory threw, which ended the factory, or it had ended
-      return quit(make_error(errc::not_listening, "the factory does not run"));
+    try {
+      factory_.get()->begin_use();
+    } catch (...) {
+      not_begun_ = std::current_exception();
+      return quit(make_error(errc::not_listening));
+    }
     counted_ = true;
+    if (loop().is_current())
+      hand_over();
+    else // before run()
+      loop().post([this, self = caf::strong_actor_ptr{ctrl()}] {
+        enter([this] {
+          if (!stopped_)
+            hand_over();
+        });
+      });
+  }
+
+  void hand_over() {
+    auto& f = *factory_.get();
     auto& where = loop().scheduler().next_loop();
     protocol_ptr built;
     f.enter([&] { built = f.build({}, where); });
@@ -86,7 +97,8 @@ private:
   const factory_ref factory_;
   const stdio_options options_;
   bool stopped_ = false;
-  bool counted_ = false; // by the factory
+  bool counted_ = false;         // by the factory
+  std::exception_ptr not_begun_; // why the factory did not start
 };
 
 } // namespace
@@ -104,8 +116,12 @@ deferred<listening_port> stdio_endpoint::listen(const factory_ref& f) {
     auto& loop = rt_.scheduler().loop(0);
     f.start(rt_.system(), loop);
     caf::actor_config cfg{&loop};
-    return detail::port_actor::port_of(
-      rt_.system().spawn_impl<stdio_port, caf::hidden>(cfg, f, options_));
+    const auto handle = rt_.system().spawn_impl<stdio_port, caf::hidden>(cfg, f, options_);
+    auto& made = *static_cast<stdio_port*>(caf::actor_cast<caf::abstract_actor*>(handle));
+    made.enter([] {}); // begins
+    if (made.not_begun())
+      std::rethrow_exception(made.not_begun());
+    return detail::port_actor::port_of(handle);
   });
 }
 

@@ -93,6 +93,7 @@ bool stream_transport::sends_at_once() const noexcept {
 void stream_transport::write(bytes_view data) {
   if (data.empty() || !takes_output())
     return;
+  bytes_written_ += data.size();
   if (data.size() >= worth_sending_directly && sends_at_once()) {
     std::array<iovec, pieces_per_call> pieces;
     auto used = output_.gather({pieces.data(), pieces.size() - 1});
@@ -114,6 +115,7 @@ void stream_transport::write(bytes_view data) {
 void stream_transport::write(const shared_bytes& data) {
   if (data.empty() || !takes_output())
     return;
+  bytes_written_ += data.size();
   output_.append(data);
   written();
 }
@@ -122,8 +124,10 @@ void stream_transport::write_sequence(std::span<const bytes_view> pieces) {
   if (!takes_output())
     return;
   for (const auto piece : pieces)
-    if (!piece.empty())
+    if (!piece.empty()) {
+      bytes_written_ += piece.size();
       output_.append(piece);
+    }
   written();
 }
 
@@ -217,6 +221,7 @@ void stream_transport::received(bytes_view data) {
 }
 
 void stream_transport::deliver(bytes_view data) {
+  bytes_received_ += data.size();
   protocol_->enter([this, data] { protocol_->receive(data); });
 }
 

@@ -14,6 +14,7 @@
 #include <troupe/runtime/detail/tracked_call.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
+#include "loop_time.hpp"
 #include "socket_address.hpp"
 
 namespace troupe {
@@ -49,7 +50,7 @@ outcome<std::vector<net_address>> look_up(const std::string& host, std::uint16_t
   return result;
 }
 
-/// Keeps a runtime's resolver at its first loop.
+/// Keeps a loop's resolver.
 class resolver_service final : public asio::execution_context::service {
 public:
   using key_type = resolver_service;
@@ -101,8 +102,8 @@ struct system_resolver::shared : std::enable_shared_from_this<shared> {
   }
 };
 
-system_resolver::system_resolver(runtime& rt)
-  : loop_(rt.scheduler().loop(0)), clock_(rt.reactor()), shared_(std::make_shared<shared>()) {
+system_resolver::system_resolver(runtime&, event_loop& loop)
+  : loop_(loop), clock_(detail::clock_of(loop)), shared_(std::make_shared<shared>()) {
   shared_->owner = this;
 }
 
@@ -112,10 +113,10 @@ system_resolver::~system_resolver() {
   shared_->queue.clear();
 }
 
-std::shared_ptr<system_resolver> system_resolver::of(runtime& rt) {
-  auto& service = asio::use_service<resolver_service>(rt.scheduler().loop(0).io());
+std::shared_ptr<system_resolver> system_resolver::of(runtime& rt, event_loop& loop) {
+  auto& service = asio::use_service<resolver_service>(loop.io());
   if (!service.used)
-    service.used = std::make_shared<system_resolver>(rt);
+    service.used = std::make_shared<system_resolver>(rt, loop);
   return service.used;
 }
 

@@ -20,7 +20,7 @@ tcp_client_endpoint::tcp_client_endpoint(runtime& rt, std::string host, std::uin
   : rt_(rt), host_(std::move(host)), port_(port), options_(detail::checked(std::move(options))) {}
 
 deferred<connected_protocol> tcp_client_endpoint::connect(const factory_ref& f) {
-  return detail::connect_endpoint(rt_, f, [this](const client_factory_ref& c) {
+  return detail::connect_endpoint(rt_, options_.loop, f, [this](const client_factory_ref& c) {
     return connect_tcp(rt_, host_, port_, c, options_);
   });
 }

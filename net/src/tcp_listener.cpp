@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "socket_address.hpp"
@@ -10,7 +12,7 @@ namespace troupe::detail {
 
 listening_opener tcp_listener(std::uint16_t port, const listen_options& options) {
   return [port, interface = options.interface, backlog = options.backlog,
-          reuse = options.reuse_port](const net_address* had) {
+          reuse = options.reuse_port, no_delay = options.no_delay](const net_address* had) {
     const auto number = had != nullptr ? had->port() : port;
     const auto refuse = [&](std::error_code reason) {
       throw cannot_listen_error(interface, number, reason);
@@ -22,6 +24,8 @@ listening_opener tcp_listener(std::uint16_t port, const listen_options& options)
     const int on = 1;
     if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0
         || (reuse && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
+        // Linux hands it on to the connections: no system call for each.
+        || (no_delay && ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
         || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*at), length_of(*at)) != 0
         || ::listen(fd.get(), backlog) != 0)
       refuse({errno, std::system_category()});

@@ -184,6 +184,11 @@ tls_engine::outcome tls_engine::fail() {
   else if (ERR_GET_LIB(error) == ERR_LIB_SSL && code > SSL_AD_REASON_OFFSET)
     reason_ = failure{errc::tls_failed, std::string{"the peer sent the alert \""}
                                           + alert_text(code - SSL_AD_REASON_OFFSET) + '"'};
+  else if (code == SSL_R_WRONG_VERSION_NUMBER || code == SSL_R_HTTP_REQUEST)
+    reason_ = failure{errc::tls_failed, // that is what plain text looks like
+                      text
+                        + (SSL_is_server(ssl_.get()) != 0 ? " (does the peer speak TLS?)"
+                                                          : " (does that port speak TLS?)")};
   else
     reason_ = failure{errc::tls_failed, text};
   return outcome::failed;

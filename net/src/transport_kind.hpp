@@ -20,6 +20,9 @@ public:
 
   virtual ~transport_kind() = default;
 
+  /// Names it in logs, as endpoint strings do: "tcp", "ssl", "unix".
+  [[nodiscard]] virtual const char* scheme() const noexcept = 0;
+
   /// Makes the transport of `fd` and connects `p` to it: at once, or, where the two ends must agree
   /// first (TLS), later. If nothing comes of that, `p` has no `connection_made`, and is ended with
   /// the reason. `told` is called in the thread of `where`, possibly within this call, and after
@@ -37,6 +40,8 @@ class tcp_kind : public transport_kind {
 public:
   tcp_kind(bool no_delay, bool keep_alive, const output_limits& output)
     : no_delay_(no_delay), keep_alive_(keep_alive), output_(output) {}
+
+  [[nodiscard]] const char* scheme() const noexcept override { return "tcp"; }
 
   void open(event_loop& where, unique_fd fd, const socket_address& peer, const protocol_ptr& p,
             opened told) const override;
@@ -56,6 +61,8 @@ private:
 class unix_kind final : public transport_kind {
 public:
   explicit unix_kind(const output_limits& output) : output_(output) {}
+
+  [[nodiscard]] const char* scheme() const noexcept override { return "unix"; }
 
   void open(event_loop& where, unique_fd fd, const socket_address& peer, const protocol_ptr& p,
             opened told) const override;

@@ -18,8 +18,9 @@ unix_client_endpoint::unix_client_endpoint(runtime& rt, std::string path,
   : rt_(rt), path_(std::move(path)), options_(detail::checked(options)) {}
 
 deferred<connected_protocol> unix_client_endpoint::connect(const factory_ref& f) {
-  return detail::connect_endpoint(
-    rt_, f, [this](const client_factory_ref& c) { return connect_unix(rt_, path_, c, options_); });
+  return detail::connect_endpoint(rt_, options_.loop, f, [this](const client_factory_ref& c) {
+    return connect_unix(rt_, path_, c, options_);
+  });
 }
 
 } // namespace troupe

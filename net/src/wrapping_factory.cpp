@@ -1,7 +1,5 @@
 #include <troupe/net/wrapping_factory.hpp>
 
-#include <stdexcept>
-
 namespace troupe {
 
 wrapping_factory::wrapping_factory(caf::actor_config& cfg, factory_ref inner)
@@ -18,14 +16,7 @@ bool wrapping_factory::admits(const net_address&) {
 }
 
 void wrapping_factory::start_factory() {
-  auto& f = wrapped_factory();
-  bool started = false;
-  f.enter([&] {
-    f.do_start();
-    started = true;
-  });
-  if (!started) // it threw, or had ended
-    throw std::runtime_error("the wrapped factory, " + f.log_prefix() + ", does not run");
+  wrapped_factory().begin_use();
 }
 
 void wrapping_factory::stop_factory() {

@@ -1,5 +1,7 @@
 // What loops count, and the page on which they tell it.
 
+#include <troupe/net/connect_tcp.hpp>
+#include <troupe/net/connection_counters.hpp>
 #include <troupe/net/metrics_page.hpp>
 #include <troupe/runtime/prometheus.hpp>
 
@@ -43,7 +45,10 @@ void on_loop(running& r, std::size_t loop, const std::function<void()>& fn) {
 }
 
 struct page_server {
-  page_server() : port(listen_tcp(server.rt, 0, metrics_page(server.rt))) { server.start(); }
+  explicit page_server(std::function<std::string()> extra = {})
+    : port(listen_tcp(server.rt, 0, metrics_page(server.rt, std::move(extra)))) {
+    server.start();
+  }
 
   std::string ask(const std::string& request) {
     client c{port.get_host().port()};
@@ -190,4 +195,134 @@ TEST_CASE("what the page does not have is refused with the reason", "[metrics]")
     many += "A: b\r\n";
   CHECK(s.ask(many).starts_with("HTTP/1.1 431 "));
   CHECK(s.ask("GET /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("the page ends with the metrics of the user's own", "[metrics]") {
+  page_server s{[] {
+    return std::string{"# TYPE users gauge\nusers 7\n"};
+  }};
+  const auto answer = s.ask("GET /metrics HTTP/1.1\r\n\r\n");
+  CHECK(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(answer.ends_with("\n# TYPE users gauge\nusers 7\n"));
+}
+
+TEST_CASE("metrics of the user's own that throw are an answer of 500 with the reason",
+          "[metrics]") {
+  page_server s{[]() -> std::string {
+    throw std::runtime_error("no database");
+  }};
+  const auto answer = s.ask("GET /metrics HTTP/1.1\r\n\r\n");
+  CHECK(answer.starts_with("HTTP/1.1 500 "));
+  CHECK(answer.ends_with("\r\n\r\nno database\n"));
+}
+
+TEST_CASE("/healthz is ok while the runtime runs, and 503 once it is to stop", "[metrics]") {
+  page_server s;
+  const auto answer = s.ask("GET /healthz HTTP/1.1\r\n\r\n");
+  CHECK(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(answer.ends_with("\r\n\r\nok\n"));
+  promise<void> drained;
+  events stopping;
+  s.server.rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown,
+                                                 [&] {
+                                                   stopping.add("stopping");
+                                                   return drained.get_deferred();
+                                                 });
+  s.server.rt.reactor().call_from_thread([&] { s.server.rt.stop(); });
+  REQUIRE(stopping.wait(1));
+  const auto last = s.ask("GET /healthz HTTP/1.1\r\n\r\n");
+  CHECK(last.starts_with("HTTP/1.1 503 "));
+  CHECK(last.ends_with("\r\n\r\nstopping\n"));
+  s.server.rt.reactor().call_from_thread([&] { drained.callback(); });
+}
+
+namespace {
+
+/// Refuses the first, and counts as "guests".
+class choosy : public factory {
+public:
+  using factory::factory;
+  protocol_ptr build_protocol(const net_address&) override {
+    return first_ ? (first_ = false, nullptr) : make_protocol<echo>();
+  }
+  std::string log_prefix() const override { return "guests \"of\" honour"; }
+
+private:
+  bool first_ = true;
+};
+
+class chatty : public protocol {
+public:
+  chatty(caf::actor_config& cfg, events* told) : protocol(cfg), told_(told) {}
+  void connection_made() override {
+    transport().lose_connection();
+    transport().write("too late");
+    transport().write("too late, too");
+  }
+  void connection_lost(const failure&) override { told_->add("lost"); }
+
+private:
+  events* told_;
+};
+
+} // namespace
+
+TEST_CASE("connections are counted by factory and by the reason of their end", "[metrics]") {
+  running r{2};
+  events told;
+  const auto port = listen_tcp(r.rt, 0, factory::of<choosy>()).get_host().port();
+  auto closed = listen_tcp(r.rt, 0, factory::for_protocol<echo>());
+  const auto nobody = closed.get_host().port();
+  closed.stop_listening();
+  r.start();
+  CHECK(client{port}.rest().empty()); // refused
+  client stays{port};
+  stays.send("x");
+  CHECK(stays.receive(1) == "x");
+  {
+    client resets{port};
+    resets.send("x");
+    CHECK(resets.receive(1) == "x");
+    resets.reset();
+  }
+  on_loop(r, 1, [&] {
+    const auto f = client_factory::for_protocol<chatty>(&told);
+    connect_tcp(r.rt, "127.0.0.1", port, f);
+    connect_tcp(r.rt, "127.0.0.1", nobody, f);
+  });
+  REQUIRE(told.wait(1));
+  const auto guests = [&] {
+    return count_connections(r.rt)["guests \"of\" honour"];
+  };
+  const auto dialled = [&]() -> connection_counters {
+    for (const auto& [name, c] : count_connections(r.rt))
+      if (name.starts_with("client of"))
+        return c;
+    return {};
+  };
+  for (const auto end = std::chrono::steady_clock::now() + 20s;
+       (guests().open != 1 || dialled().open != 0 || dialled().attempts_failed.empty())
+       && std::chrono::steady_clock::now() < end;)
+    on_loop(r, 0, [] {}); // the other end hears of it in a while
+  const auto g = guests();
+  CHECK(g.open == 1);
+  CHECK(g.accepted == 3);
+  CHECK(g.refused == 1);
+  CHECK(g.closed
+        == std::map<errc, std::uint64_t>{{errc::connection_done, 1}, {errc::connection_lost, 1}});
+  const auto c = dialled();
+  CHECK(c.accepted == 1);
+  CHECK(c.attempts == 2);
+  CHECK(c.attempts_failed == std::map<errc, std::uint64_t>{{errc::connection_refused, 1}});
+  CHECK(c.refused_writes == 2);
+  const auto text = connection_metrics(r.rt);
+  const auto has = [&](const std::string& line) {
+    CAPTURE(text);
+    return text.find('\n' + line + '\n') != std::string::npos;
+  };
+  const std::string who = "factory=\"guests \\\"of\\\" honour\"";
+  CHECK(has("# TYPE troupe_connections_open gauge"));
+  CHECK(has("troupe_connections_open{" + who + "} 1"));
+  CHECK(has("troupe_connections_accepted_total{" + who + "} 3"));
+  CHECK(has("troupe_connections_closed_total{" + who + ",reason=\"connection_lost\"} 1"));
 }

@@ -109,6 +109,23 @@ TEST_CASE("a port on each loop accepts for its own", "[placement]") {
   CHECK(ends.wait(80));
 }
 
+TEST_CASE("a port on another loop is opened there, or before the runtime runs", "[placement]") {
+  events ends;
+  running r{2};
+  r.start();
+  events told;
+  r.rt.scheduler().loop(0).post([&] {
+    try {
+      listen_tcp(r.rt, 0, greeters(1, ends), {.loop = 1});
+    } catch (const std::logic_error& e) {
+      told.add(e.what());
+    }
+  });
+  REQUIRE(told.wait(1));
+  CHECK(told.all().front()
+        == "listen: this is loop 0; a port on loop 1 is opened there, or before run()");
+}
+
 TEST_CASE("a port on a loop that is not there, or not the factory's, is refused", "[placement]") {
   events ends;
   runtime rt{{.loops = 2, .install_signal_handlers = false}};

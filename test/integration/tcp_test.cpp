@@ -53,10 +53,10 @@ public:
       transport().write("end");
       transport().lose_connection();
     } else if (text == "options") {
-      const bool before = transport().get_tcp_no_delay() || transport().get_tcp_keep_alive();
-      transport().set_tcp_no_delay(true);
+      const bool before = transport().get_tcp_no_delay() && !transport().get_tcp_keep_alive();
+      transport().set_tcp_no_delay(false);
       transport().set_tcp_keep_alive(true);
-      log_->add(!before && transport().get_tcp_no_delay() && transport().get_tcp_keep_alive()
+      log_->add(before && !transport().get_tcp_no_delay() && transport().get_tcp_keep_alive()
                   ? "options hold"
                   : "options fail");
     } else if (text == "who") {

@@ -71,13 +71,7 @@ std::uint16_t memory_network::listen(std::uint16_t number, const factory_ref& f,
   auto added = std::make_shared<port>(*this, number, f, std::move(options));
   rt.in_turn([&] {
     f.start(rt.system(), rt.scheduler().loop(0));
-    bool started = false;
-    f.get()->enter([&] {
-      f.get()->do_start();
-      started = true;
-    });
-    if (!started)
-      throw std::runtime_error("memory_network: the factory does not run");
+    f.get()->begin_use();
     ports_.push_back(std::move(added));
   });
   return number;

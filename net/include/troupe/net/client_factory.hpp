@@ -31,7 +31,8 @@ class client_factory_ref;
 /// `start_factory` is called before the first of its connectors connects, `stop_factory` when none
 /// of them is connecting or connected any more.
 ///
-/// Thread: loop 0. Source: twisted.internet.protocol.ClientFactory
+/// Thread: its loop's, which is that of its connectors (`connect_options::loop`).
+/// Source: twisted.internet.protocol.ClientFactory
 class client_factory : public factory {
 public:
   using factory::factory;
@@ -48,12 +49,13 @@ public:
   virtual void started_connecting(connector& c);
 
   /// An attempt has come to nothing. There was no protocol, or it had no `connection_made`, unless the
-  /// attempt was ended in the moment in which that was called; and there is none any more.
+  /// attempt was ended in the moment in which that was called; and there is none any more. Unless
+  /// overridden it logs a warning with the reason, if the factory is `noisy`.
   ///
   /// `reason`: `errc::connection_refused`, `no_route`, `timed_out`, `unknown_host`, `bind_failed`,
   /// `no_protocol` (the factory built none), `cancelled` (it was stopped), `tls_failed`,
-  /// `certificate_refused`, `connect_failed` for anything else; `runtime_stopped`. Its text names
-  /// the destination and what each of its addresses said.
+  /// `certificate_refused`, `connect_failed` for anything else; `runtime_stopped`; and what
+  /// `start_factory` threw. Its text names the destination and what each of its addresses said.
   virtual void client_connection_failed(connector& c, const failure& reason);
 
   /// A connection has ended; `reason` is what its protocol was told.

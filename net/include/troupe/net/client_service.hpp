@@ -39,7 +39,7 @@ struct client_service_options {
   /// returns fails, the connection is closed, and the attempt has failed.
   std::function<deferred<void>(const connected_protocol&)> prepare_connection{};
 
-  /// Null: the reactor. It must outlive the service.
+  /// Null: that of the service's loop. It must outlive the service.
   troupe::clock* clock = nullptr;
 };
 
@@ -54,12 +54,18 @@ struct client_service_options {
 ///
 /// It may be part of an `application` or another `multi_service`, which then starts and stops it.
 ///
+/// Each failure and loss is logged, with the reason and the wait: a warning the first time, repeats of
+/// the same reason ever less often.
+///
 /// States: stopped -> connecting -> connected -> waiting -> connecting ...; and from each of them,
 /// disconnecting -> stopped. It gives up when the runtime stops.
 ///
 /// Lifetime: it ends before its runtime. Ending stops it: who waits gets `errc::cancelled`, and the
 /// connection is closed.
-/// Thread: loop 0, or before `run()`. Source: twisted.application.internet.ClientService
+/// Thread: the loop on which it was made, where its connections are too (unless the options of the
+/// endpoint say otherwise); made outside of any loop, as before `run()`, that is loop 0, and it begins
+/// to connect once that runs.
+/// Source: twisted.application.internet.ClientService
 class client_service final : public service {
 public:
   client_service(runtime& rt, std::shared_ptr<client_endpoint> to, factory_ref f,

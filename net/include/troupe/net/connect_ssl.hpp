@@ -24,11 +24,11 @@ namespace troupe {
 /// troupe::connect_ssl(rt, "chat.example", 6697, troupe::client_factory::for_protocol<chat>(), tls);
 /// ```
 ///
-/// \throws std::logic_error if a time among the options is negative
+/// \throws std::logic_error, std::invalid_argument as `connect_tcp`
 /// Fails with, through `client_connection_failed`, besides what `connect_tcp` does:
 /// `errc::certificate_refused`, with what is wrong with the certificate; `errc::tls_failed` if the
 /// two cannot agree, with the server's alert if it sent one; `errc::connection_lost`.
-/// Thread: loop 0, or before `run()`, and then it begins once that runs.
+/// Thread: any loop's, or before `run()`, and then it begins once that runs.
 /// Source: twisted.internet.interfaces.IReactorSSL.connectSSL, optionsForClientTLS
 connector connect_ssl(runtime& rt, const std::string& host, std::uint16_t port,
                       const client_factory_ref& f, const tls_client_context& tls,

@@ -22,6 +22,9 @@ struct unix_connect_options {
 
   /// How much unsent output the connection may hold at first.
   output_limits output{};
+
+  /// On which loop: see `connect_options::loop`.
+  std::size_t loop = current_loop;
 };
 
 /// Connects to a UNIX socket, and lets `f` build the protocol of the connection.
@@ -30,9 +33,10 @@ struct unix_connect_options {
 ///
 /// \param path  as of `listen_unix`
 /// \throws std::logic_error if a time among the options is negative
+/// \throws std::invalid_argument, std::logic_error as `connect_tcp`
 /// Fails with: see `client_factory::client_connection_failed`; `errc::invalid_address` if the path
 /// is too long; `errc::connect_failed` with the system's reason, such as that there is no such file.
-/// Thread: loop 0, or before `run()`.
+/// Thread: any loop's, or before `run()`.
 /// Source: twisted.internet.interfaces.IReactorUNIX.connectUNIX
 connector connect_unix(runtime& rt, const std::string& path, const client_factory_ref& f,
                        const unix_connect_options& options = {});

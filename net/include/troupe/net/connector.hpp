@@ -1,12 +1,14 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include <troupe/net/net_address.hpp>
 #include <troupe/net/transport.hpp>
+#include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/time.hpp>
 
 namespace troupe {
@@ -17,6 +19,12 @@ namespace detail {
 class connecting;
 class transport_kind;
 } // namespace detail
+
+/// For `connect_options::loop`: everything is on the loop of the caller.
+inline constexpr std::size_t current_loop = static_cast<std::size_t>(-1);
+
+/// For `connect_options::loop`: the connections are on the loops in turn.
+inline constexpr std::size_t any_loop = static_cast<std::size_t>(-2);
 
 /// How a connection is made, and what it starts with. No time may be negative: what takes these
 /// throws std::logic_error then.
@@ -33,12 +41,25 @@ struct connect_options {
   /// the one before fails. Source: RFC 8305, section 5; HostnameEndpoint's attemptDelay
   duration attempt_delay = std::chrono::milliseconds(300);
 
-  /// What the connection's `set_tcp_no_delay` and `set_tcp_keep_alive` are at first.
-  bool no_delay = false;
+  /// What the connection's `set_tcp_no_delay` and `set_tcp_keep_alive` are at first; see
+  /// `listen_options::no_delay`.
+  bool no_delay = true;
   bool keep_alive = false;
 
   /// How much unsent output the connection may hold at first.
   output_limits output{};
+
+  /// On which loop the connection is made and runs, and its factory and connector are.
+  ///
+  /// `current_loop`: on that of the caller. So a protocol that connects shares a thread with the
+  /// protocol of its connection, and a proxy or gateway uses as many cores as its port does. Called
+  /// outside of any loop, as before `run()`, it means `any_loop`.
+  ///
+  /// `any_loop`: connections run on the loops in turn, for whoever makes many from one place. Factory
+  /// and connector are on the caller's loop, or loop 0 if there is none.
+  ///
+  /// A number: on that loop; to be called there, or before `run()`.
+  std::size_t loop = current_loop;
 
   /// Looks names up; null takes the runtime's (`system_resolver`).
   std::shared_ptr<resolver> names{};
@@ -49,7 +70,8 @@ struct connect_options {
 ///
 /// States: disconnected -> (`connect`) connecting -> connected -> disconnected.
 ///
-/// Thread: loop 0, or before `run()`. Source: twisted.internet.interfaces.IConnector
+/// Thread: the loop on which it was made (`connect_options::loop`), or before `run()`.
+/// Source: twisted.internet.interfaces.IConnector
 class connector {
 public:
   enum class state : std::uint8_t { disconnected, connecting, connected };
@@ -82,6 +104,9 @@ public:
   [[nodiscard]] const net_address& get_destination() const;
 
   [[nodiscard]] state get_state() const noexcept;
+
+  /// Returns why the latest attempt failed, or the latest connection ended; `errc::none` before.
+  [[nodiscard]] failure last_failure() const;
 
   /// Tells whether this refers to a connection at all.
   explicit operator bool() const noexcept { return of_ != nullptr; }

@@ -13,12 +13,13 @@
 
 namespace troupe {
 
-/// Refers to the protocol of a connection, which lives on its own loop.
+/// Refers to the protocol of a connection, which lives on its own loop: that of whoever connected,
+/// unless `connect_options::loop` says otherwise.
 ///
 /// Copies refer to the same one; dropping one changes nothing. Once the connection has ended,
 /// everything here has no effect.
 ///
-/// Thread: any.
+/// Thread: any, unless a member says otherwise.
 class connected_protocol {
 public:
   explicit connected_protocol(caf::strong_actor_ptr of) noexcept : actor_(std::move(of)) {}
@@ -28,6 +29,22 @@ public:
 
   /// Ends the connection as `transport::lose_connection` does, soon.
   void lose_connection() const;
+
+  /// Returns the protocol itself, to whoever is on its loop; null if it has ended, or is no `P`. It is
+  /// good for as long as this handle, and works until `connection_lost`.
+  ///
+  /// ```cpp
+  /// void connection_made() override { // of a proxy's one side, which connects the other
+  ///   troupe::connect_protocol<upstream>(*to_, this).add_callback(
+  ///     [this](const troupe::connected_protocol& p) { other_ = p.local<upstream>(); });
+  /// }
+  /// ```
+  ///
+  /// \throws std::logic_error in any other thread: there is `enter`
+  template <class P = protocol>
+  [[nodiscard]] P* local() const {
+    return dynamic_cast<P*>(local_protocol());
+  }
 
   /// Runs `fn(P&)` as the protocol, in its loop's thread, soon; never if it has ended. Nothing
   /// happens if it is no `P`.
@@ -50,6 +67,7 @@ public:
   friend bool operator==(const connected_protocol&, const connected_protocol&) noexcept = default;
 
 private:
+  protocol* local_protocol() const;
   protocol& target() const noexcept {
     return *static_cast<protocol*>(caf::actor_cast<caf::abstract_actor*>(actor_));
   }
@@ -75,12 +93,14 @@ public:
 /// A way to connect, that is known before it is used: `tcp_client_endpoint` and its kin, or
 /// `client_from_string`.
 ///
-/// Thread: loop 0, or before `run()`. Source: IStreamClientEndpoint
+/// Thread: any loop's, or before `run()`. Source: IStreamClientEndpoint
 class client_endpoint {
 public:
   virtual ~client_endpoint() = default;
 
-  /// Connects, and lets `f` build the protocol. It may be called again, also at once.
+  /// Connects, and lets `f` build the protocol. It may be called again, also at once, and from other
+  /// loops: each call is about the loop of its caller (`connect_options::loop`), where its deferred
+  /// fires.
   ///
   /// The factory may be of any class. A `client_factory` is not told how its connectors fare: the
   /// deferred tells. It is started before the attempt, and stopped when the connection has ended.
@@ -88,11 +108,13 @@ public:
   /// \returns a deferred of the protocol, which is connected then. It fails as
   ///          `client_factory::client_connection_failed` says: with `errc::no_protocol` if the
   ///          factory builds none, and so on. Cancelling it stops the attempt, and it fails with
-  ///          `errc::cancelled`; a connection that was made in that moment is closed.
+  ///          `errc::cancelled`; a connection that was made in that moment is closed. A factory that
+  ///          runs on another loop is refused with std::invalid_argument, as a failure.
   [[nodiscard]] virtual deferred<connected_protocol> connect(const factory_ref& f) = 0;
 };
 
-/// Connects, and uses one `P(cfg, args...)` as the protocol.
+/// Connects, and uses one `P(cfg, args...)` as the protocol. Called on a loop, the protocol is on that
+/// loop too, so that the two may hold pointers to each other (`connected_protocol::local`).
 ///
 /// ```cpp
 /// auto greeting = troupe::connect_protocol<greeter>(*endpoint).add_callback(

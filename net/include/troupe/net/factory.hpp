@@ -22,6 +22,11 @@ namespace troupe {
 
 class listening_port;
 
+namespace detail {
+struct connection_counts;
+struct ended_connection;
+} // namespace detail
+
 /// Owns a protocol that is built and has no connection yet.
 class protocol_ptr {
 public:
@@ -61,9 +66,10 @@ constexpr void check_protocol() {
 
 /// The supervisor of its connections' protocols: builds, counts, limits and drains them.
 ///
-/// It is an actor that is pinned to loop 0, where its ports are; the protocols it builds run on all
-/// loops. So what protocols share is reached by messages, to the factory or to another actor. One
-/// factory may serve several ports. A protocol that fails takes nothing else down with it.
+/// It is an actor that is pinned to the loop where its ports or connectors are, mostly loop 0; the
+/// protocols it builds may run on all loops. So what protocols share is reached by messages, to the
+/// factory or to another actor. One factory may serve several ports. A protocol that fails takes
+/// nothing else down with it.
 ///
 /// Most need no class of their own: `factory::for_protocol<echo>()`. One that does:
 ///
@@ -80,7 +86,7 @@ constexpr void check_protocol() {
 /// troupe::listen_tcp(rt, 7, troupe::factory::of<polite>());
 /// ```
 ///
-/// Thread: loop 0. Source: twisted.internet.protocol.Factory, ServerFactory
+/// Thread: its loop's. Source: twisted.internet.protocol.Factory, ServerFactory
 class factory : public pinned_actor {
 public:
   using super = pinned_actor;
@@ -102,7 +108,9 @@ public:
   /// the connection is closed at once. If it throws, that is logged, and the connection closed.
   [[nodiscard]] virtual protocol_ptr build_protocol(const net_address& peer) = 0;
 
-  /// Called before the first of its ports listens.
+  /// Called before the first of its ports listens. If it throws, that reaches whoever opened the
+  /// port, or connects, and there is no port; the factory lives, and the next attempt calls this
+  /// again.
   virtual void start_factory() {}
 
   /// Called when the last of its ports has stopped. Connections may still be open.
@@ -116,7 +124,8 @@ public:
 
   // -- limits -----------------------------------------------------------------------------------
 
-  /// Says whether starts and stops are logged; they are.
+  /// Says whether it logs on its own account: its start and stop at debug level, and as a client's
+  /// factory why connections fail. It does.
   bool noisy = true;
 
   /// Lets at most `count` connections be open at once. More of them wait in the system's listen
@@ -136,8 +145,16 @@ public:
 
   // -- for ports --------------------------------------------------------------------------------
 
-  void do_start(); ///< counts a port that starts
-  void do_stop();  ///< counts a port that has stopped; throws what `stop_factory` throws
+  /// Counts a port that starts, in a turn of its own: it may be called by any actor of its loop.
+  ///
+  /// \throws what `start_factory` throws, and then nothing is counted
+  /// \throws std::system_error with `errc::actor_down` if it has ended, and has no successor
+  void begin_use();
+
+  /// As `begin_use`, as the factory itself.
+  void do_start();
+
+  void do_stop(); ///< counts a port that has stopped; throws what `stop_factory` throws
 
   /// Builds a protocol that will run on `where`; empty if there is to be none.
   virtual protocol_ptr build(const net_address& peer, event_loop& where);
@@ -154,7 +171,10 @@ public:
   virtual void when_room(task fn) { waiting_.push_back(std::move(fn)); }
 
   /// Counts the end of a protocol. Thread: any.
-  static void child_ended(caf::strong_actor_ptr self);
+  static void child_ended(caf::strong_actor_ptr self, const detail::ended_connection& how);
+
+  /// Returns what is counted under this factory's name, on its loop. Thread: its loop's.
+  [[nodiscard]] detail::connection_counts& counts();
 
   const char* name() const override { return "factory"; }
 
@@ -201,7 +221,7 @@ private:
     caf::weak_actor_ptr latest; // counts the connections of all; null while there is one only
   };
 
-  void one_less();
+  void one_less(const detail::ended_connection& how);
   void be_supervised();
   [[nodiscard]] bool has_ended() const noexcept { return getf(is_cleaned_up_flag); }
   [[nodiscard]] bool serves(const protocol& p) const; // as its own, or through a wrapper
@@ -215,11 +235,14 @@ private:
   std::shared_ptr<family> family_; // shared with predecessors and successors
   std::vector<task> waiting_;      // for room
   std::vector<promise<void>> draining_;
+  std::shared_ptr<detail::connection_counts> counts_; // from their first use
 };
 
 /// Refers to a factory, started or not; copies refer to the same one.
 ///
-/// Thread: loop 0, or before `run()`.
+/// It is started by what uses it first, on the loop of that, and belongs to that loop from then on.
+///
+/// Thread: its loop's, or before `run()`.
 class factory_ref {
 public:
   using start_function = std::function<caf::strong_actor_ptr(caf::actor_system&, event_loop&)>;
@@ -238,7 +261,8 @@ public:
   /// takes over ports and limits, and counts the connections of the old one, which go on. Ports wait
   /// while there is none.
   ///
-  /// \returns the actor, or null if `start_factory` threw
+  /// \returns the actor, or null if it has ended again
+  /// \throws what `start_factory` throws
   [[nodiscard]] caf::actor start_supervised(caf::actor_system& sys, event_loop& loop) const;
 
   /// Returns the factory, which runs or did.

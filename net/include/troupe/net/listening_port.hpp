@@ -64,7 +64,11 @@ struct listen_options {
   std::string interface = "127.0.0.1";
 
   /// What each connection's `set_tcp_no_delay` and `set_tcp_keep_alive` are at first.
-  bool no_delay = false;
+  ///
+  /// Without `no_delay` the system holds a small piece back until the one before it is acknowledged,
+  /// and a peer acknowledges up to 40 ms late: an answer that is written in three turns took 44 ms on
+  /// the loopback interface, and 2 ms with it. What is written in one turn leaves as one piece anyway.
+  bool no_delay = true;
   bool keep_alive = false;
 
   /// How much unsent output each connection may hold at first.

@@ -1,15 +1,24 @@
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include <troupe/net/factory.hpp>
 #include <troupe/runtime/runtime.hpp>
 
 namespace troupe {
 
-/// Returns a factory that answers `GET /metrics` over HTTP with `prometheus_text(rt)`, so that
-/// Prometheus can watch this process.
+/// Returns a factory that tells over HTTP how this process fares:
+///
+/// - `GET /metrics`, for Prometheus: `prometheus_text(rt)`, `connection_metrics(rt)`, and what `extra`
+///   returns.
+/// - `GET /healthz`, for whoever balances load or restarts: 200 and "ok" while the runtime runs, 503
+///   and "stopping" from `stop()` on, so that nothing new is sent here while it drains.
 ///
 /// ```cpp
-/// troupe::listen_tcp(rt, 9100, troupe::metrics_page(rt));
+/// troupe::listen_tcp(rt, 9100, troupe::metrics_page(rt, [&] {
+///   return fmt::format("# TYPE users gauge\nusers {}\n", users.load());
+/// }));
 /// ```
 ///
 /// One request a connection, which is closed behind the answer. HEAD works too; any other path is
@@ -19,8 +28,12 @@ namespace troupe {
 ///
 /// There is no access control: leave the port on the loopback interface, or in a trusted network.
 ///
+/// \param extra  metrics of the user's own, in the same format, and none of ours. It is called for each
+///               request, on the loop of its connection, which may be any. If it throws, the answer is
+///               500, with the reason.
+/// Thread: loop 0, or before `run()`.
 /// Lifetime: `rt` must outlive the factory, which it does anyway where it runs it.
 /// Source: RFC 9112, as far as this needs it; Prometheus, text format 0.0.4
-[[nodiscard]] factory_ref metrics_page(runtime& rt);
+[[nodiscard]] factory_ref metrics_page(runtime& rt, std::function<std::string()> extra = {});
 
 } // namespace troupe

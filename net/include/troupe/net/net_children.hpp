@@ -83,8 +83,10 @@ namespace troupe {
                                         std::function<void(const listening_port&)> listening = {},
                                         restart_type restart = restart_type::permanent);
 
-/// Returns a spec of a TCP client's connection as a supervisor's child: see `connect_tcp`. Its
-/// supervisor must be on loop 0.
+/// Returns a spec of a TCP client's connection as a supervisor's child: see `connect_tcp`. Connection,
+/// connector and factory are on its supervisor's loop; with `connect_options::loop` = `any_loop` the
+/// connection is on the loops in turn. The number of another loop is refused with
+/// `errc::invalid_argument`.
 ///
 /// The child has started when the connection is made, and ends with it: normally after
 /// `errc::connection_done`, and with any other reason as after a crash. So a permanent one is
@@ -108,7 +110,7 @@ namespace troupe {
 /// \param f  must leave it to the supervisor to connect again: a `reconnecting_client_factory` is
 ///           refused with `errc::invalid_argument`, and `connector::connect` throws std::logic_error.
 ///           It may have a `factory_child` of its own, and need not.
-/// \param connected  called for each connection that was made, on loop 0
+/// \param connected  called for each connection that was made, on the supervisor's loop
 /// \throws std::logic_error if a time among the options is negative
 /// Source: a gen_server of OTP that connects in its `init` and stops when its socket closes
 [[nodiscard]] child_spec connector_child(runtime& rt, std::string id, const std::string& host,

@@ -123,6 +123,12 @@ public:
   [[nodiscard]] std::uint64_t refused_writes() const noexcept override {
     return inner_->refused_writes();
   }
+  [[nodiscard]] std::uint64_t bytes_received() const noexcept override {
+    return inner_->bytes_received();
+  }
+  [[nodiscard]] std::uint64_t bytes_written() const noexcept override {
+    return inner_->bytes_written();
+  }
   void protocol_ended() override { inner_->protocol_ended(); }
   [[nodiscard]] net_address get_peer() const override { return inner_->get_peer(); }
   [[nodiscard]] net_address get_host() const override { return inner_->get_host(); }

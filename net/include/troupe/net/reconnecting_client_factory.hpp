@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <troupe/net/client_factory.hpp>
+#include <troupe/net/detail/retry_report.hpp>
 
 namespace troupe {
 
@@ -52,7 +53,10 @@ struct reconnect_options {
 /// all. An override of `client_connection_failed` or
 /// `client_connection_lost` calls the one here, or `retry`.
 ///
-/// Thread: loop 0. Source: twisted.internet.protocol.ReconnectingClientFactory; the first wait is
+/// It logs a warning with the reason, and how long it waits: "client of greeter: localhost:8123 (the
+/// connection was refused); again in 1.1 s"; repeats of the same reason ever less often.
+///
+/// Thread: its loop's. Source: twisted.internet.protocol.ReconnectingClientFactory; the first wait is
 /// `initial` there too by its documents, but e times that by its code, and its jitter compounds.
 class reconnecting_client_factory : public client_factory {
 public:
@@ -64,6 +68,7 @@ public:
 
   void client_connection_failed(connector& c, const failure& reason) override;
   void client_connection_lost(connector& c, const failure& reason) override;
+  void client_connection_made(connector& c, const protocol_ptr& p) override;
 
   /// Connects again after the next wait, unless it was told to stop or has tried often enough.
   void retry(connector& c);
@@ -85,6 +90,7 @@ private:
   std::size_t retries_ = 0;
   bool continue_trying_ = true;
   std::vector<delayed_call> waiting_; // one for each connector that is to connect again
+  detail::retry_report report_;
 };
 
 namespace detail {

@@ -15,7 +15,8 @@ namespace troupe {
 
 /// Finds the addresses of hosts.
 ///
-/// Thread: loop 0. Source: twisted.internet.interfaces.IHostnameResolver
+/// Thread: that of the loop whose connectors use it.
+/// Source: twisted.internet.interfaces.IHostnameResolver
 class resolver {
 public:
   virtual ~resolver() = default;
@@ -34,7 +35,7 @@ public:
 ///
 /// A thread that is stuck in the system keeps nobody waiting, not even the runtime's end.
 ///
-/// Thread: loop 0; the counters: any.
+/// Thread: its loop's; the counters: any.
 class system_resolver final : public resolver {
 public:
   /// How many lookups run at once; more wait in line.
@@ -43,13 +44,18 @@ public:
   /// How long a lookup may take, as Twisted's resolver: 1 + 3 + 11 + 45 seconds.
   static constexpr duration lookup_timeout = std::chrono::seconds(60);
 
-  explicit system_resolver(runtime& rt);
+  explicit system_resolver(runtime& rt) : system_resolver(rt, rt.scheduler().loop(0)) {}
+  system_resolver(runtime& rt, event_loop& loop);
   ~system_resolver() override;
   system_resolver(const system_resolver&) = delete;
   system_resolver& operator=(const system_resolver&) = delete;
 
-  /// Returns the one of `rt`, which all connectors share that are given no other.
-  [[nodiscard]] static std::shared_ptr<system_resolver> of(runtime& rt);
+  /// Returns the one of a loop, loop 0 unless said otherwise, which all of its connectors share that
+  /// are given no other.
+  [[nodiscard]] static std::shared_ptr<system_resolver> of(runtime& rt) {
+    return of(rt, rt.scheduler().loop(0));
+  }
+  [[nodiscard]] static std::shared_ptr<system_resolver> of(runtime& rt, event_loop& loop);
 
   deferred<std::vector<net_address>> resolve(const std::string& host, std::uint16_t port) override;
 

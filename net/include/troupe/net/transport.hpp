@@ -155,6 +155,11 @@ public:
   /// Returns how many writes were refused: too late, or over the limit.
   [[nodiscard]] virtual std::uint64_t refused_writes() const noexcept = 0;
 
+  /// Returns how many bytes the peer has sent, and how many were written for it and not refused; over
+  /// TLS these are the plain ones. Where nobody counts, 0.
+  [[nodiscard]] virtual std::uint64_t bytes_received() const noexcept { return 0; }
+  [[nodiscard]] virtual std::uint64_t bytes_written() const noexcept { return 0; }
+
   // -- for protocols ----------------------------------------------------------------------------
 
   /// Closes the connection because its protocol has ended; called by the protocol, which calls its

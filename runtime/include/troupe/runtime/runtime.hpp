@@ -46,7 +46,8 @@ struct leftovers;
 /// Thread: the constructor, `run` and the destructor: one; the rest: any, unless it says otherwise.
 class runtime {
 public:
-  /// Makes the loops and the actor system; starts no loop. Where standard input, output or errors
+  /// Makes the loops and the actor system; starts no loop. Options take a second pair of braces, for
+  /// they are an aggregate and this is a class: `troupe::runtime rt{{.loops = 2}};`. Where standard input, output or errors
   /// are closed, opens /dev/null in their places, so that nothing else gets their numbers.
   ///
   /// \throws std::invalid_argument if an option makes no sense; its text names the option

@@ -71,6 +71,8 @@ public:
   void set_output_limits(const output_limits& limits) final { limits_ = packed_limits{limits}; }
   [[nodiscard]] std::size_t unsent() const noexcept final { return output_.size(); }
   [[nodiscard]] std::uint64_t refused_writes() const noexcept final { return refused_; }
+  [[nodiscard]] std::uint64_t bytes_received() const noexcept final { return bytes_received_; }
+  [[nodiscard]] std::uint64_t bytes_written() const noexcept final { return bytes_written_; }
   [[nodiscard]] bool connected() const noexcept final { return open_; }
   [[nodiscard]] bool disconnecting() const noexcept final { return disconnecting_; }
   [[nodiscard]] const tls_info* tls() const noexcept final;
@@ -180,6 +182,8 @@ private:
   std::unique_ptr<tls_layer> tls_; // null where the bytes go as they are
   output_queue output_;
   packed_limits limits_;
+  std::uint64_t bytes_received_ = 0;
+  std::uint64_t bytes_written_ = 0;
   std::uint32_t refused_ = 0;
   bool open_ : 1 = true;
   bool disconnecting_ : 1 = false;
