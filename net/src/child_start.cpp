@@ -57,7 +57,8 @@ struct child_plan {
   std::size_t closed_count = 0;
   unsigned most_fds = 0;
   const int* signals = nullptr; // to give their default action, ends with 0
-  bool terminal = false;        // 0 becomes the controlling terminal
+  bool session = false;         // it leads one of its own
+  bool terminal = false;        // and 0 becomes its terminal
   bool drop_groups = false;
   bool has_uid = false;
   bool has_gid = false;
@@ -91,9 +92,9 @@ TROUPE_IN_CHILD bool prepare(child_plan& plan) {
       return false;
   for (std::size_t i = 0; i < plan.closed_count; ++i)
     close_range(plan.closed[i], plan.most_fds);
-  if (plan.terminal
-      && (failed(plan, ::syscall(SYS_setsid), "session")
-          || failed(plan, ::syscall(SYS_ioctl, 0, TIOCSCTTY, 0), "terminal")))
+  if (plan.session && failed(plan, ::syscall(SYS_setsid), "session"))
+    return false;
+  if (plan.terminal && failed(plan, ::syscall(SYS_ioctl, 0, TIOCSCTTY, 0), "terminal"))
     return false;
   if (plan.drop_groups && failed(plan, ::syscall(SYS_setgroups, 0, nullptr), "groups"))
     return false;
@@ -226,6 +227,13 @@ private:
       moves.push_back({std::move(copy), fd});
       return true;
     }
+    if (what.type() == child_fd::kind::nothing) {
+      unique_fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+      if (!null)
+        return fail(fd);
+      moves.push_back({std::move(null), fd});
+      return true;
+    }
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)
       return fail(fd);
@@ -350,6 +358,7 @@ started_child start_child(const std::string& executable, const std::vector<std::
   plan.closed_count = closed.size();
   plan.most_fds = static_cast<unsigned>(std::min<rlim_t>(most.rlim_cur, 1U << 20));
   plan.signals = signals.data();
+  plan.session = options.use_pty || options.own_group;
   plan.terminal = options.use_pty;
   plan.drop_groups = options.uid.has_value() || options.gid.has_value();
   plan.has_uid = options.uid.has_value();

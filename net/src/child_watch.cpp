@@ -37,10 +37,17 @@ bool reap(int pidfd, process_status& status) {
   return true;
 }
 
+// Tells whether the child has exited, and leaves it to be waited for.
+bool exited_by_now(int pidfd) {
+  siginfo_t info{};
+  return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG | WNOWAIT) == 0
+         && info.si_pid != 0;
+}
+
 } // namespace
 
-child_watch::child_watch(event_loop& loop, unique_fd& pidfd, exited told)
-  : pidfd_(loop.io()), told_(std::move(told)) {
+child_watch::child_watch(event_loop& loop, unique_fd& pidfd, exited told, pid_t group)
+  : pidfd_(loop.io()), told_(std::move(told)), group_(group) {
   pidfd_.assign(pidfd.get());
   static_cast<void>(pidfd.release());
 }
@@ -63,10 +70,11 @@ void child_watch::kill(unique_fd pidfd) {
   leave(std::move(pidfd));
 }
 
-std::shared_ptr<child_watch> child_watch::start(event_loop& loop, unique_fd pidfd, exited told) {
+std::shared_ptr<child_watch> child_watch::start(event_loop& loop, unique_fd pidfd, exited told,
+                                                pid_t group) {
   std::shared_ptr<child_watch> made;
   try {
-    made = std::make_shared<child_watch>(loop, pidfd, std::move(told));
+    made = std::make_shared<child_watch>(loop, pidfd, std::move(told), group);
   } catch (...) { // the system has no room to watch one more descriptor
     kill(std::move(pidfd));
     throw;
@@ -79,6 +87,8 @@ void child_watch::wait() {
   pidfd_.async_wait(asio::posix::descriptor_base::wait_read,
                     waiting_.with([self = shared_from_this()](const asio::error_code&) {
                       process_status status;
+                      if (self->group_ != 0 && exited_by_now(self->pidfd_.native_handle()))
+                        ::kill(-self->group_, SIGKILL); // what it has left behind
                       if (!reap(self->pidfd_.native_handle(), status))
                         return self->wait();
                       self->reaped_ = true;
@@ -96,6 +106,16 @@ failure child_watch::signal(int number) {
     return {};
   if (errno == ESRCH)
     return errc::process_exited_already;
+  return failure{std::error_code(errno, std::system_category())};
+}
+
+failure child_watch::signal_group(int number) {
+  if (group_ == 0)
+    return {errc::not_supported, "the process has no group of its own"};
+  if (reaped_)
+    return errc::process_exited_already;
+  if (::kill(-group_, number) == 0)
+    return {};
   return failure{std::error_code(errno, std::system_category())};
 }
 

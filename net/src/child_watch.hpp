@@ -29,14 +29,20 @@ public:
 
   /// Watches `pidfd`, and calls `told` once. If that cannot be done, the child is killed.
   ///
+  /// \param group  the process group that the child leads, or 0: it is killed when the child has exited,
+  ///               before the child is waited for. Until then the number cannot be another's
   /// \throws std::system_error if the system has no room to watch one more descriptor
-  static std::shared_ptr<child_watch> start(event_loop& loop, unique_fd pidfd, exited told);
+  static std::shared_ptr<child_watch> start(event_loop& loop, unique_fd pidfd, exited told,
+                                            pid_t group = 0);
 
-  child_watch(event_loop& loop, unique_fd& pidfd, exited told);
+  child_watch(event_loop& loop, unique_fd& pidfd, exited told, pid_t group);
   ~child_watch();
 
   /// Sends a signal; `errc::process_exited_already` if it has exited.
   failure signal(int number);
+
+  /// Sends a signal to its group; also `errc::not_supported` if it has none.
+  failure signal_group(int number);
 
   /// Nobody is to be told of the exit any more.
   void forget() { told_ = {}; }
@@ -56,6 +62,7 @@ private:
   loop_descriptor pidfd_;
   operation_room waiting_; // for the exit
   exited told_;
+  const pid_t group_;
   bool reaped_ = false;
 };
 

@@ -90,7 +90,7 @@ deferred<finished> collect(runtime& rt, const std::string& executable,
   auto to = std::make_shared<collection>();
   auto result = to->done.get_deferred();
   process_options process{.env = options.env, .directory = options.directory};
-  detail::spawn_process_on(rt.scheduler().loop(0), rt,
+  detail::spawn_process_on(rt.scheduler().loop(0), rt.system(),
                            build<collector>(to, what, std::move(options)), executable,
                            std::move(args), std::move(process));
   return result;

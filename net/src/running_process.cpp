@@ -30,14 +30,16 @@ running_process::running_process(event_loop& loop, started_child child, const ou
 
 running_process::~running_process() = default;
 
-void running_process::watch(unique_fd pidfd) {
-  watch_ = child_watch::start(loop_, std::move(pidfd),
-                              [self = shared_from_this()](const process_status& status) {
-                                self->exit_ = to_failure(status);
-                                if (self->protocol_ != nullptr)
-                                  self->protocol_->exited(self->exit_);
-                                self->end_if_over();
-                              });
+void running_process::watch(unique_fd pidfd, bool own_group) {
+  watch_ = child_watch::start(
+    loop_, std::move(pidfd),
+    [self = shared_from_this()](const process_status& status) {
+      self->exit_ = to_failure(status);
+      if (self->protocol_ != nullptr)
+        self->protocol_->exited(self->exit_);
+      self->end_if_over();
+    },
+    own_group ? pid_ : 0);
 }
 
 void running_process::open(process_protocol& p) {
@@ -284,6 +286,10 @@ void running_process::end_if_over() {
 
 failure running_process::signal_process(int signal) {
   return watch_->signal(signal);
+}
+
+failure running_process::signal_group(int signal) {
+  return watch_->signal_group(signal);
 }
 
 std::optional<pid_t> running_process::pid() const noexcept {

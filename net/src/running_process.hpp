@@ -28,8 +28,9 @@ public:
 
   /// Waits for the exit of the child. Called once.
   ///
+  /// \param own_group  the child leads a process group, which ends with it
   /// \throws std::system_error if the system has no room for that; then the child is killed
-  void watch(unique_fd pidfd);
+  void watch(unique_fd pidfd, bool own_group = false);
 
   /// Connects `p`, and reads. Called once.
   void open(process_protocol& p);
@@ -43,6 +44,7 @@ public:
   void resume_producing() override;
   void close_child_fd(int fd) override;
   failure signal_process(int signal) override;
+  failure signal_group(int signal) override;
   [[nodiscard]] std::optional<pid_t> pid() const noexcept override;
   void stop() override;
   void protocol_ended() override;

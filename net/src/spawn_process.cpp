@@ -34,7 +34,7 @@ void begin(event_loop& loop, process_protocol& p, const std::string& executable,
     return p.end({errc::spawn_failed, executable + ": " + e.what()});
   }
   try {
-    made->watch(std::move(pidfd));
+    made->watch(std::move(pidfd), options.own_group);
   } catch (const std::exception& e) {
     return p.end({errc::spawn_failed, executable + ": " + e.what()});
   }
@@ -53,11 +53,11 @@ void with_transport(const caf::strong_actor_ptr& p, F fn) {
 
 } // namespace
 
-child_process detail::spawn_process_on(event_loop& loop, runtime& rt,
+child_process detail::spawn_process_on(event_loop& loop, caf::actor_system& sys,
                                        const builder<process_protocol>& p,
                                        const std::string& executable, std::vector<std::string> args,
                                        process_options options) {
-  auto built = p(rt.system(), loop);
+  auto built = p(sys, loop);
   CAF_SET_LOGGER_SYS(nullptr); // left behind by CAF's spawn, it would slow every actor down
   loop.post([&loop, built, executable, args = std::move(args), options = std::move(options)] {
     begin(loop, protocol_of(built), executable, args, options);
@@ -68,8 +68,8 @@ child_process detail::spawn_process_on(event_loop& loop, runtime& rt,
 child_process spawn_process(runtime& rt, const builder<process_protocol>& p,
                             const std::string& executable, std::vector<std::string> args,
                             process_options options) {
-  return detail::spawn_process_on(rt.scheduler().next_loop(), rt, p, executable, std::move(args),
-                                  std::move(options));
+  return detail::spawn_process_on(rt.scheduler().next_loop(), rt.system(), p, executable,
+                                  std::move(args), std::move(options));
 }
 
 void child_process::signal_process(int signal) const {

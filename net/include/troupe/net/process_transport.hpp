@@ -78,7 +78,14 @@ public:
   /// \returns nothing wrong; or `errc::process_exited_already`, or what the system says
   virtual failure signal_process(int signal) = 0;
 
-  /// As above, by name: "HUP", "INT", "KILL", "STOP", "TERM" and the like.
+  /// Sends a signal to the process and all that it has started and that is still of its group: see
+  /// `process_options::own_group`.
+  ///
+  /// \returns also `errc::not_supported` if it has no group of its own. Once the process has exited,
+  ///          there is nothing left of the group
+  virtual failure signal_group(int signal) = 0;
+
+  /// As `signal_process`, by name: "HUP", "INT", "KILL", "STOP", "TERM" and the like.
   /// \returns also `errc::invalid_argument` for a name that is none
   failure signal_process(std::string_view name);
 

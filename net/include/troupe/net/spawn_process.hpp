@@ -21,7 +21,7 @@ namespace troupe {
 /// Source: the values of childFDs: "w", "r", and numbers
 class child_fd {
 public:
-  enum class kind : std::uint8_t { we_write, we_read, ours };
+  enum class kind : std::uint8_t { we_write, we_read, ours, nothing };
 
   /// A pipe that the child reads from and we write to; and the reverse.
   [[nodiscard]] static child_fd we_write() noexcept { return {kind::we_write, -1}; }
@@ -30,6 +30,9 @@ public:
   /// The same file that `fd` is in this process. It is duplicated when the process is spawned, so it
   /// may be closed after `connection_made`.
   [[nodiscard]] static child_fd ours(int fd) noexcept { return {kind::ours, fd}; }
+
+  /// /dev/null, for reading and writing.
+  [[nodiscard]] static child_fd nothing() noexcept { return {kind::nothing, -1}; }
 
   [[nodiscard]] kind type() const noexcept { return kind_; }
   [[nodiscard]] int fd() const noexcept { return fd_; } ///< of `ours`
@@ -59,6 +62,11 @@ struct process_options {
   /// Gives it a terminal of its own as 0, 1 and 2, in a session of its own, in place of what
   /// `child_fds` says of these. What it writes to either comes as `out_received`.
   bool use_pty = false;
+
+  /// Starts it in a session and process group of its own, without a terminal unless there is
+  /// `use_pty`: `process_transport::signal_group` reaches all of the group, and when the process has
+  /// exited, what is left of it is killed.
+  bool own_group = false;
 
   /// Who it runs as; supplementary groups are dropped. With `uid` alone it keeps our group: give
   /// both. This process must have the right to do so.
