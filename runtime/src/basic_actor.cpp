@@ -161,7 +161,7 @@ void basic_actor::send_request(const caf::strong_actor_ptr& receiver, duration t
     return; // the taker dies with the actor
   const auto id = expect_response(std::move(taker));
   if (timeout != duration::max())
-    clock().set_request_timeout(clock().now() + timeout, this, id.response_id());
+    clock().set_request_timeout(saturating_add(clock().now(), timeout), this, id.response_id());
   receiver->enqueue(
     caf::make_mailbox_element(caf::strong_actor_ptr{ctrl()}, id, {}, std::move(content)),
     context());

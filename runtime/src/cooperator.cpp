@@ -38,6 +38,7 @@ public:
 
   void step();
   void finish(end how, failure why);
+  void abandoned() noexcept;
   bool finished() const noexcept { return end_ != end::none; }
 
 private:
@@ -53,6 +54,8 @@ private:
       throw task_stopped_error("the task was stopped");
     }
   }
+
+  struct step_over;
 
   void take(cooperative_step result);
 
@@ -98,6 +101,11 @@ public:
       add(task);
   }
 
+  void forget(const task_ptr& task) noexcept {
+    std::erase(paused_, task);
+    std::erase(ready_, task);
+  }
+
   void start() {
     if (stopped_)
       throw std::logic_error("start() of a cooperator that was stopped");
@@ -128,7 +136,7 @@ private:
 
   void tick() {
     ticking_ = true;
-    const auto until = clock_.now() + options_.slice;
+    const auto until = saturating_add(clock_.now(), options_.slice);
     for (std::size_t n = 0; !ready_.empty() && running_; ++n) {
       if (n > 0 && (n >= options_.steps_per_slice || clock_.now() >= until))
         break;
@@ -149,6 +157,29 @@ private:
   std::deque<task_ptr> ready_;
   std::vector<task_ptr> paused_;
   detail::tracked_call tick_;
+};
+
+/// Waits for what a step waits for.
+struct cooperative_task_impl::step_over {
+  explicit step_over(std::shared_ptr<cooperative_task_impl> of) noexcept : task(std::move(of)) {}
+  step_over(step_over&&) noexcept = default;
+  ~step_over() {
+    if (task)
+      task->abandoned();
+  }
+
+  void operator()(const outcome<bool>& more) {
+    const auto self = std::move(task);
+    if (self->finished())
+      return;
+    self->resume();
+    if (!more)
+      self->finish(end::failed, more.error());
+    else if (!*more)
+      self->finish(end::done, {});
+  }
+
+  std::shared_ptr<cooperative_task_impl> task;
 };
 
 void cooperative_task_impl::pause() {
@@ -192,15 +223,20 @@ void cooperative_task_impl::take(cooperative_step result) {
     return;
   }
   pause();
-  std::move(*result.wait).add_both([self = shared_from_this()](const outcome<bool>& more) {
-    if (self->finished())
-      return;
-    self->resume();
-    if (!more)
-      self->finish(end::failed, more.error());
-    else if (!*more)
-      self->finish(end::done, {});
-  });
+  std::move(*result.wait).add_both(step_over{shared_from_this()});
+}
+
+// What a step waited for was abandoned, and so is the task: nobody knows whether there is more.
+void cooperative_task_impl::abandoned() noexcept {
+  if (finished())
+    return;
+  const auto self = shared_from_this();
+  end_ = end::stopped;
+  why_ = errc::task_stopped;
+  if (const auto owner = owner_.lock())
+    owner->forget(self);
+  for (auto& p : std::exchange(waiting_, {}))
+    p.abandon();
 }
 
 void cooperative_task_impl::finish(end how, failure why) {

@@ -1,5 +1,7 @@
 #include <troupe/runtime/coroutine.hpp>
 
+#include <vector>
+
 #include <troupe/runtime/basic_actor.hpp>
 
 namespace troupe::detail {
@@ -69,12 +71,21 @@ void coroutine_base::leave_list() noexcept {
 }
 
 void coroutine_base::destroy_all(coroutine_base*& first) noexcept {
+  std::vector<deferred_state*> awaited;
   while (first != nullptr) {
     auto& c = *first;
     c.leave_list();
     // The frame holds the deferred that it waits for, and with it the link that would wake it.
-    std::exchange(c.awaited_, nullptr)->replace_last_link(&wake_up::forget);
+    auto* const state = std::exchange(c.awaited_, nullptr);
+    state->replace_last_link(&wake_up::forget);
+    state->retain();
+    awaited.push_back(state);
     c.handle_.destroy();
+  }
+  // When none is left, for what is called now may fire what another one waited for.
+  for (auto* const state : awaited) {
+    state->disown();
+    state->release();
   }
 }
 
@@ -96,11 +107,9 @@ deferred_state* coroutine_base::cancel(deferred_slot& slot, deferred_state* s) {
   if (s == nullptr)
     return nullptr;
   auto* self = slot.get<coroutine_base*>();
-  if (self->awaited_ != nullptr)
-    self->awaited_->cancel();
-  else
+  if (self->awaited_ == nullptr)
     self->cancel_next_ = true;
-  return nullptr;
+  return self->awaited_;
 }
 
 void coroutine_base::finish(deferred_state* state, deferred_state** next) noexcept {

@@ -22,6 +22,19 @@ struct deferred_filesystem_lock::attempt {
   time_point until;
 };
 
+/// Goes with the next try, and ends the attempt if its clock drops that.
+struct deferred_filesystem_lock::end_of_clock {
+  explicit end_of_clock(deferred_filesystem_lock* l) noexcept : lock(l) {}
+  end_of_clock(end_of_clock&& other) noexcept : lock(std::exchange(other.lock, nullptr)) {}
+  ~end_of_clock() {
+    if (lock == nullptr)
+      return;
+    if (const auto ended = std::move(lock->attempt_))
+      ended->waiting->abandon();
+  }
+  deferred_filesystem_lock* lock;
+};
+
 deferred_filesystem_lock::deferred_filesystem_lock(std::filesystem::path file, clock& clock)
   : file_(std::move(file)), clock_(clock) {}
 
@@ -82,12 +95,20 @@ deferred<void> deferred_filesystem_lock::defer_until_locked(duration timeout) {
 }
 
 void deferred_filesystem_lock::try_again(attempt& a) {
+  if (!a.waiting->awaited()) {
+    const auto ended = std::move(attempt_);
+    return;
+  }
   failure why;
   try {
     if (!lock()) {
       const auto now = clock_.now();
       if (now < a.until) {
-        a.next.start(clock_, std::min(retry_every, a.until - now), [this, &a] { try_again(a); });
+        a.next.start(clock_, std::min(retry_every, a.until - now),
+                     [this, &a, end = end_of_clock{this}]() mutable {
+                       end.lock = nullptr;
+                       try_again(a);
+                     });
         return;
       }
       why = failure{errc::timed_out, "another one holds the lock " + file_.string()};

@@ -1,34 +1,44 @@
-#include <stdexcept>
-
 #include <troupe/runtime/deferred_semaphore.hpp>
+
+#include <stdexcept>
 
 namespace troupe {
 
-deferred_semaphore::deferred_semaphore(std::size_t tokens) : tokens_(tokens), limit_(tokens) {
+deferred<void> detail::semaphore_state::acquire() {
+  if (tokens > 0 && line.empty()) {
+    --tokens;
+    return succeed();
+  }
+  return line.wait();
+}
+
+void detail::semaphore_state::release() {
+  if (tokens == limit)
+    throw std::logic_error("release() of what nobody holds");
+  ++tokens;
+  if (serving)
+    return; // the loop below goes on, so that a long line needs no stack
+  const auto alive = shared_from_this();
+  serving = true;
+  while (tokens > 0) {
+    auto next = line.next();
+    if (!next)
+      break;
+    --tokens;
+    next->callback();
+  }
+  serving = false;
+}
+
+deferred_semaphore::deferred_semaphore(std::size_t tokens)
+  : state_(std::make_shared<detail::semaphore_state>(tokens)) {
   if (tokens == 0)
     throw std::logic_error("a semaphore without tokens");
 }
 
-deferred<void> deferred_semaphore::acquire() {
-  if (tokens_ > 0 && waiters_.empty()) {
-    --tokens_;
-    return succeed();
-  }
-  return waiters_.wait();
-}
-
-void deferred_semaphore::release() {
-  if (tokens_ == limit_)
-    throw std::logic_error("release() of what nobody holds");
-  ++tokens_;
-  if (serving_)
-    return; // the loop below goes on, so that a long line needs no stack
-  serving_ = true;
-  while (tokens_ > 0 && !waiters_.empty()) {
-    --tokens_;
-    waiters_.pop().callback();
-  }
-  serving_ = false;
+deferred_semaphore::~deferred_semaphore() {
+  while (!state_->line.empty())
+    [[maybe_unused]] const auto gone = state_->line.pop(); // what this calls may cancel others
 }
 
 } // namespace troupe

@@ -100,7 +100,7 @@ bool deferred_state::refire() {
   if (debug_ != nullptr)
     text += "; it was made at " + place(debug_->created) + " and first called at "
             + place(debug_->called);
-  throw already_called_error(text);
+  throw already_fired(text);
 }
 
 void deferred_state::first_call(const source_location& where) {
@@ -116,7 +116,7 @@ void deferred_state::drop_canceller() noexcept {
 }
 
 void deferred_state::break_promise() noexcept {
-  if (called_ || cancelling_ || (!shared() && head_ == tail_ && linked_to_ == nullptr))
+  if (called_ || cancelling_ || !awaited())
     return; // a canceller that drops the promise has done what it should
   set_failure(failure(errc::broken_promise));
   fire(source_location::current());
@@ -225,7 +225,7 @@ void deferred_state::wait_for(deferred_state* inner) {
   }
   auto* target = this;
   auto kind = link::waits;
-  if (linked_to_ != nullptr && head_ == tail_) {
+  if (linked_to_ != nullptr && head_ == tail_ && cancellers_ == 0) {
     // Nothing comes after the link that is running, so the inner one can go directly to whoever
     // waits for this one: an endless sequence of such links takes no memory.
     target = std::exchange(linked_to_, nullptr);
@@ -259,34 +259,49 @@ void deferred_state::end_pauses() noexcept {
   run();
 }
 
+// A loop, not a recursion: coroutines may wait for one another, however many they are.
 void deferred_state::cancel() {
   auto* s = this;
-  while (s->waiting_on_ != nullptr)
-    s = s->waiting_on_;
-  if (s->called_ || s->cancelling_)
-    return;
   s->retain();
-  if (s->canceller_.act != nullptr) {
-    s->cancelling_ = true;
+  while (s != nullptr) {
+    auto* last = s;
+    while (last->waiting_on_ != nullptr)
+      last = last->waiting_on_;
+    last->retain();
+    s->release();
+    s = std::exchange(last, last->cancel_one());
+    if (last != nullptr)
+      last->retain();
+    s->release();
+    s = last;
+  }
+}
+
+deferred_state* deferred_state::cancel_one() {
+  if (called_ || cancelling_)
+    return nullptr;
+  deferred_state* instead = nullptr;
+  if (canceller_.act != nullptr) {
+    cancelling_ = true;
     try {
-      s->canceller_.act(s->canceller_, s);
+      instead = canceller_.act(canceller_, this);
     } catch (...) {
-      if (!s->called_) {
-        s->set_failure(caught());
-        s->fire(source_location::current());
+      if (!called_) {
+        set_failure(caught());
+        fire(source_location::current());
       }
     }
-    s->cancelling_ = false;
-    if (s->called_)
-      s->drop_canceller();
+    cancelling_ = false;
+    if (called_)
+      drop_canceller();
   } else {
-    s->ignore_next_ = true;
+    ignore_next_ = true;
   }
-  if (!s->called_ && !s->canceller_decides_) {
-    s->set_failure(failure(errc::cancelled));
-    s->fire(source_location::current());
+  if (!called_ && !canceller_decides_) {
+    set_failure(failure(errc::cancelled));
+    fire(source_location::current());
   }
-  s->release();
+  return instead;
 }
 
 // What ends together may own more of the same, so that a long chain is taken apart in a loop.
@@ -308,9 +323,13 @@ void deferred_state::destroy() noexcept {
 
 void deferred_state::end() noexcept {
   references_ = 1u << 30; // what is destroyed below may still reach it
+  waiting_on_ = nullptr;
+  ended_ = true;
+  retain_place(); // so may what names its place
   if (failed()) {
     const auto why = take_failure();
-    hook.load()({why, created()});
+    if (!unwanted_)
+      hook.load()({why, created()});
   } else if (content_ == content::value) {
     drop_value();
   }
@@ -318,6 +337,10 @@ void deferred_state::end() noexcept {
   drop_links();
   while (segments_ != nullptr)
     delete std::exchange(segments_, segments_->next);
+  release_place();
+}
+
+void deferred_state::free_place() noexcept {
   this->~deferred_state();
   ::operator delete(this);
 }
@@ -330,6 +353,15 @@ void deferred_state::abandon() noexcept {
   drop_canceller();
   retain();
   drop_links();
+  release();
+}
+
+void deferred_state::disown() noexcept {
+  retain();
+  unwanted_ = true;
+  if (!running_)
+    drop_links();
+  cancel();
   release();
 }
 

@@ -38,6 +38,12 @@ struct failure_data {
 
 using detail::failure_data;
 
+// The standard library puts a colon behind an empty text, too.
+std::system_error detail::error_with_context(errc code, const std::string& context) {
+  return context.empty() ? std::system_error(make_error_code(code))
+                         : std::system_error(make_error_code(code), context);
+}
+
 namespace {
 
 constexpr auto troupe_atom = caf::atom("troupe");

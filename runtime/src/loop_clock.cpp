@@ -24,6 +24,12 @@ std::uint64_t key_of(caf::message_id id) noexcept {
   return id.request_id().integer_value() | caf::message_id::response_flag_mask;
 }
 
+// CAF adds the time that it waits to the present one without a look at the end of time, and what
+// goes beyond comes out as a moment before the clock began: it was for ever.
+time_point not_overflown(time_point t) noexcept {
+  return t < time_point{} ? time_point::max() : t;
+}
+
 } // namespace
 
 event_loop& loop_clock::home() noexcept {
@@ -38,6 +44,7 @@ caf::actor_clock::time_point loop_clock::now() const noexcept {
 
 template <class Fire>
 void loop_clock::set(time_point t, caf::abstract_actor* self, key k, Fire fire) {
+  t = not_overflown(t);
   auto& loop = home();
   const auto serial = serials_.fetch_add(1, std::memory_order_relaxed);
   auto& part = shard_of(self);
@@ -172,6 +179,7 @@ bool loop_clock::take(caf::abstract_actor* self, key k, std::uint64_t serial) {
 }
 
 void loop_clock::at(time_point t, task fn) {
+  t = not_overflown(t);
   auto& loop = home();
   if (loop.is_current()) {
     loop.timers().add(t, std::move(fn));

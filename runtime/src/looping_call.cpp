@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <ostream>
 #include <sstream>
 #include <stdexcept>
+#include <vector>
 
 #include <troupe/runtime/detail/tracked_call.hpp>
 #include <troupe/runtime/looping_call.hpp>
@@ -14,9 +16,9 @@ public:
   loop(clock& clock, function f, bool counts)
     : clock_(clock), function_(std::move(f)), counts_(counts) {}
 
-  ~loop() {
-    if (done_) // the function's deferred was abandoned
-      done_->abandon();
+  ~loop() { // with runs if its clock dropped the next call
+    for (auto& r : runs_)
+      r.done.abandon();
   }
   loop(const loop&) = delete;
   loop& operator=(const loop&) = delete;
@@ -29,9 +31,12 @@ public:
     run_at_start_ = now;
     start_ = clock_.now();
     last_call_.reset();
-    done_.emplace([this] { cancelled(); });
-    auto result = chained<void>(done_->get_deferred());
-    if (now)
+    const auto mine = ++latest_;
+    runs_.push_back({mine, promise<void>([this, mine] { cancelled(mine); })});
+    auto result = chained<void>(runs_.back().done.get_deferred());
+    if (under_way_)
+      ; // of an earlier run: go_on() begins this one
+    else if (now)
       call();
     else
       schedule();
@@ -41,15 +46,14 @@ public:
   void stop() {
     require_running("stop");
     running_ = false;
-    if (scheduled()) {
-      next_.cancel();
-      finish();
-    }
+    next_.cancel();
+    if (!under_way_)
+      finish(latest_, {});
   }
 
   void reset() {
     require_running("reset");
-    if (!scheduled())
+    if (!next_.pending())
       return;
     next_.cancel();
     start_ = clock_.now();
@@ -67,7 +71,11 @@ public:
   time_point start_time() const noexcept { return start_; }
 
 private:
-  bool scheduled() const noexcept { return next_.pending(); }
+  /// One start, until its deferred fires.
+  struct run {
+    std::uint64_t number;
+    promise<void> done;
+  };
 
   void require_running(const char* what) const {
     if (!running_)
@@ -76,13 +84,15 @@ private:
 
   void call() {
     const auto self = shared_from_this();
+    const auto mine = latest_;
+    under_way_ = true;
     auto result = call_function();
     if (!result)
-      go_on(outcome<void>());
+      go_on(mine, outcome<void>());
     else if (result->ready())
-      go_on(std::move(*result).take());
+      go_on(mine, std::move(*result).take());
     else
-      std::move(*result).add_both([self](const outcome<void>& out) { self->go_on(out); });
+      std::move(*result).add_both(call_over{self, mine});
   }
 
   std::optional<deferred<void>> call_function() {
@@ -99,33 +109,71 @@ private:
     }
   }
 
-  void go_on(const outcome<void>& result) {
-    if (!result) {
+  // A call of run number `mine` is over, and with it all runs that were stopped meanwhile.
+  void go_on(std::uint64_t mine, const outcome<void>& result) {
+    under_way_ = false;
+    if (!result && running_ && mine == latest_)
       running_ = false;
-      if (auto done = std::exchange(done_, std::nullopt))
-        done->errback(result.error());
-    } else if (running_) {
-      schedule();
-    } else {
-      finish();
+    const auto end = running_ ? latest_ : latest_ + 1;
+    if (running_)
+      schedule(mine != latest_ && run_at_start_);
+    while (!runs_.empty() && runs_.front().number < end) {
+      const auto number = runs_.front().number;
+      finish(number, number == mine ? result : outcome<void>());
     }
   }
 
-  void finish() {
-    if (auto done = std::exchange(done_, std::nullopt))
-      done->callback();
+  // The deferred of a call was abandoned: that call is never over, and nothing comes after it.
+  void abandoned() noexcept {
+    under_way_ = running_ = false;
+    for (auto& r : std::exchange(runs_, {}))
+      r.done.abandon();
   }
 
-  void cancelled() {
-    running_ = false;
-    next_.cancel();
-    done_.reset();
+  struct call_over {
+    call_over(std::shared_ptr<loop> of, std::uint64_t number) noexcept
+      : self(std::move(of)), run(number) {}
+    call_over(call_over&&) noexcept = default;
+    ~call_over() {
+      if (self)
+        self->abandoned();
+    }
+    void operator()(const outcome<void>& result) {
+      const auto alive = std::move(self);
+      alive->go_on(run, result);
+    }
+    std::shared_ptr<loop> self;
+    std::uint64_t run;
+  };
+
+  void finish(std::uint64_t number, const outcome<void>& how) {
+    const auto found = find(number);
+    if (found == runs_.end())
+      return; // it was cancelled
+    auto done = std::move(found->done);
+    runs_.erase(found);
+    done.fire(how);
+  }
+
+  void cancelled(std::uint64_t number) {
+    if (number == latest_ && running_) {
+      running_ = false;
+      next_.cancel();
+    }
+    if (const auto found = find(number); found != runs_.end())
+      runs_.erase(found);
+  }
+
+  std::vector<run>::iterator find(std::uint64_t number) {
+    return std::find_if(runs_.begin(), runs_.end(),
+                        [number](const run& r) { return r.number == number; });
   }
 
   // The next tick that is strictly to come, so that a call which falls on a tick is not made twice.
-  void schedule() {
-    auto delay = interval_;
-    if (interval_ > duration::zero())
+  // `at_once`: in the next turn, for a run that was to begin with a call and could not.
+  void schedule(bool at_once = false) {
+    auto delay = at_once ? duration::zero() : interval_;
+    if (delay > duration::zero())
       delay -= (clock_.now() - start_) % interval_;
     next_.start(clock_, delay, [self = shared_from_this()] { self->call(); });
   }
@@ -142,11 +190,13 @@ private:
   const bool counts_;
   bool running_ = false;
   bool run_at_start_ = false;
+  bool under_way_ = false; // a call: on the stack, or its deferred is awaited
   duration interval_{};
   time_point start_{};
   std::optional<time_point> last_call_; // of the function, since the start
   detail::tracked_call next_;
-  std::optional<promise<void>> done_; // while it runs, or the function's deferred is awaited
+  std::uint64_t latest_ = 0; // number of the latest run
+  std::vector<run> runs_;    // the present one, and those that were stopped during a call
 };
 
 looping_call::looping_call(clock& clock, function f, bool counts)

@@ -66,7 +66,7 @@ void reactor::iterate(duration wait) {
   auto* const before = std::exchange(event_loop::current_, &loop_);
   std::optional<delayed_call> limit;
   if (wait > duration::zero())
-    limit = loop_.timers().add(loop_.time() + wait, [] {});
+    limit = loop_.timers().add(saturating_add(loop_.time(), wait), [] {});
   loop_.turn_began_ = loop_.time();
   loop_.counting_.busy.begin(loop_.turn_began_);
   loop_.turn(limit ? event_loop::mode::block : event_loop::mode::poll);

@@ -273,3 +273,31 @@ TEST_CASE("a service can be the child of a supervisor", "[service][supervisor]")
     CHECK(n.told.look() == "!s +s -s");
   }
 }
+
+TEST_CASE("a timer service that is stopped and started during a call makes one call an interval",
+          "[service]") {
+  manual_clock clock;
+  promise<void> held;
+  int calls = 0;
+  timer_service beat{clock, 1s, [&]() -> deferred<void> {
+                       return ++calls == 1 ? held.get_deferred() : succeed();
+                     }};
+  success_result_of(beat.start_service());
+  auto first = beat.stop_service();
+  auto again = beat.stop_service();
+  success_result_of(beat.start_service());
+  CHECK(calls == 1);
+  assert_no_result(first);
+  assert_no_result(again);
+  held.callback();
+  success_result_of(std::move(first));
+  success_result_of(std::move(again));
+  clock.advance(0s);
+  CHECK(calls == 2);
+  for (int i = 0; i < 4; ++i)
+    clock.advance(1s);
+  CHECK(calls == 6);
+  success_result_of(beat.stop_service());
+  clock.advance(10s);
+  CHECK(calls == 6);
+}

@@ -1,3 +1,6 @@
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+
 #include <troupe/runtime/actor_timers.hpp>
 #include <troupe/runtime/coroutine.hpp>
 #include <troupe/runtime/floating_actor.hpp>
@@ -5,6 +8,7 @@
 #include <troupe/runtime/runtime.hpp>
 #include <troupe/runtime/threads.hpp>
 #include <troupe/testing/deferred.hpp>
+#include <troupe/testing/manual_runtime.hpp>
 
 #include "support/catch.hpp"
 
@@ -245,7 +249,7 @@ TEST_CASE("an actor's timers are a clock for whatever needs one", "[timers][acto
   private:
     runtime& rt_;
     int& ticks_;
-    actor_timers<floating_actor> timers_{*this};
+    actor_timers timers_{*this};
     looping_call beat_{timers_, [this] {
                          if (++ticks_ == 3) {
                            CHECK(timers_.get_delayed_calls().empty());
@@ -258,4 +262,73 @@ TEST_CASE("an actor's timers are a clock for whatever needs one", "[timers][acto
   rt.spawn<ticker>(std::ref(rt), std::ref(ticks));
   rt.run();
   CHECK(ticks == 3);
+}
+
+TEST_CASE("what a coroutine waits for is cancelled when its actor ends, and nobody is told",
+          "[coroutine][actors]") {
+  class waits final : public pinned_actor {
+  public:
+    waits(caf::actor_config& cfg, deferred<int>& d, bool& told)
+      : pinned_actor(cfg), d_(d), told_(told) {}
+    caf::behavior make_behavior() override {
+      outer().add_errback([] {});
+      return {[](caf::unit_t) {
+      }};
+    }
+    deferred<void> outer() { co_await inner(); }
+    deferred<void> inner() {
+      co_await std::move(d_).add_both([this](outcome<int>) { told_ = true; });
+    }
+
+  private:
+    deferred<int>& d_;
+    bool& told_;
+  };
+  testing::unhandled_failures unhandled;
+  testing::manual_runtime rt;
+  int cancelled = 0;
+  bool told = false;
+  promise<int> p{[&](promise<int>&) {
+    ++cancelled;
+  }};
+  auto d = p.get_deferred();
+  const auto handle = rt.spawn_on<waits>(0, std::ref(d), std::ref(told));
+  rt.settle();
+  CHECK(cancelled == 0);
+  caf::anon_send_exit(handle, caf::exit_reason::kill);
+  rt.settle();
+  CHECK(cancelled == 1);
+  CHECK_FALSE(told);
+  CHECK(unhandled.empty());
+}
+
+TEST_CASE("an actor's own time limits what it waits for", "[actors]") {
+  testing::manual_runtime rt;
+  class limited final : public floating_actor {
+  public:
+    limited(caf::actor_config& cfg, deferred<void>& d, failure& why)
+      : floating_actor(cfg), d_(d), why_(why) {}
+    caf::behavior make_behavior() override {
+      with_timeout(std::move(d_), 2s, *this).add_errback([this](failure f) {
+        why_ = std::move(f);
+      });
+      return {[](caf::unit_t) {
+      }};
+    }
+
+  private:
+    deferred<void>& d_;
+    failure& why_;
+  };
+  promise<void> p;
+  auto d = p.get_deferred();
+  failure why;
+  rt.spawn<limited>(std::ref(d), std::ref(why));
+  rt.settle();
+  rt.advance(2s - 1ns);
+  rt.settle();
+  CHECK_FALSE(why);
+  rt.advance(1ns);
+  rt.settle();
+  CHECK(why.check(errc::timed_out));
 }

@@ -184,3 +184,30 @@ TEST_CASE("a cooperator may be started later", "[cooperator]") {
   clock.advance(1s);
   CHECK(steps == 2);
 }
+
+TEST_CASE("a slice without an end does all there is", "[cooperator]") {
+  manual_clock clock;
+  clock.advance(1s);
+  cooperator c(clock, {.slice = duration::max()});
+  int steps = 0;
+  auto done = c.coiterate([&] { return ++steps < 100; });
+  clock.advance(10ns);
+  CHECK(steps == 100);
+  success_result_of(std::move(done));
+}
+
+TEST_CASE("a task whose step waits for what is abandoned ends, and what waits for it too",
+          "[cooperator]") {
+  manual_clock clock;
+  cooperator c(clock);
+  promise<bool> more;
+  auto task = c.cooperate([&] { return more.get_deferred(); });
+  bool told = false;
+  task.when_done().add_both([&] { told = true; });
+  clock.advance(10ns);
+  more.abandon();
+  CHECK_FALSE(told);
+  CHECK_THROWS_AS(task.stop(), task_stopped_error);
+  c.stop();
+  CHECK_FALSE(told);
+}

@@ -245,7 +245,7 @@ TEST_CASE("an abandoned coroutine is destroyed and does not run on, nor does wha
   p.abandon();
   CHECK(destroyed == 1);
   CHECK(ran == 0);
-  CHECK_THROWS_AS(p.callback(1), already_called_error);
+  CHECK_THROWS_AS(p.callback(1), already_fired);
 }
 
 TEST_CASE("what callbacks captured is destroyed when the promise is abandoned", "[deferred]") {
@@ -309,4 +309,59 @@ TEST_CASE("a moved-away deferred cannot be waited for", "[coroutine]") {
     }
   };
   failure_result_of<std::logic_error>(local::run());
+}
+
+namespace {
+
+deferred<int> one_more(deferred<int> d) {
+  co_return 1 + co_await std::move(d);
+}
+
+deferred<int> stopped_inside(deferred<int> d, canceller& stop) {
+  stop = d.canceller();
+  try {
+    co_return co_await std::move(d);
+  } catch (const cancelled_error&) {
+    co_return -1;
+  }
+}
+
+} // namespace
+
+TEST_CASE("a tower of 200,000 coroutines is cancelled without stack", "[coroutine]") {
+  promise<int> p;
+  auto d = p.get_deferred();
+  for (int i = 0; i < 200'000; ++i)
+    d = one_more(std::move(d));
+  d.cancel();
+  failure_result_of(std::move(d), errc::cancelled);
+}
+
+TEST_CASE("a coroutine in a tower may go on when it is cancelled", "[coroutine]") {
+  promise<int> p;
+  promise<int> other;
+  int caught = 0;
+  auto inner = [](deferred<int> first, promise<int>& other, int& caught) -> deferred<int> {
+    try {
+      co_return co_await std::move(first);
+    } catch (const cancelled_error&) {
+      ++caught;
+    }
+    co_return co_await other.get_deferred();
+  }(p.get_deferred(), other, caught);
+  auto d = one_more(one_more(std::move(inner)));
+  d.cancel();
+  CHECK(caught == 1);
+  assert_no_result(d);
+  other.callback(1);
+  CHECK(success_result_of(std::move(d)) == 3);
+}
+
+TEST_CASE("what a coroutine awaits is cancelled from elsewhere", "[coroutine][canceller]") {
+  promise<int> p;
+  canceller stop;
+  auto d = stopped_inside(p.get_deferred(), stop);
+  assert_no_result(d);
+  stop.cancel();
+  CHECK(success_result_of(std::move(d)) == -1);
 }

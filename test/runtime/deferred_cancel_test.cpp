@@ -23,8 +23,8 @@ TEST_CASE("without a canceller, cancel fails the deferred and one later result i
   SECTION("a failure") {
     CHECK_NOTHROW(p.errback(errc::timed_out));
   }
-  CHECK_THROWS_AS(p.callback(2), already_called_error);
-  CHECK_THROWS_AS(p.errback(errc::timed_out), already_called_error);
+  CHECK_THROWS_AS(p.callback(2), already_fired);
+  CHECK_THROWS_AS(p.errback(errc::timed_out), already_fired);
   failure_result_of<cancelled_error>(std::move(d));
 }
 
@@ -34,7 +34,7 @@ TEST_CASE("cancelling twice still ignores only one later result", "[deferred][C0
   d.cancel();
   d.cancel();
   CHECK_NOTHROW(p.callback(1));
-  CHECK_THROWS_AS(p.callback(2), already_called_error);
+  CHECK_THROWS_AS(p.callback(2), already_fired);
   failure_result_of(std::move(d), errc::cancelled);
 }
 
@@ -49,7 +49,7 @@ TEST_CASE("a canceller is called once, and if it does not fire the deferred is c
   d.cancel();
   d.cancel();
   CHECK(calls == 1);
-  CHECK_THROWS_AS(p.callback(1), already_called_error); // the producer was told
+  CHECK_THROWS_AS(p.callback(1), already_fired); // the producer was told
   failure_result_of(std::move(d), errc::cancelled);
 }
 
@@ -179,4 +179,74 @@ TEST_CASE("a canceller may keep the promise that it is given", "[deferred]") {
   d.cancel();
   CHECK(kept->called());
   failure_result_of(std::move(d), errc::cancelled);
+}
+
+TEST_CASE("a canceller cancels what was given away", "[deferred][canceller]") {
+  promise<int> p;
+  auto d = p.get_deferred();
+  const auto stop = d.canceller();
+  const auto copy = stop;
+  failure seen;
+  std::move(d).add_errback([&](failure why) { seen = std::move(why); });
+  copy.cancel();
+  CHECK(seen.check(errc::cancelled));
+  stop.cancel(); // has a result: nothing happens
+  CHECK_NOTHROW(p.callback(1));
+}
+
+TEST_CASE("a canceller of what is gone does nothing, and keeps nothing", "[deferred][canceller]") {
+  unhandled_failures unhandled;
+  canceller stop;
+  stop.cancel();
+  bool gone = false;
+  {
+    promise<int> p;
+    auto d = p.get_deferred();
+    stop = d.canceller();
+    struct witness {
+      explicit witness(bool& g) : gone(&g) {}
+      witness(witness&& other) noexcept : gone(std::exchange(other.gone, nullptr)) {}
+      ~witness() {
+        if (gone != nullptr)
+          *gone = true;
+      }
+      bool* gone;
+    };
+    std::move(d).add_callback([w = witness{gone}](int) {});
+    p.errback(errc::timed_out);
+  }
+  CHECK(gone);
+  CHECK(unhandled.size() == 1); // told at once, not with the canceller
+  unhandled.flush();
+  stop.cancel();
+}
+
+TEST_CASE("a canceller that is in the chain of its own deferred goes with it",
+          "[deferred][canceller]") {
+  promise<int> p;
+  auto d = p.get_deferred();
+  auto stop = d.canceller();
+  std::move(d).add_callback([stop = std::move(stop)](int) { stop.cancel(); });
+  p.callback(1);
+  promise<int> dropped;
+  auto e = dropped.get_deferred();
+  auto stop_it = e.canceller();
+  std::move(e).add_both([stop = std::move(stop_it)](const outcome<int>&) {});
+  dropped.abandon();
+}
+
+TEST_CASE("a canceller follows a chain to the deferred that a callback returned",
+          "[deferred][canceller]") {
+  promise<void> first;
+  promise<int> second;
+  auto inner = first.get_deferred().add_callback([&] { return second.get_deferred(); });
+  const auto stop = inner.canceller();
+  failure seen;
+  succeed()
+    .add_callback([d = std::move(inner)]() mutable { return deferred<int>(std::move(d)); })
+    .add_callbacks([](int) {}, [&](failure why) { seen = std::move(why); });
+  first.callback();
+  CHECK_FALSE(seen);
+  stop.cancel();
+  CHECK(seen.check(errc::cancelled));
 }

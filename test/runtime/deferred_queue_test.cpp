@@ -59,3 +59,14 @@ TEST_CASE("a value that was refused stays with the one who put it", "[deferred_q
   CHECK_FALSE(queue.try_put(value));
   CHECK(*value == 2);
 }
+
+TEST_CASE("a value is not given to a deferred that was dropped", "[deferred_queue]") {
+  deferred_queue<int> queue;
+  { const auto dropped = queue.get(); }
+  auto next = queue.get();
+  queue.put(1);
+  CHECK(success_result_of(std::move(next)) == 1);
+  { const auto dropped = queue.get(); }
+  queue.put(2);
+  CHECK(queue.size() == 1);
+}

@@ -154,7 +154,7 @@ private:
         p.errback(errc::timed_out);
       else
         p.callback(1);
-    } catch (const already_called_error&) {
+    } catch (const already_fired&) {
       // It was cancelled, or fired before.
     }
     if (pick(2) == 0)

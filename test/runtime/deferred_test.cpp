@@ -124,14 +124,14 @@ TEST_CASE("a deferred fires once only", "[deferred][D07]") {
   auto d = p.get_deferred();
   SECTION("callback first") {
     p.callback(1);
-    CHECK_THROWS_AS(p.callback(2), already_called_error);
-    CHECK_THROWS_AS(p.errback(errc::cancelled), already_called_error);
+    CHECK_THROWS_AS(p.callback(2), already_fired);
+    CHECK_THROWS_AS(p.errback(errc::cancelled), already_fired);
     CHECK(success_result_of(std::move(d)) == 1);
   }
   SECTION("errback first") {
     p.errback(errc::timed_out);
-    CHECK_THROWS_AS(p.callback(2), already_called_error);
-    CHECK_THROWS_AS(p.errback(errc::cancelled), already_called_error);
+    CHECK_THROWS_AS(p.callback(2), already_fired);
+    CHECK_THROWS_AS(p.errback(errc::cancelled), already_fired);
     failure_result_of(std::move(d), errc::timed_out);
   }
 }
@@ -145,7 +145,7 @@ TEST_CASE("with debugging on, a second call tells where the first was", "[deferr
   try {
     p.callback(2);
     FAIL("it did not throw");
-  } catch (const already_called_error& e) {
+  } catch (const already_fired& e) {
     const std::string text = e.what();
     CHECK(text.find("made at ") != std::string::npos);
     CHECK(text.find("first called at ") != std::string::npos);

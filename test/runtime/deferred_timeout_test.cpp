@@ -155,3 +155,48 @@ TEST_CASE("dropping the promise takes the timer of its deferred back", "[deferre
   }
   CHECK(clock.get_delayed_calls().empty());
 }
+
+TEST_CASE("a time-out names the line that asked for it", "[deferred]") {
+  manual_clock clock;
+  promise<int> p;
+  auto d = p.get_deferred();
+  const auto line = std::to_string(__LINE__ + 1);
+  d.add_timeout(10s, clock);
+  clock.advance(10s);
+  const auto why = failure_result_of(std::move(d), errc::timed_out);
+  CHECK(why.message()
+        == "deferred, after 10 s, asked for at deferred_timeout_test.cpp:" + line
+             + ": it took longer than allowed");
+  CHECK(why.brief_traceback().find("deferred_timeout_test.cpp:" + line) != std::string::npos);
+}
+
+TEST_CASE("a time-out of for ever never comes, and takes no timer", "[deferred]") {
+  manual_clock clock;
+  clock.advance(1s);
+  promise<int> p;
+  auto d = p.get_deferred();
+  d.add_timeout(duration::max(), clock);
+  CHECK(clock.get_delayed_calls().empty());
+  clock.advance(24h * 365 * 100);
+  assert_no_result(d);
+  p.callback(1);
+  CHECK(success_result_of(std::move(d)) == 1);
+}
+
+TEST_CASE("with_timeout gives the value, or fails at its deadline", "[deferred]") {
+  manual_clock clock;
+  promise<int> p;
+  auto d = with_timeout(p.get_deferred(), 1s, clock);
+  SECTION("in time") {
+    clock.advance(1s - 1ns);
+    p.callback(1);
+    CHECK(success_result_of(std::move(d)) == 1);
+    CHECK(clock.get_delayed_calls().empty());
+  }
+  SECTION("late") {
+    clock.advance(1s - 1ns);
+    assert_no_result(d);
+    clock.advance(1ns);
+    failure_result_of(std::move(d), errc::timed_out);
+  }
+}

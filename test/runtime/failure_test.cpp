@@ -254,3 +254,18 @@ TEST_CASE("a failure survives a trip to another node", "[failure]") {
     CHECK(node.receive(arrived).message() == "kill");
   }
 }
+
+TEST_CASE("the text of an exception of ours begins with no colon", "[failure]") {
+  CHECK(std::string{timeout_error{}.what()} == "it took longer than allowed");
+  CHECK(std::string{cancelled_error{}.what()} == "it was cancelled");
+  CHECK(std::string{timeout_error{"lunch"}.what()} == "lunch: it took longer than allowed");
+  const auto text_of = [](const failure& why) -> std::string {
+    try {
+      why.raise();
+    } catch (const std::exception& e) {
+      return e.what();
+    }
+  };
+  for (const auto code : {errc::timed_out, errc::cancelled, errc::connection_lost})
+    CHECK(text_of(code) == make_error_code(code).message());
+}

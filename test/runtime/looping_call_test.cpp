@@ -333,3 +333,114 @@ TEST_CASE("a function that returns a failure ends the loop", "[looping_call]") {
   looping_call loop(clock, []() -> failure { return errc::timed_out; });
   failure_result_of(deferred<void>(loop.start(1s)), errc::timed_out);
 }
+
+TEST_CASE("a loop that is stopped and started within its function makes one call an interval",
+          "[looping_call]") {
+  const bool now = GENERATE(false, true);
+  manual_clock clock;
+  int calls = 0;
+  std::optional<looping_call> loop;
+  std::optional<deferred<void>> second;
+  loop.emplace(clock, [&] {
+    if (++calls == 1) {
+      loop->stop();
+      second.emplace(loop->start(1s, now));
+    }
+  });
+  auto first = loop->start(1s);
+  CHECK(calls == 1);
+  success_result_of(std::move(first)); // its run was stopped
+  clock.advance(0s);
+  CHECK(calls == (now ? 2 : 1)); // in a turn of its own
+  const int before = calls;
+  for (int i = 0; i < 5; ++i)
+    clock.advance(1s);
+  CHECK(calls == before + 5);
+  assert_no_result(*second);
+  loop->stop();
+  success_result_of(std::move(*second));
+  for (int i = 0; i < 5; ++i)
+    clock.advance(1s);
+  CHECK(calls == before + 5);
+  CHECK(clock.get_delayed_calls().empty());
+}
+
+TEST_CASE("a loop that is started while a call of its former run is awaited waits for that call",
+          "[looping_call]") {
+  manual_clock clock;
+  promise<void> held;
+  int calls = 0;
+  looping_call loop(
+    clock, [&]() -> deferred<void> { return ++calls == 1 ? held.get_deferred() : succeed(); });
+  auto first = loop.start(1s);
+  loop.stop();
+  auto second = loop.start(1s);
+  clock.advance(5s);
+  CHECK(calls == 1); // two calls never overlap
+  assert_no_result(first);
+  SECTION("which succeeds") {
+    held.callback();
+    success_result_of(std::move(first));
+    clock.advance(0s);
+    CHECK(calls == 2);
+    clock.advance(1s);
+    CHECK(calls == 3);
+    assert_no_result(second);
+    loop.stop();
+    success_result_of(std::move(second));
+  }
+  SECTION("which fails: that is the failure of its run, and the new one goes on") {
+    held.errback(errc::connection_lost);
+    failure_result_of(std::move(first), errc::connection_lost);
+    clock.advance(1s);
+    CHECK(calls == 2);
+    CHECK(loop.running());
+    loop.stop();
+    success_result_of(std::move(second));
+  }
+  SECTION("and is stopped before that is over: both runs end with that call") {
+    loop.stop();
+    assert_no_result(second);
+    held.callback();
+    success_result_of(std::move(first));
+    success_result_of(std::move(second));
+    clock.advance(5s);
+    CHECK(calls == 1);
+  }
+  SECTION("and the former one is cancelled") {
+    first.cancel();
+    failure_result_of(std::move(first), errc::cancelled);
+    held.callback();
+    clock.advance(1s);
+    CHECK(calls == 2);
+    second.cancel();
+    failure_result_of(std::move(second), errc::cancelled);
+    CHECK_FALSE(loop.running());
+  }
+}
+
+TEST_CASE("a loop whose function's deferred is abandoned ends, and what waits for it too",
+          "[looping_call]") {
+  manual_clock clock;
+  promise<void> held;
+  looping_call loop(clock, [&] { return held.get_deferred(); });
+  bool told = false;
+  loop.start(1s).add_both([&] { told = true; });
+  held.abandon();
+  CHECK_FALSE(loop.running());
+  CHECK_FALSE(told);
+  loop.start(1s, false).add_errback([] {});
+  CHECK(loop.running());
+}
+
+TEST_CASE("a loop whose interval is for ever calls once", "[looping_call]") {
+  calls c;
+  auto loop = c.loop();
+  loop.start(duration::max());
+  c.clock.advance(24h * 365 * 100);
+  CHECK(c.at == times{0});
+  auto counting = c.counting_loop();
+  counting.start(duration::max());
+  REQUIRE(c.counted.size() == 1);
+  CHECK(c.counted[0].second == 1);
+}

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include <troupe/actors/service.hpp>
@@ -25,15 +25,18 @@ public:
   template <class F>
   timer_service(clock& clock, duration step, F f) : step_(step), loop_(clock, std::move(f)) {}
 
+  /// Started again while a call of before is under way, it calls when that one is over.
   [[nodiscard]] deferred<void> start_service() override;
 
   /// \returns what fires when a call that is under way, if its function returned a deferred, is over
   [[nodiscard]] deferred<void> stop_service() override;
 
 private:
+  struct run_end;
+
   duration step_;
+  std::shared_ptr<run_end> latest_; // of the latest start
   looping_call loop_;
-  std::optional<deferred<void>> ended_; // of the latest start, unless stop_service gave it away
 };
 
 } // namespace troupe

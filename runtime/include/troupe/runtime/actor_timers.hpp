@@ -33,36 +33,52 @@ concept actor_with_calls = requires(A& a, task fn) {
 /// ```
 ///
 /// Thread: that of the actor. Lifetime: no longer than the actor's.
-template <detail::actor_with_calls A>
 class actor_timers final : public clock {
 public:
-  explicit actor_timers(A& self) noexcept : self_(self) {}
+  /// \param self  a floating or a pinned actor
+  template <detail::actor_with_calls A>
+  explicit actor_timers(A& self) noexcept
+    : self_(&self), call_later_([](void* of, duration delay, task fn) {
+        return static_cast<A*>(of)->call_later(delay, std::move(fn));
+      }),
+      get_delayed_calls_([](void* of) { return static_cast<A*>(of)->get_delayed_calls(); }) {}
 
   [[nodiscard]] time_point now() const override { return event_loop::now(); }
   delayed_call call_later(duration delay, task fn) override {
-    return self_.call_later(delay, std::move(fn));
+    return call_later_(self_, delay, std::move(fn));
   }
   [[nodiscard]] std::vector<delayed_call> get_delayed_calls() const override {
-    return self_.get_delayed_calls();
+    return get_delayed_calls_(self_);
   }
 
 private:
-  A& self_;
+  void* self_;
+  delayed_call (*call_later_)(void*, duration, task);
+  std::vector<delayed_call> (*get_delayed_calls_)(void*);
 };
 
 /// Returns a deferred that fires as the actor `self`, `delay` after now. If the actor ends first,
 /// what waits for it is destroyed.
 template <detail::actor_with_calls A>
 [[nodiscard]] deferred<void> defer_later(A& self, duration delay) {
-  actor_timers<A> timers{self};
+  actor_timers timers{self};
   return defer_later(static_cast<clock&>(timers), delay);
 }
 
 /// As above, and calls `f`; the deferred is of what that comes to.
 template <detail::actor_with_calls A, std::invocable F>
 [[nodiscard]] auto defer_later(A& self, duration delay, F f) {
-  actor_timers<A> timers{self};
+  actor_timers timers{self};
   return defer_later(static_cast<clock&>(timers), delay, std::move(f));
+}
+
+/// Returns `d`, cancelled when `delay` has passed, as that of clocks; the time is the actor's. If the
+/// actor ends first, the limit is gone with it.
+template <class T, detail::actor_with_calls A>
+[[nodiscard]] deferred<T> with_timeout(deferred<T> d, duration delay, A& self,
+                                       source_location where = source_location::current()) {
+  actor_timers timers{self};
+  return with_timeout(std::move(d), delay, static_cast<clock&>(timers), where);
 }
 
 } // namespace troupe

@@ -15,6 +15,9 @@ namespace troupe::detail {
 template <class T>
 class deferred_awaiter;
 
+template <class T>
+inline constexpr bool is_awaited_as_lvalue = false; // never true: for the two asserts below
+
 // As pointers, because the closure of a lambda coroutine is incomplete here; GCC 12 deduces `A&`
 // for `*this`.
 template <class A>
@@ -54,7 +57,9 @@ public:
   template <class T>
   deferred_awaiter<T> await_transform(deferred<T>&& d) const;
   template <class T>
-  void await_transform(deferred<T>& d) const = delete; // as the operator below
+  deferred_awaiter<T> await_transform(deferred<T>& d) const;
+  template <class T>
+  deferred_awaiter<T> await_transform(const deferred<T>& d) const;
   template <class A>
   requires(!deferred_type<A>) A && await_transform(A&& other)
   noexcept {
@@ -167,6 +172,20 @@ deferred_awaiter<T> coroutine_base::await_transform(deferred<T>&& d) const {
   return deferred_awaiter<T>(std::move(d));
 }
 
+template <class T>
+deferred_awaiter<T> coroutine_base::await_transform(deferred<T>& d) const {
+  static_assert(is_awaited_as_lvalue<T>,
+                "a deferred is awaited once, and given away by that: write co_await std::move(d)");
+  return deferred_awaiter<T>(std::move(d));
+}
+
+template <class T>
+deferred_awaiter<T> coroutine_base::await_transform(const deferred<T>&) const {
+  static_assert(is_awaited_as_lvalue<T>, "a deferred that is const cannot be awaited: awaiting one "
+                                         "gives it away");
+  return deferred_awaiter<T>(deferred_access::unset<T>());
+}
+
 } // namespace troupe::detail
 
 namespace troupe {
@@ -187,15 +206,26 @@ namespace troupe {
 ///
 /// Cancelling its deferred cancels what it waits for, which then throws inside the coroutine; it
 /// may catch that and return a value all the same. Cancelled while it runs, it finds the next
-/// deferred that it waits for cancelled. Dropping its deferred does not stop it.
+/// deferred that it waits for cancelled. Dropping its deferred does not stop it. What is being
+/// awaited is cancelled from elsewhere through a `canceller`, or by time:
+///
+/// ```cpp
+/// auto found = find("ann");
+/// stop_ = found.canceller(); // elsewhere: stop_.cancel()
+/// auto ann = co_await std::move(found);
+/// auto bob = co_await with_timeout(find("bob"), 1s, clock_);
+/// ```
 ///
 /// A member function of an actor, and a function whose first parameter is a reference to one, is
 /// that actor's coroutine: it resumes as that actor, also where somebody else fires what it waits
 /// for, in the same thread; and when the actor ends it is destroyed where it waits, and what waits
-/// for it with it.
+/// for it with it. What it waited for is cancelled then, and nobody is told what comes of that: so it
+/// leaves the line for a lock, and no value of a queue is lost.
 ///
 /// Write a coroutine as a function that takes its parameters by value: a lambda's captures, and
-/// what references name, are gone when it resumes.
+/// what references name, are gone when it resumes. A trap of GCC 12: it does not compile a braced
+/// list in what is awaited, `co_await f({1, 2})` ("internal compiler error"); name the type,
+/// `co_await f(std::vector{1, 2})`, or the deferred.
 ///
 /// Thread: one, that of the deferreds. Source: inlineCallbacks, Deferred.__await__
 template <class T>
@@ -203,9 +233,13 @@ detail::deferred_awaiter<T> operator co_await(deferred<T>&& d) {
   return detail::deferred_awaiter<T>(std::move(d));
 }
 
-/// A deferred is waited for once. Write `co_await std::move(d)`.
+/// Does not compile: a deferred is waited for once. Write `co_await std::move(d)`.
 template <class T>
-void operator co_await(deferred<T>& d) = delete;
+detail::deferred_awaiter<T> operator co_await(deferred<T>& d) {
+  static_assert(detail::is_awaited_as_lvalue<T>,
+                "a deferred is awaited once, and given away by that: write co_await std::move(d)");
+  return detail::deferred_awaiter<T>(std::move(d));
+}
 
 } // namespace troupe
 

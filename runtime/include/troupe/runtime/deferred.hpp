@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <troupe/runtime/canceller.hpp>
 #include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/deferred_debugging.hpp>
 #include <troupe/runtime/detail/deferred_links.hpp>
@@ -120,17 +121,20 @@ public:
   /// what `on_timeout_cancel(outcome<T>, delay)` returns; callbacks that were added before see the
   /// former. The timer is taken back as soon as there is a result.
   ///
-  /// \param delay  zero or more
+  /// \param delay  zero or more; `duration::max()` waits for ever
   /// \param clock  must outlive the deferred's result
+  /// \param where  named by the failure
   /// \throws std::logic_error if `delay` is negative
   template <detail::timeout_callback<T> F = std::nullptr_t>
-  deferred& add_timeout(duration delay, clock& clock, F on_timeout_cancel = nullptr) & {
-    detail::add_timeout<T>(state(), delay, clock, std::move(on_timeout_cancel));
+  deferred& add_timeout(duration delay, clock& clock, F on_timeout_cancel = nullptr,
+                        source_location where = source_location::current()) & {
+    detail::add_timeout<T>(state(), delay, clock, std::move(on_timeout_cancel), where);
     return *this;
   }
   template <detail::timeout_callback<T> F = std::nullptr_t>
-  chained<T> add_timeout(duration delay, clock& clock, F on_timeout_cancel = nullptr) && {
-    detail::add_timeout<T>(state(), delay, clock, std::move(on_timeout_cancel));
+  chained<T> add_timeout(duration delay, clock& clock, F on_timeout_cancel = nullptr,
+                         source_location where = source_location::current()) && {
+    detail::add_timeout<T>(state(), delay, clock, std::move(on_timeout_cancel), where);
     return pass<T>();
   }
 
@@ -159,6 +163,9 @@ public:
   /// Makes it fail with `errc::cancelled`, unless it has a result: through the canceller if it was
   /// made with one. A chain that waits for a deferred that a callback returned cancels that one.
   void cancel() { state().cancel(); }
+
+  /// Returns what cancels this one, also when it was given away: `co_await std::move(d)`.
+  [[nodiscard]] troupe::canceller canceller() const { return troupe::canceller(state()); }
 
   /// Tells whether there was a result; the chain may still be waiting for another deferred.
   [[nodiscard]] bool called() const { return state().called(); }
@@ -303,6 +310,23 @@ class chained : public deferred<T> {
 public:
   explicit chained(deferred<T> d) noexcept : deferred<T>(std::move(d)) {}
 };
+
+/// Returns `d`, which is cancelled when `delay` has passed without a result, and then fails with
+/// `errc::timed_out`: `deferred::add_timeout` as an expression.
+///
+/// ```cpp
+/// auto user = co_await with_timeout(find(name), 1s, clock);
+/// ```
+///
+/// \param delay  zero or more; `duration::max()` waits for ever
+/// \param clock  must outlive the deferred's result
+/// \param where  named by the failure
+/// \throws std::logic_error if `delay` is negative
+template <class T>
+[[nodiscard]] deferred<T> with_timeout(deferred<T> d, duration delay, clock& clock,
+                                       source_location where = source_location::current()) {
+  return std::move(d).add_timeout(delay, clock, nullptr, where);
+}
 
 /// Returns a deferred that has the value already.
 template <class T>

@@ -9,7 +9,7 @@ namespace troupe {
 
 /// Reports a second result for the same deferred.
 /// Source: twisted.internet.defer.AlreadyCalledError
-struct already_called_error : std::logic_error {
+struct already_fired : std::logic_error {
   using std::logic_error::logic_error;
 };
 
@@ -31,7 +31,7 @@ using unhandled_hook = void (*)(const unhandled_failure& what) noexcept;
 unhandled_hook set_unhandled_hook(unhandled_hook hook) noexcept;
 
 /// Makes every deferred remember where it was made and first fired, which is told with an
-/// unhandled failure and an `already_called_error`. Off unless set; it costs an allocation each.
+/// unhandled failure and an `already_fired`. Off unless set; it costs an allocation each.
 ///
 /// Thread: any. Source: twisted.internet.defer.setDebugging
 void set_debugging(bool on) noexcept;

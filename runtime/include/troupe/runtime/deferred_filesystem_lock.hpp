@@ -49,7 +49,9 @@ public:
   ///
   /// \param timeout  how long; `duration::max()` for ever
   /// Fails with: `errc::timed_out`; `errc::cancelled`; `errc::already_trying_to_lock` if an attempt
-  /// is under way; the system's reason if the file cannot be locked at all.
+  /// is under way; the system's reason if the file cannot be locked at all. If the clock is an actor's,
+  /// and that ends, so does the attempt, and what waits is destroyed; an attempt whose deferred nobody
+  /// has any more takes no lock.
   [[nodiscard]] deferred<void> defer_until_locked(duration timeout = duration::max());
 
   /// The time from one attempt to the next. Source: Twisted's _interval
@@ -57,6 +59,7 @@ public:
 
 private:
   struct attempt;
+  struct end_of_clock;
   void try_again(attempt& a);
 
   const std::filesystem::path file_;

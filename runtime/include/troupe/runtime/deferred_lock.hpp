@@ -10,6 +10,7 @@ namespace troupe {
 ///
 /// ```cpp
 /// lock.run([&] { return save(state); }).add_errback([](failure f) { log(f); });
+/// auto held = co_await lock.hold(); // given back at the end of the block, or of the coroutine's actor
 /// ```
 ///
 /// Thread: one. Source: twisted.internet.defer.DeferredLock
@@ -17,6 +18,9 @@ class deferred_lock {
 public:
   /// Fires when the caller has the lock: see `deferred_semaphore::acquire`.
   [[nodiscard]] deferred<void> acquire() { return semaphore_.acquire(); }
+
+  /// Fires with an object that has the lock until its end: see `deferred_semaphore::hold`.
+  [[nodiscard]] deferred<semaphore_lease> hold() { return semaphore_.hold(); }
 
   /// Gives the lock to the first in line, or frees it. \throws std::logic_error if it is free
   void release() { semaphore_.release(); }

@@ -36,7 +36,8 @@ public:
   deferred_queue(const deferred_queue&) = delete;
   deferred_queue& operator=(const deferred_queue&) = delete;
 
-  /// Gives `value` to the one that has waited longest, or keeps it.
+  /// Gives `value` to the one that has waited longest, or keeps it. One that was dropped, or is awaited
+  /// by a coroutine that has ended, waits no more.
   ///
   /// \throws queue_overflow_error if nobody waits and the queue is full
   void put(T value) {
@@ -46,8 +47,8 @@ public:
 
   /// As `put`, but returns false if the queue is full; `value` is then left as it was.
   [[nodiscard]] bool try_put(T& value) {
-    if (!waiters_.empty())
-      waiters_.pop().callback(std::move(value));
+    if (auto waits = waiters_.next())
+      waits->callback(std::move(value));
     else if (values_.size() < options_.size)
       values_.push_back(std::move(value));
     else

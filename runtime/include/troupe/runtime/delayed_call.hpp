@@ -9,7 +9,8 @@ namespace troupe {
 
 class timer_queue;
 
-/// Reports the use of a delayed call that was made already. Source: twisted.internet.error.AlreadyCalled
+/// Reports the use of a delayed call that was made already. (A deferred that is fired twice is an
+/// `already_fired`.) Source: twisted.internet.error.AlreadyCalled
 struct already_called : std::logic_error {
   using std::logic_error::logic_error;
 };

@@ -56,6 +56,8 @@ enum class errc : std::uint8_t {
   already_trying_to_lock = 16,
   /// The actor that was asked has no handler for that message. Fix the code that asked.
   no_handler = 17,
+  /// Another actor has that name. Choose another name, or ask that actor.
+  name_taken = 18,
 
   // -- connections --------------------------------------------------------------------------------
 

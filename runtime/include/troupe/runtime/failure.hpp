@@ -25,16 +25,23 @@ class actor_system_config;
 
 namespace troupe {
 
+namespace detail {
+
+/// Makes an error whose text is that of its code, behind `context` if there is one.
+[[nodiscard]] std::system_error error_with_context(errc code, const std::string& context);
+
+} // namespace detail
+
 /// What a failure of `errc::cancelled` throws when it is raised.
 struct cancelled_error : std::system_error {
   explicit cancelled_error(const std::string& context = {})
-    : std::system_error(make_error_code(errc::cancelled), context) {}
+    : std::system_error(detail::error_with_context(errc::cancelled, context)) {}
 };
 
 /// What a failure of `errc::timed_out` throws when it is raised.
 struct timeout_error : std::system_error {
   explicit timeout_error(const std::string& context = {})
-    : std::system_error(make_error_code(errc::timed_out), context) {}
+    : std::system_error(detail::error_with_context(errc::timed_out, context)) {}
 };
 
 /// What a failure throws when it is raised that came from an exception on another node.

@@ -56,7 +56,9 @@ public:
   looping_call& operator=(looping_call&& other) noexcept;
   ~looping_call();
 
-  /// Starts the loop; it may be started again after it has ended.
+  /// Starts the loop. It may be started again after it was stopped or has ended, also within its
+  /// function, or while the deferred of a call is awaited: two calls never overlap, so the first one
+  /// is then made when that call is over, in a turn of its own. Each start has its own deferred.
   ///
   /// \param interval  zero or more; zero calls once in every turn of the clock
   /// \param now  whether the first call is made here, or one interval later
@@ -66,7 +68,7 @@ public:
   chained<void> start(duration interval, bool now = true);
 
   /// Ends the loop, and fires its deferred; if the function's deferred is still awaited, then when
-  /// that fires.
+  /// that fires, or the function returns.
   ///
   /// \throws std::logic_error if it is not running
   void stop();

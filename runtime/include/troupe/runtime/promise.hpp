@@ -85,7 +85,7 @@ public:
 
   /// Fires with a value; the callbacks have run when it returns.
   ///
-  /// \throws already_called_error if there is a result; the first one is kept
+  /// \throws already_fired if there is a result; the first one is kept
   template <class U = T>
   requires(!std::is_void_v<T> && std::is_constructible_v<T, U>) void callback(
     U&& value, source_location where = source_location::current()) {
@@ -105,7 +105,7 @@ public:
 
   /// Fires with a failure: a `failure`, or whatever makes one, such as an `errc` or an exception.
   ///
-  /// \throws already_called_error if there is a result; the first one is kept
+  /// \throws already_fired if there is a result; the first one is kept
   void errback(failure why, source_location where = source_location::current()) {
     if (state().may_fire()) {
       state_->set_failure(std::move(why));
@@ -138,6 +138,10 @@ public:
 
   /// Tells whether the deferred has a result, also by having been cancelled.
   [[nodiscard]] bool called() const noexcept { return state_ == nullptr || state_->called(); }
+
+  /// Tells whether anybody could notice a result: whether somebody has the deferred, or something was
+  /// added to it. Where nobody could, a value that cannot be made twice is better kept.
+  [[nodiscard]] bool awaited() const noexcept { return state_ != nullptr && state_->awaited(); }
 
   /// Tells whether this is a promise, and not the empty shell of a moved-from one.
   explicit operator bool() const noexcept { return state_ != nullptr; }

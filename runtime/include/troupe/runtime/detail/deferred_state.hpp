@@ -19,7 +19,8 @@ class deferred_state;
 ///
 /// `act(slot, state)` runs and then destroys the target, `act(slot, nullptr)` only destroys it. It
 /// returns a state, with one reference for the caller, whose chain is to be run or abandoned
-/// next, or null.
+/// next, or null. As a canceller it returns the state, not counted, that is to be cancelled in place
+/// of its own, or null.
 struct deferred_slot {
   using function = deferred_state* (*)(deferred_slot&, deferred_state*);
 
@@ -79,6 +80,19 @@ public:
       destroy();
   }
   bool shared() const noexcept { return references_ > 1; }
+
+  /// Keep the place of a state that a canceller names, not what is in it.
+  void retain_place() noexcept { ++cancellers_; }
+  void release_place() noexcept {
+    if (--cancellers_ == 0 && ended_)
+      free_place();
+  }
+
+  /// Tells whether it is more than a place.
+  bool alive() const noexcept { return references_ != 0 && !ended_; }
+
+  /// Tells whether anybody could notice a result.
+  bool awaited() const noexcept { return shared() || head_ != tail_ || linked_to_ != nullptr; }
 
   // -- the result ---------------------------------------------------------------------------------
 
@@ -151,7 +165,7 @@ public:
   // -- firing -------------------------------------------------------------------------------------
 
   /// Says whether a result may be set now: false if this one is to be ignored, because the
-  /// deferred was cancelled. Throws already_called_error if there was one before.
+  /// deferred was cancelled. Throws already_fired if there was one before.
   bool may_fire() {
     if (!called_) [[likely]]
       return true;
@@ -190,6 +204,10 @@ public:
       run();
   }
 
+  /// Ends what waits here: destroys it unrun, and cancels what would make the result, of which
+  /// nobody is told. For the end of the one that waited.
+  void disown() noexcept;
+
   /// Puts `act`, which needs no target, in the place of the link that was added last and has not
   /// run.
   void replace_last_link(deferred_slot::function act) noexcept { (tail_ - 1)->act = act; }
@@ -221,6 +239,7 @@ public:
   /// Leaves it to the canceller alone how and when the deferred ends.
   void canceller_decides() noexcept { canceller_decides_ = true; }
 
+  /// Takes any number of deferreds that wait for one another without using up the stack.
   void cancel();
 
   const deferred_state* waiting_on() const noexcept { return waiting_on_; }
@@ -276,12 +295,14 @@ private:
     return content_ != content::nothing && !running_ && pauses_ == 0;
   }
   bool refire();
+  deferred_state* cancel_one();
   void first_call(const source_location& where);
   void grow();
   void slots_used_up() noexcept;
   void take_result_from(deferred_state& other) noexcept;
   void destroy() noexcept;
   void end() noexcept;
+  void free_place() noexcept;
   void drop_links() noexcept;
   void drop_canceller() noexcept;
 
@@ -295,7 +316,10 @@ private:
   bool ignore_next_ = false; // cancelled without a canceller, so the producer does not know
   bool canceller_decides_ = false;
   bool abandoned_ = false; // called, but there will be no result
+  bool unwanted_ = false;  // a failure that is left is nobody's
+  bool ended_ = false;     // nothing is left but the place
   const std::uint32_t links_;
+  std::uint32_t cancellers_ = 0; // that name it
   const result_ops* ops_ = nullptr;
   deferred_slot* head_; // the links that wait lie in [head_, tail_), through the segments
   deferred_slot* tail_;

@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/detail/deferred_links.hpp>
 #include <troupe/runtime/detail/tracked_call.hpp>
+#include <troupe/runtime/source_location.hpp>
 
 namespace troupe::detail {
 
@@ -17,7 +19,7 @@ namespace troupe::detail {
 /// wait takes the timer back.
 class deferred_timer {
 public:
-  deferred_timer(deferred_state& s, duration delay, clock& c);
+  deferred_timer(deferred_state& s, duration delay, clock& c, const source_location& where);
 
   /// Takes the timer back if it still runs. Tells whether it has run out.
   bool stop();
@@ -29,8 +31,13 @@ public:
 private:
   tracked_call call_;
   duration delay_;
+  source_location where_; // who asked for it
   bool expired_ = false;
 };
+
+/// Returns the failure of something that took longer than `delay`: its text names it, the time, and
+/// the line that asked for it.
+failure timed_out(std::string_view what, duration delay, const source_location& where);
 
 template <class F, class T>
 concept timeout_callback =
@@ -57,8 +64,9 @@ struct timeout_link {
 };
 
 template <class T, class F>
-void add_timeout(deferred_state& s, duration delay, clock& c, F on_timeout_cancel) {
-  auto timer = std::make_unique<deferred_timer>(s, delay, c);
+void add_timeout(deferred_state& s, duration delay, clock& c, F on_timeout_cancel,
+                 const source_location& where) {
+  auto timer = std::make_unique<deferred_timer>(s, delay, c, where);
   add_link(s, timeout_link<T, F>{std::move(timer), std::move(on_timeout_cancel)});
 }
 

@@ -27,6 +27,17 @@ public:
     return (*place)->get_deferred();
   }
 
+  /// Returns the first one that somebody waits for, and lets those go before it whose deferreds were
+  /// dropped; or nothing.
+  std::optional<promise<T>> next() {
+    while (!empty()) {
+      auto first = pop();
+      if (first.awaited())
+        return first;
+    }
+    return std::nullopt;
+  }
+
   /// Returns the first one, which must be there.
   promise<T> pop() {
     auto first = *std::move(line_.front());
