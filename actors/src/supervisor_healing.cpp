@@ -11,6 +11,7 @@
 #include <troupe/actors/supervisor.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/metrics.hpp>
+#include <troupe/runtime/names.hpp>
 
 namespace troupe {
 
@@ -29,7 +30,7 @@ bool is_crash(const caf::error& reason) {
 // The child is made to answer as if it had been asked; it runs its `make_behavior` before.
 deferred<caf::actor> detail::when_begun(supervisor& parent, caf::actor child) {
   const auto to = caf::actor_cast<caf::strong_actor_ptr>(child);
-  auto asked = std::make_shared<question<void>>();
+  auto asked = std::make_shared<question<void>>(wait_for_ever);
   auto begun = asked->start();
   asked->watch(parent, to);
   const auto id = parent.expect_response(std::move(asked));
@@ -91,6 +92,13 @@ void supervisor::take_late(outcome<caf::actor> got) {
 bool supervisor::take(child& c, outcome<caf::actor> got) {
   if (got && *got && by_actor_.contains(got->address()))
     got = failure{errc::child_exists, "the actor is a child already"};
+  if (got && *got && !c.spec.name.empty() && !names{system()}.put(c.spec.name, *got)) {
+    // One that has ended is started, and its end is told.
+    if (const auto other = names{system()}.whereis(c.spec.name); other && other != *got) {
+      send_kill(*got);
+      got = failure{errc::name_taken, c.spec.name};
+    }
+  }
   if (!got) {
     c.state = child_state::stopped;
     tell(kind::child_start_failed, &c, got.error());
@@ -144,7 +152,8 @@ void supervisor::tell_to_end(child& c) {
   const auto time = hurry_ ? child_spec::brutal_kill : c.spec.shutdown_time();
   if (time <= child_spec::brutal_kill) {
     send_kill(c.handle);
-    c.timer = call_later(options_.unresponsive_after, [this, n = c.serial] { abandon(n); });
+    c.timer = call_later(std::max(duration::zero(), options_.unresponsive_after),
+                         [this, n = c.serial] { abandon(n); });
     return;
   }
   send_exit(c.handle, caf::exit_reason::user_shutdown);
@@ -156,7 +165,8 @@ void supervisor::kill(child& c) {
   forget_timer(c);
   tell(kind::child_killed, &c);
   send_kill(c.handle);
-  c.timer = call_later(options_.unresponsive_after, [this, n = c.serial] { abandon(n); });
+  c.timer = call_later(std::max(duration::zero(), options_.unresponsive_after),
+                       [this, n = c.serial] { abandon(n); });
 }
 
 void supervisor::abandon(key serial) {
@@ -164,6 +174,9 @@ void supervisor::abandon(key serial) {
   demonitor(c.handle);
   by_actor_.erase(c.handle.address());
   const auto left_behind = std::exchange(c.handle, {});
+  const names all{system()};
+  if (!c.spec.name.empty() && all.whereis(c.spec.name) == left_behind)
+    all.remove(c.spec.name); // for its successor
   c.state = child_state::stopped;
   loop().scheduler().set_role(left_behind.id(), {});
   tell(kind::child_abandoned, &c, {}, {}, left_behind.id());
@@ -317,12 +330,9 @@ bool supervisor::may_restart() {
 
 duration supervisor::delay_of(child& c) {
   const auto& back = options_.backoff;
-  const auto nth = static_cast<double>(c.crashes++);
-  if (back.initial <= duration::zero())
-    return duration::zero(); // and not zero times infinity
-  const auto wait = static_cast<double>(back.initial.count()) * std::pow(back.factor, nth);
-  return wait < static_cast<double>(back.max.count()) ? duration{static_cast<duration::rep>(wait)}
-                                                      : back.max;
+  const auto grown =
+    saturating_multiply(back.initial, std::pow(back.factor, static_cast<double>(c.crashes++)));
+  return std::max(duration::zero(), std::min(grown, back.max));
 }
 
 // -- telling ------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 #include <thread>
 
+#include <caf/typed_event_based_actor.hpp>
+
 #include <troupe/actors/handlers.hpp>
 #include <troupe/actors/respond.hpp>
 #include <troupe/runtime/actor_timers.hpp>
@@ -10,6 +12,7 @@
 #include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/runtime/runtime.hpp>
 #include <troupe/runtime/threads.hpp>
+#include <troupe/testing/manual_runtime.hpp>
 
 #include "support/catch.hpp"
 
@@ -477,4 +480,112 @@ TEST_CASE("an actor that owes an answer to one who knows it keeps neither for ev
     rt.run();
   }
   CHECK(held.use_count() == 1);
+}
+
+namespace {
+
+/// Refuses in each way that is no crash, and crashes.
+class refuser : public pinned_actor {
+public:
+  using pinned_actor::pinned_actor;
+  caf::behavior make_behavior() override {
+    return handlers(
+      *this, &refuser::answer, &refuser::remember,
+      [](drop_atom) -> failure { return errc::queue_overflow; },
+      [](quit_atom) { return failure{}; },
+      [](throw_atom) -> int { throw std::runtime_error("crash"); });
+  }
+
+private:
+  outcome<int> answer(int x) const {
+    if (x < 0)
+      return failure{errc::invalid_argument, "negative"};
+    return x + 1;
+  }
+  outcome<void> remember(later_atom, int x) {
+    if (x < 0)
+      return failure{errc::invalid_argument, "negative"};
+    return {};
+  }
+};
+
+/// A runtime that the test turns; its code asks.
+struct asking {
+  template <class T, class Handle, class... Args>
+  outcome<T> ask_now(const Handle& whom, Args... args) {
+    outcome<T> got = failure{errc::none, {}};
+    bool over = false;
+    rt.in_turn([&] {
+      ask<T>(rt, whom, 1s, args...).add_both([&](outcome<T> o) {
+        over = true;
+        got = std::move(o);
+      });
+    });
+    rt.settle();
+    CHECK(over);
+    return got;
+  }
+  testing::manual_runtime rt;
+};
+
+} // namespace
+
+TEST_CASE("a handler that refuses answers, and its actor goes on; one that throws ends it",
+          "[ask][handlers]") {
+  asking a;
+  const auto whom = a.rt.spawn<refuser>();
+  CHECK(a.ask_now<int>(whom, 1).value() == 2);
+  CHECK(a.ask_now<int>(whom, -1).error().message() == "negative: invalid argument");
+  CHECK(a.ask_now<void>(whom, later_atom::value, 1));
+  CHECK(a.ask_now<void>(whom, later_atom::value, -1).error().check(errc::invalid_argument));
+  CHECK(a.ask_now<void>(whom, drop_atom::value).error().check(errc::queue_overflow));
+  CHECK(a.ask_now<void>(whom, quit_atom::value));
+  CHECK(a.ask_now<int>(whom, 1).value() == 2);
+  CHECK(a.ask_now<int>(whom, throw_atom::value).error().check<std::runtime_error>());
+  CHECK(a.ask_now<int>(whom, 1).error().check(errc::actor_down));
+}
+
+TEST_CASE("a question to a name goes to whoever has it, and fails at once if nobody has",
+          "[ask][names]") {
+  asking a;
+  const auto oracle_name = a.rt.names().get("oracle");
+  const auto nobody = a.ask_now<int>(oracle_name, 1);
+  CHECK(nobody.error().check(errc::actor_down));
+  CHECK(nobody.error().context() == "nobody has the name oracle");
+  REQUIRE(a.rt.names().put("oracle", a.rt.spawn<oracle>()));
+  CHECK(a.ask_now<int>(oracle_name, 1).value() == 2);
+}
+
+TEST_CASE("a question that is not answered names the line of the call", "[ask]") {
+  asking a;
+  const auto whom = a.rt.spawn<oracle>();
+  failure why;
+  std::string line;
+  a.rt.in_turn([&] {
+    line = std::to_string(__LINE__ + 1);
+    ask<int>(a.rt, whom, 5s, hold_atom::value).add_errback([&](const failure& f) -> outcome<int> {
+      why = f;
+      return 0;
+    });
+  });
+  a.rt.advance(5s - 1ns);
+  a.rt.settle();
+  CHECK_FALSE(why);
+  a.rt.advance(1ns);
+  a.rt.settle();
+  CHECK(why.check(errc::timed_out));
+  CHECK(why.context() == "ask, after 5 s, asked for at ask_test.cpp:" + line);
+}
+
+TEST_CASE("a typed handle is asked what it takes", "[ask]") {
+  using adder = caf::typed_actor<caf::replies_to<int, int>::with<int>,
+                                 caf::replies_to<later_atom, std::string>::with<void>>;
+  asking a;
+  adder whom = a.rt.spawn([](adder::pointer) -> adder::behavior_type {
+    return {[](int x, int y) { return x + y; },
+            [](later_atom, const std::string&) {
+            }};
+  });
+  CHECK(a.ask_now<int>(whom, 1, 2).value() == 3);
+  CHECK(a.ask_now<void>(whom, later_atom::value, "text"));
 }

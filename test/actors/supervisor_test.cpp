@@ -692,3 +692,66 @@ TEST_CASE("the end of the runtime ends a supervisor's children", "[supervisor]")
   std::sort(lines.begin(), lines.end());
   CHECK(lines == std::vector<std::string>{"-a", "-b"});
 }
+
+TEST_CASE("a name follows a child through its restarts", "[supervisor][names]") {
+  nursery n;
+  const auto cache = n.rt.names().get("cache");
+  auto spec = n.calm("a");
+  spec.name = "cache";
+  n.open({.intensity = 9}, {spec});
+  const auto first = n.child("a");
+  CHECK(cache.actor() == first);
+  n.crash("a");
+  const auto second = n.child("a");
+  REQUIRE(second);
+  CHECK(second != first);
+  CHECK(cache.actor() == second);
+  CHECK(cache.send(crash_atom::value));
+  n.rt.settle();
+  CHECK(n.told.look() == "+a -a +a -a +a");
+  n.end(n.handle);
+  CHECK_FALSE(cache.actor());
+}
+
+TEST_CASE("a child whose name another actor has cannot be started", "[supervisor][names]") {
+  nursery n;
+  auto& sup = n.open({.intensity = 9}, n.calm_ones({"a"}));
+  REQUIRE(n.rt.names().put("cache", n.child("a")));
+  auto spec = n.calm("b");
+  spec.name = "cache";
+  auto refused = sup.start_child(spec);
+  n.rt.settle(40);
+  failure_result_of(std::move(refused), errc::name_taken);
+  CHECK(n.told.look() == "+a +b -b");
+  CHECK(n.rt.names().whereis("cache") == n.child("a"));
+  n.leave("a"); // it has its name no more when it comes back
+  auto second = sup.start_child(spec);
+  CHECK(n.wait(std::move(second)) == n.rt.names().whereis("cache"));
+}
+
+TEST_CASE("a back-off that grows beyond all measure stays at its maximum, and is never negative",
+          "[supervisor]") {
+  const auto delays = [](restart_backoff back) {
+    nursery n;
+    n.open({.intensity = 99, .period = 1000h, .backoff = back}, n.calm_ones({"a"}));
+    std::vector<duration> all;
+    for (int i = 0; i < 3; ++i) {
+      n.crash("a");
+      for (const auto& e : n.events)
+        if (e.kind == supervisor_event_kind::child_restarting)
+          all.push_back(e.delay);
+      n.events.clear();
+      n.rt.advance(all.back() == duration::max() ? 0s : all.back());
+      n.rt.settle();
+      if (!n.child("a"))
+        break;
+    }
+    return all;
+  };
+  using list = std::vector<duration>;
+  CHECK(delays({.initial = 1s, .factor = 1e300, .max = 60s}) == list{1s, 60s, 60s});
+  CHECK(delays({.initial = 1s, .factor = 1e300, .max = duration::max()})
+        == list{1s, duration::max()});
+  CHECK(delays({.initial = 0s, .factor = 1e300}) == list{0s, 0s, 0s});
+  CHECK(delays({.initial = 1s, .factor = -2}) == list{1s, 0s, 4s});
+}

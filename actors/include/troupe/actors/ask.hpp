@@ -1,19 +1,27 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <caf/actor_cast.hpp>
 #include <caf/make_message.hpp>
+#include <caf/response_type.hpp>
 #include <caf/sec.hpp>
 #include <caf/type_erased_tuple.hpp>
+#include <caf/typed_actor.hpp>
 
 #include <troupe/runtime/basic_actor.hpp>
 #include <troupe/runtime/deferred.hpp>
 #include <troupe/runtime/detail/abandoning_promise.hpp>
+#include <troupe/runtime/detail/deferred_timeout.hpp>
 #include <troupe/runtime/failure.hpp>
+#include <troupe/runtime/names.hpp>
+#include <troupe/runtime/sendable.hpp>
+#include <troupe/runtime/source_location.hpp>
 #include <troupe/runtime/time.hpp>
 
 namespace troupe {
@@ -22,6 +30,17 @@ class runtime;
 
 /// A time-out that never ends.
 inline constexpr auto wait_for_ever = duration::max();
+
+/// How long to wait for an answer, and where that was said: every span of time converts to it.
+struct ask_timeout {
+  template <class Rep, class Period>
+  constexpr ask_timeout(std::chrono::duration<Rep, Period> span,
+                        source_location at = source_location::current())
+    : time(std::chrono::duration_cast<duration>(span)), where(at) {}
+
+  duration time;
+  source_location where; ///< named by the failure
+};
 
 namespace detail {
 
@@ -53,6 +72,8 @@ private:
 template <class T>
 class question final : public question_base {
 public:
+  explicit question(const ask_timeout& timeout) noexcept : timeout_(timeout) {}
+
   // Unanswered, it dies with the asker, whose callbacks must not run any more.
   ~question() override {
     answered();
@@ -66,8 +87,12 @@ public:
       p.errback(why);
   }
   void take_response(caf::type_erased_tuple& content) override {
-    if (content.match_elements<caf::error>())
-      return fail(failure{content.get_as<caf::error>(0)});
+    if (content.match_elements<caf::error>()) {
+      const auto& error = content.get_as<caf::error>(0);
+      if (error == caf::sec::request_timeout) // the clock says so
+        return fail(no_answer());
+      return fail(failure{error});
+    }
     answered();
     auto p = std::move(promise_);
     if (!p)
@@ -83,8 +108,77 @@ public:
   deferred<T> start() { return promise_.get_deferred(); }
 
 private:
+  failure no_answer() const { return timed_out("ask", timeout_.time, timeout_.where); }
+
   promise<T> promise_;
+  const ask_timeout timeout_;
 };
+
+/// Returns whom `receiver` refers to now; empty if nobody.
+template <class Handle>
+caf::strong_actor_ptr receiver_of(const Handle& receiver) {
+  if constexpr (std::is_same_v<Handle, named_actor>)
+    return receiver.who();
+  else
+    return caf::actor_cast<caf::strong_actor_ptr>(receiver);
+}
+
+/// Why there is none.
+template <class Handle>
+failure no_receiver([[maybe_unused]] const Handle& receiver) {
+  if constexpr (std::is_same_v<Handle, named_actor>)
+    return {errc::actor_down, "nobody has the name " + receiver.name()};
+  else
+    return {errc::actor_down, "there is no receiver"};
+}
+
+// A typed handle knows what it takes: atoms as their constants.
+template <class T>
+using typed_element_t = caf::detail::strip_and_convert_t<T>;
+
+template <class Handle>
+inline constexpr bool is_typed = false;
+template <class... Signatures>
+inline constexpr bool is_typed<caf::typed_actor<Signatures...>> = true;
+
+template <class List>
+struct answer_of {
+  using type = List; // several values: none that `ask` can give
+};
+template <>
+struct answer_of<caf::detail::type_list<>> {
+  using type = void;
+};
+template <>
+struct answer_of<caf::detail::type_list<caf::unit_t>> {
+  using type = void;
+};
+template <class R>
+struct answer_of<caf::detail::type_list<R>> {
+  using type = R;
+};
+
+/// Checks at compile time what is known of a question: that its values can be sent, and, of a typed
+/// handle, that it takes them and answers with a `T`.
+template <class T, class Handle, class... Args>
+constexpr void check_question() {
+  static_assert(!std::is_reference_v<T> && !std::is_const_v<T>,
+                "ask<T>: T is the type of the answer, neither a reference nor const");
+  static_assert(sendable<T>,
+                "ask<T>: a T cannot be part of a message: give it an inspect(), or name "
+                "it in CAF_ALLOW_UNSAFE_MESSAGE_TYPE; see docs/messages.md");
+  static_assert(
+    (sendable<Args> && ...),
+    "ask: one of the values cannot be part of a message: give its type an inspect(), or "
+    "name it in CAF_ALLOW_UNSAFE_MESSAGE_TYPE; see docs/messages.md");
+  if constexpr (is_typed<Handle>) {
+    using response = caf::response_type<typename Handle::signatures, typed_element_t<Args>...>;
+    static_assert(response::valid, "ask: this typed actor has no handler for these values");
+    if constexpr (response::valid)
+      static_assert(std::is_same_v<typename answer_of<typename response::type>::type, T>,
+                    "ask<T>: this typed actor does not answer these values with a T");
+  }
+}
 
 } // namespace detail
 
@@ -97,25 +191,28 @@ private:
 /// ```
 ///
 /// Its callbacks never run beside the other code of `self`, nor after its end; if `self` ends first,
-/// they are destroyed. Cancelling drops the answer.
+/// they are destroyed. Cancelling drops the answer. With a typed handle, a question that it does not
+/// take, or an answer that is no `T`, does not compile.
 ///
 /// \tparam T        what the receiver answers; void for an empty answer
+/// \param receiver  a handle, or a `named_actor`: then whoever has the name now
 /// \param timeout   how long to wait; `wait_for_ever` for as long as the receiver lives
-/// Fails with: what the receiver failed with; `errc::timed_out`; `errc::actor_down` if the receiver
-/// has ended, or ends before it answers, or there is no receiver; `caf::sec::unexpected_response` if
-/// the answer is not a `T`.
+/// Fails with: what the receiver failed with; `errc::timed_out`, whose text names the line of this
+/// call; `errc::actor_down` if the receiver has ended, or ends before it answers, or there is no
+/// receiver; `caf::sec::unexpected_response` if the answer is not a `T`.
 /// Thread: that of `self`, in its own code.
 template <class T, class Handle, class... Args>
-deferred<T> ask(basic_actor& self, const Handle& receiver, duration timeout, Args&&... args) {
-  auto asked = std::make_shared<detail::question<T>>();
+deferred<T> ask(basic_actor& self, const Handle& receiver, ask_timeout timeout, Args&&... args) {
+  detail::check_question<T, Handle, Args...>();
+  auto asked = std::make_shared<detail::question<T>>(timeout);
   auto result = asked->start();
-  auto to = caf::actor_cast<caf::strong_actor_ptr>(receiver);
+  const auto to = detail::receiver_of(receiver);
   if (!to) {
-    asked->fail(failure{errc::actor_down, "there is no receiver"});
+    asked->fail(detail::no_receiver(receiver));
     return result;
   }
   asked->watch(self, to);
-  self.send_request(to, timeout, caf::make_message(std::forward<Args>(args)...), asked);
+  self.send_request(to, timeout.time, caf::make_message(std::forward<Args>(args)...), asked);
   return result;
 }
 
@@ -138,7 +235,8 @@ void ask_for_others(runtime& rt, const std::function<void(basic_actor*)>& ask);
 /// Fails, in addition, with: `errc::runtime_stopped` if the runtime stops first.
 /// Thread: loop 0, or before `run()`.
 template <class T, class Handle, class... Args>
-deferred<T> ask(runtime& rt, const Handle& receiver, duration timeout, Args&&... args) {
+deferred<T> ask(runtime& rt, const Handle& receiver, ask_timeout timeout, Args&&... args) {
+  detail::check_question<T, Handle, Args...>();
   std::optional<deferred<T>> result;
   detail::ask_for_others(rt, [&](basic_actor* self) {
     result = self != nullptr ? ask<T>(*self, receiver, timeout, std::forward<Args>(args)...)

@@ -114,6 +114,11 @@ struct child_spec {
   /// successor has the same first children; if there is to be none, their parent calls it.
   std::function<void()> stopped{};
 
+  /// The name in the runtime's `names` that the child has as long as it lives, each successor too, so
+  /// that `rt.names().get(name)` follows its restarts; empty: none. A start fails with
+  /// `errc::name_taken` if another living actor has it. Source: OTP's `{local, Name}`
+  std::string name{};
+
   [[nodiscard]] duration shutdown_time() const noexcept {
     return shutdown.value_or(type == child_type::supervisor ? infinity : default_shutdown);
   }

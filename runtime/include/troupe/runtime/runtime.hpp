@@ -10,6 +10,7 @@
 #include <troupe/runtime/detail/buildable.hpp>
 #include <troupe/runtime/event_loop.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/names.hpp>
 #include <troupe/runtime/options.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/runtime/reactor.hpp>
@@ -83,6 +84,9 @@ public:
 
   /// The counters and gauges by name, Troupe's own and the user's, as `prometheus_text` tells them.
   [[nodiscard]] troupe::metrics& metrics() const noexcept { return scheduler_->metrics(); }
+
+  /// Returns the names of its actors, by which others find them, also after a restart. Thread: any.
+  [[nodiscard]] troupe::names names();
 
   /// Returns how many event loops there are.
   [[nodiscard]] std::size_t loops() const noexcept { return scheduler_->size(); }
