@@ -28,11 +28,9 @@ duration up_to_a_second() {
 
 retry_policy backoff_policy(backoff b) {
   return [b = std::move(b)](std::size_t attempt) {
-    using seconds = std::chrono::duration<double>;
-    const seconds grown{seconds(b.initial).count()
-                        * std::pow(b.factor, static_cast<double>(attempt))};
-    return (grown < seconds(b.max) ? std::chrono::duration_cast<duration>(grown) : b.max)
-           + (b.jitter ? b.jitter() : up_to_a_second());
+    const auto grown =
+      saturating_multiply(b.initial, std::pow(b.factor, static_cast<double>(attempt)));
+    return saturating_add(std::min(grown, b.max), b.jitter ? b.jitter() : up_to_a_second());
   };
 }
 
@@ -77,6 +75,9 @@ public:
       return succeed(*connection_);
     if (state_ == state::stopped)
       return fail<connected_protocol>(errc::cancelled);
+    if (waiting_.size() == waiting_.capacity()) // who was cancelled, or dropped, waits no more
+      std::erase_if(waiting_,
+                    [](const waiter& w) { return w.result.called() || !w.result.awaited(); });
     waiting_.push_back({promise<connected_protocol>{}, failures});
     return waiting_.back().result.get_deferred();
   }

@@ -68,13 +68,11 @@ void reconnecting_client_factory::retry(connector& c) {
 
 // The jitter is of this wait only; what the next one grows from has none.
 duration reconnecting_client_factory::next_wait() {
-  const std::chrono::duration<double> planned = delay_;
-  const std::chrono::duration<double> most = options_.max;
-  delay_ = std::chrono::duration_cast<duration>(std::min(planned * options_.factor, most));
+  const auto planned = delay_;
+  delay_ = std::min(saturating_multiply(planned, options_.factor), options_.max);
   const double spread = options_.random ? options_.random() : system_random();
-  const auto wait = planned * (1 + options_.jitter * spread);
-  return std::chrono::duration_cast<duration>(
-    std::clamp<std::chrono::duration<double>>(wait, planned / 2, most));
+  return std::clamp(saturating_multiply(planned, 1 + options_.jitter * spread), planned / 2,
+                    options_.max);
 }
 
 void reconnecting_client_factory::stop_trying() {

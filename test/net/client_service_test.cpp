@@ -334,3 +334,18 @@ TEST_CASE("a callback may stop the service", "[client_service]") {
   CHECK(stopped);
   CHECK(t.clock.get_delayed_calls().empty());
 }
+
+TEST_CASE("a policy of nothing, or without a maximum, is neither of the other, nor negative",
+          "[client_service]") {
+  const auto none = backoff_policy({.initial = 0s, .max = 60s, .jitter = [] {
+                                      return duration(10ms);
+                                    }});
+  CHECK(none(1) == 10ms);
+  CHECK(none(1760) == 10ms); // factor^1760 is no number
+  const auto endless =
+    backoff_policy({.initial = 1s, .max = duration::max(), .factor = 2, .jitter = [] {
+                      return duration(1s);
+                    }});
+  CHECK(endless(3) == 9s);
+  CHECK(endless(100) == duration::max());
+}

@@ -143,3 +143,11 @@ TEST_CASE("waits that make no sense are refused", "[F-Y4]") {
                     .start(rt.system(), rt.scheduler().loop(0)),
                   std::invalid_argument);
 }
+
+TEST_CASE("a wait without a maximum grows to for ever, and never comes out negative", "[F-Y4]") {
+  fixture f{{.initial = 1s, .max = duration::max(), .factor = 1e300, .jitter = 0}};
+  CHECK(f.waits(2).size() == 1);
+  f.rt.advance(24h * 365 * 100);
+  CHECK(f.factory->attempts.size() == 2);
+  CHECK(f.factory->get_delayed_calls().size() == 1);
+}
