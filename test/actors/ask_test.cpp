@@ -541,7 +541,10 @@ TEST_CASE("a handler that refuses answers, and its actor goes on; one that throw
   CHECK(a.ask_now<void>(whom, drop_atom::value).error().check(errc::queue_overflow));
   CHECK(a.ask_now<void>(whom, quit_atom::value));
   CHECK(a.ask_now<int>(whom, 1).value() == 2);
+  testing::logged_errors errors{a.rt};
+  CHECK(errors.empty());
   CHECK(a.ask_now<int>(whom, throw_atom::value).error().check<std::runtime_error>());
+  CHECK(errors.flush<std::runtime_error>().size() == 1);
   CHECK(a.ask_now<int>(whom, 1).error().check(errc::actor_down));
 }
 

@@ -726,7 +726,8 @@ TEST_CASE("a child whose name another actor has cannot be started", "[supervisor
   CHECK(n.rt.names().whereis("cache") == n.child("a"));
   n.leave("a"); // it has its name no more when it comes back
   auto second = sup.start_child(spec);
-  CHECK(n.wait(std::move(second)) == n.rt.names().whereis("cache"));
+  const auto started = n.wait(std::move(second));
+  CHECK(started == n.rt.names().whereis("cache"));
 }
 
 TEST_CASE("a back-off that grows beyond all measure stays at its maximum, and is never negative",

@@ -13,9 +13,10 @@ EXPECTED = {
     "defer_to_thread": "442\n",
     "blocking_call_from_thread": "the answer\nwrong question\n",
     "three_actors": "with callbacks: bonjour\n"
-    "with callbacks: no word for night: the argument makes no sense\n"
+    "with callbacks: no word for night: invalid argument\n"
     "as a coroutine: bonjour\n"
-    "as a coroutine: no word for night: the argument makes no sense\n",
+    "as a coroutine: no word for night: invalid argument\n",
+    "request_client": "day: jour\ngoodbye: au revoir\nnonsense: no such word: invalid argument\nsilence: no answer\n",
     "word_count": "7 words\n",
     "process_output": "expr says 42\ntest says 1\n"
     "/no/such/program: No such file or directory: the process could not be started\n",

@@ -346,7 +346,7 @@ TEST_CASE("an actor that is a topic's subscriber ends, and is none any more", "[
 TEST_CASE("an actor with calls and loops that are due ends, and they are not made", "[ends]") {
   EACH_MEANS(w) {
     w.begin = [&](patient& self) {
-      auto timers = std::make_shared<actor_timers<patient>>(self);
+      auto timers = std::make_shared<actor_timers>(self);
       auto loop = std::make_shared<looping_call>(*timers, [&w, held = w.held] {
         if (w.ended)
           ++w.called;
