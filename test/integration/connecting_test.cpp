@@ -221,7 +221,7 @@ TEST_CASE("an attempt that is ended while another loop opens its connection leav
   };
   s.r.start();
   on_loop(s.r, [&] {
-    connect_tcp(s.r.rt, "127.0.0.1", s.peer.port, f);
+    connect_tcp(s.r.rt, "127.0.0.1", s.peer.port, f, {.loop = any_loop});
     if (when == point::called)
       s.decide();
   });
@@ -254,7 +254,9 @@ TEST_CASE("a client service that has stopped has no connection, wherever it was"
   };
   s.r.start();
   on_loop(s.r, [&] {
-    service.emplace(s.r.rt, std::make_shared<tcp_client_endpoint>(s.r.rt, "127.0.0.1", s.peer.port),
+    service.emplace(s.r.rt,
+                    std::make_shared<tcp_client_endpoint>(s.r.rt, "127.0.0.1", s.peer.port,
+                                                          connect_options{.loop = any_loop}),
                     f);
     static_cast<void>(service->start_service());
     if (when == point::called)
