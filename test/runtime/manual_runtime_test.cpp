@@ -197,3 +197,14 @@ TEST_CASE("what code under test does not end is ended when the grace time is ove
   CHECK(log == std::vector<std::string>{"ended"});
   CHECK(rt.stopped());
 }
+
+TEST_CASE("a manual runtime that ends while it stops ends what is left") {
+  std::vector<std::string> log;
+  {
+    manual_runtime rt;
+    rt.spawn_on<slow_to_end>(0, &log);
+    rt.settle();
+    rt.stop();
+  }
+  CHECK(log == std::vector<std::string>{"asked", "ended"});
+}

@@ -42,6 +42,10 @@ public:
     reactor().state_.store(troupe::reactor::state::started);
   }
 
+  ~manual_runtime() { // a stop that is not over is left to the runtime's own end
+    reactor().state_.store(troupe::reactor::state::stopped);
+  }
+
   [[nodiscard]] time_point now() const { return time.now(); }
 
   /// Runs `fn()` inside a turn of the loop, in which `event_loop::current()` is set, and finishes
