@@ -1,8 +1,7 @@
 #include <troupe/net/client_factory.hpp>
 
-#include <spdlog/logger.h>
-
 #include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/repeats.hpp>
 
 #include "connecting.hpp"
 
@@ -12,9 +11,11 @@ void client_factory::started_connecting(connector&) {}
 
 void client_factory::client_connection_failed(connector& c, const failure& why) {
   // Our own side has called it off, and knows.
-  if (noisy && !why.check(errc::cancelled) && !why.check(errc::runtime_stopped))
-    loop().scheduler().logger().warn("{} could not connect to {}", log_prefix(),
-                                     detail::with_reason(c.get_destination(), why));
+  if (!noisy || why.check(errc::cancelled) || why.check(errc::runtime_stopped))
+    return;
+  const auto text =
+    log_prefix() + " could not connect to " + detail::with_reason(c.get_destination(), why);
+  loop().scheduler().repeats().note(text, log_level::warn, [&] { return text; });
 }
 
 void client_factory::client_connection_lost(connector&, const failure&) {}
