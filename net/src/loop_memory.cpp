@@ -22,4 +22,12 @@ void loop_memory::give_bulk(std::byte* buffer) noexcept {
   idle_bulk_.emplace_back(buffer);
 }
 
+bool loop_memory::may_drop(event_loop& loop) {
+  if (dropped_ == drops_per_turn)
+    return false;
+  if (dropped_++ == 0)
+    loop.after_flush(*this);
+  return true;
+}
+
 } // namespace troupe::detail

@@ -8,11 +8,12 @@
 #include <asio/io_context.hpp>
 
 #include <troupe/net/detail/output_queue.hpp>
+#include <troupe/runtime/event_loop.hpp>
 
 namespace troupe::detail {
 
-/// The memory that the connections of one loop share: found through the loop's Asio context.
-class loop_memory final : public asio::execution_context::service {
+/// What the connections of one loop share, memory above all: found through the loop's Asio context.
+class loop_memory final : public asio::execution_context::service, private end_of_turn {
 public:
   using key_type = loop_memory; // as Asio wants it
   static inline asio::execution_context::id id;
@@ -33,13 +34,23 @@ public:
 
   chunk_pool chunks;
 
+  /// How many connections whose peers do not read a turn gives up: to free what one has unsent takes
+  /// the system up to a third of a millisecond.
+  static constexpr unsigned drops_per_turn = 32;
+
+  /// Tells whether one more may be given up in this turn of `loop`, and counts it.
+  bool may_drop(event_loop& loop);
+
 private:
   void shutdown() override {}
+  void turn_ended() noexcept override {}
+  void turn_flushed() noexcept override { dropped_ = 0; }
 
   static constexpr std::size_t bulk_at_most = 64;
   std::unique_ptr<std::byte[]> scratch_;
   std::vector<std::unique_ptr<std::byte[]>> idle_bulk_;
   std::size_t bulk_out_ = 0;
+  unsigned dropped_ = 0; // in this turn
 };
 
 } // namespace troupe::detail

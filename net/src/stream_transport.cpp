@@ -5,6 +5,7 @@
 
 #include <troupe/net/protocol.hpp>
 
+#include "loop_memory.hpp"
 #include "tls_layer.hpp"
 
 namespace troupe::detail {
@@ -150,6 +151,10 @@ void stream_transport::turn_ended() noexcept {
   dirty_ = false;
   if (!open_)
     return release();
+  if (overflowed_ && !asio::use_service<loop_memory>(loop_.io()).may_drop(loop_)) {
+    dirty_ = true; // in the next turn
+    return loop_.at_end_of_turn(*this);
+  }
   if (aborting_)
     return end(
       overflowed_ ? failure{errc::output_limit_reached} : failure{errc::connection_aborted}, true);

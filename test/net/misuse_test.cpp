@@ -1,5 +1,6 @@
 // What is asked for before it is there: an exception that says so.
 
+#include <troupe/net/endpoint.hpp>
 #include <troupe/net/listen_tcp.hpp>
 #include <troupe/net/process_protocol.hpp>
 #include <troupe/net/protocol_wrapper.hpp>
@@ -107,4 +108,9 @@ TEST_CASE("make_protocol outside of build_protocol says where it belongs") {
 TEST_CASE("a listening_port that names no port has no address") {
   const listening_port none;
   CHECK(mentions(refusal([&] { static_cast<void>(none.get_host()); }), "names no port"));
+}
+
+TEST_CASE("a connected_protocol that refers to nothing says so") {
+  const connected_protocol none{nullptr};
+  CHECK(mentions(refusal([&] { none.lose_connection(); }), "no connection"));
 }

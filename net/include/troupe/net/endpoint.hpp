@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -68,7 +69,9 @@ public:
 
 private:
   protocol* local_protocol() const;
-  protocol& target() const noexcept {
+  protocol& target() const {
+    if (!actor_)
+      throw std::logic_error("this connected_protocol refers to no connection");
     return *static_cast<protocol*>(caf::actor_cast<caf::abstract_actor*>(actor_));
   }
 
