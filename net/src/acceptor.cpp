@@ -7,7 +7,9 @@
 #include <caf/behavior.hpp>
 #include <spdlog/logger.h>
 
+#include <troupe/runtime/detail/uncaught.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/repeats.hpp>
 
 namespace troupe::detail {
 
@@ -23,13 +25,25 @@ listening_socket share(const listening_socket& kept) {
 }
 
 // What any peer can bring about, as often as it likes, must not fill the log.
-spdlog::level::level_enum level_of(const failure& why) {
+bool is_the_peers(const failure& why) {
   for (const auto code : {errc::tls_failed, errc::certificate_refused, errc::timed_out,
                           errc::connection_lost, errc::connection_done, errc::output_limit_reached,
                           errc::cancelled}) // by our side, as when the factory is drained
     if (why.check(code))
-      return spdlog::level::debug;
-  return spdlog::level::err;
+      return true;
+  return false;
+}
+
+void cannot_serve(loop_scheduler& scheduler, const transport_kind& kind, const socket_address& peer,
+                  const failure& why) {
+  const auto text = [&] {
+    return fmt::format("cannot serve {} {}: {}", kind.scheme(), peer.to_address().to_string(),
+                       why.message());
+  };
+  if (is_the_peers(why))
+    scheduler.logger().debug("{}", text());
+  else
+    scheduler.repeats().note("cannot serve: " + why.code().message(), log_level::error, text);
 }
 
 // In a catch block. There may be no memory to say it.
@@ -184,7 +198,7 @@ void acceptor::accept_batch() {
     if (fd) {
       if (const auto since = std::exchange(short_since_, std::nullopt))
         loop().scheduler().logger().info(
-          "{}: accepts connections again, after {:.1f} s", host().to_string(),
+          "{} {}: accepts connections again, after {:.1f} s", kind_->scheme(), host().to_string(),
           std::chrono::duration<double>(loop().time() - *since).count());
       admit(std::move(fd), peer);
       if (!listener_) // stopped by the factory
@@ -277,9 +291,7 @@ void acceptor::join(unique_fd fd, const sockaddr_storage& peer) {
     try {
       kind->open(where, std::move(fd), from, built, [&where, from, kind](const failure* failed) {
         if (failed != nullptr && !where.stopping())
-          where.scheduler().logger().log(level_of(*failed), "cannot serve {} {}: {}",
-                                         kind->scheme(), from.to_address().to_string(),
-                                         failed->message());
+          cannot_serve(where.scheduler(), *kind, from, *failed);
       });
     } catch (...) {
       built->enter([&] { built->quit(failure::current().to_caf_error()); });
@@ -337,9 +349,7 @@ void acceptor::on_exit() {
   try {
     close();
   } catch (...) {
-    const auto f = failure::current();
-    loop().scheduler().logger().error("[{}] unhandled exception in stop_factory: {}: {}",
-                                      factory_.get()->log_prefix(), f.type_name(), f.message());
+    log_exception(loop().scheduler().logger(), factory_.get()->log_prefix(), "stop_factory");
   }
   port_actor::on_exit();
 }

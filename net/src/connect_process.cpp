@@ -1,4 +1,5 @@
 #include <troupe/net/connect_process.hpp>
+#include <troupe/runtime/detail/uncaught.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -54,7 +55,9 @@ private:
     // gets what was written for it, and then the end, unless the protocol sees to that.
     auto& p = protocol_of(protocol_);
     if (auto* const half = dynamic_cast<half_closeable*>(&p)) {
-      p.enter([half] { half->read_connection_lost(); });
+      p.enter([half] {
+        detail::in_callback("read_connection_lost", [half] { half->read_connection_lost(); });
+      });
       if (!connected()) // it closed, which may have been its end too
         return;
     } else if (!exit_) {

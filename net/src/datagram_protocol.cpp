@@ -8,6 +8,7 @@
 #include <spdlog/logger.h>
 
 #include <troupe/net/multicast_transport.hpp>
+#include <troupe/runtime/detail/uncaught.hpp>
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
@@ -63,7 +64,7 @@ datagram_protocol::datagram_protocol(caf::actor_config& cfg) : super(cfg), trans
     try {
       std::rethrow_exception(e);
     } catch (...) {
-      static_cast<datagram_protocol*>(self)->log_exception("");
+      static_cast<datagram_protocol*>(self)->log_current_exception();
     }
     return failure{e}.to_caf_error();
   });
@@ -88,6 +89,10 @@ multicast_transport& datagram_protocol::multicast() const {
   return *multicast_;
 }
 
+std::string datagram_protocol::log_name() const {
+  return log_prefix();
+}
+
 const char* datagram_protocol::name() const {
   return "datagram_protocol";
 }
@@ -98,7 +103,7 @@ void datagram_protocol::make_connection(datagram_transport& t, multicast_transpo
   transport_ = &t;
   multicast_ = m;
   open_ = true;
-  start_protocol();
+  detail::in_callback("start_protocol", [this] { start_protocol(); });
 }
 
 void datagram_protocol::end_connection() {
@@ -124,7 +129,7 @@ void datagram_protocol::stopped() {
   } catch (...) {
     why = failure::current();
     if (waiting.empty())
-      log_exception(" in stop_protocol");
+      log_exception("stop_protocol");
   }
   if (const auto b = std::move(binding_))
     b->in_use = false;
@@ -150,7 +155,7 @@ bool datagram_protocol::deliver(bytes_view data, const net_address& from) noexce
   try {
     datagram_received(data, from);
   } catch (...) {
-    log_exception(" in datagram_received");
+    log_exception("datagram_received");
   }
   return !getf(is_shutting_down_flag | is_cleaned_up_flag);
 }
@@ -159,23 +164,19 @@ bool datagram_protocol::deliver_refusal() noexcept {
   try {
     connection_refused();
   } catch (...) {
-    log_exception(" in connection_refused");
+    log_exception("connection_refused");
   }
   return !getf(is_shutting_down_flag | is_cleaned_up_flag);
 }
 
 void datagram_protocol::fail_with_current_exception() {
-  log_exception("");
+  log_current_exception();
   quit(failure::current().to_caf_error());
 }
 
 void datagram_protocol::log_exception(const char* where) const noexcept {
-  try {
-    const auto f = failure::current();
-    loop().scheduler().logger().error("[{}] unhandled exception{}: {}: {}", log_prefix(), where,
-                                      f.type_name(), f.message());
-  } catch (...) { // log_prefix is the user's
-  }
+  detail::note_place(where);
+  log_current_exception();
 }
 
 // -- naming one ---------------------------------------------------------------------------------

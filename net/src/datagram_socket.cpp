@@ -11,6 +11,7 @@
 
 #include <troupe/runtime/errc.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/repeats.hpp>
 
 namespace troupe::detail {
 

@@ -10,6 +10,7 @@
 #include <spdlog/logger.h>
 
 #include <troupe/net/protocol_wrapper.hpp>
+#include <troupe/runtime/detail/uncaught.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 #include "connection_counts.hpp"
@@ -20,28 +21,14 @@ std::string factory::log_prefix() const {
   return caf::detail::pretty_type_name(typeid(*this));
 }
 
+std::string factory::log_name() const {
+  return log_prefix();
+}
+
 caf::behavior factory::make_behavior() {
   return {[](caf::unit_t) {
   }};
 }
-
-namespace detail {
-
-namespace {
-
-// In a catch block. There may be no memory to say it.
-void log_unhandled(const factory& f, const char* where) noexcept {
-  try {
-    const auto why = failure::current();
-    f.loop().scheduler().logger().error("[{}] unhandled exception in {}: {}: {}", f.log_prefix(),
-                                        where, why.type_name(), why.message());
-  } catch (...) { // log_prefix is the user's
-  }
-}
-
-} // namespace
-
-} // namespace detail
 
 void factory::begin_use() {
   if (awaits_successor())
@@ -65,7 +52,7 @@ void factory::do_start() {
   if (ports_ == 0 && !awaits_successor()) {
     if (noisy)
       loop().scheduler().logger().debug("starting {}", log_prefix());
-    start_factory();
+    detail::in_callback("start_factory", [this] { start_factory(); });
   }
   ++ports_;
 }
@@ -112,7 +99,8 @@ protocol_ptr factory::build(const net_address& peer, event_loop& where) {
     }
   } catch (...) {
     built = nullptr;
-    detail::log_unhandled(*this, "build_protocol");
+    detail::note_place("build_protocol");
+    log_current_exception();
   }
   where_ = before;
   (built ? counts().accepted : counts().refused).add();

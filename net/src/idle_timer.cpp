@@ -2,6 +2,7 @@
 
 #include <troupe/net/detail/idle_timer.hpp>
 #include <troupe/net/transport.hpp>
+#include <troupe/runtime/detail/uncaught.hpp>
 
 namespace troupe::detail {
 
@@ -31,7 +32,7 @@ void idle_timer::look() {
   const auto now = timed_actor().loop().time();
   if (now < due_)
     return arm(due_ - now);
-  timed_out();
+  in_callback("the time-out", [this] { timed_out(); });
 }
 
 bool idle_timer::is_closing(const transport& t) noexcept {

@@ -3,6 +3,7 @@
 
 #include <troupe/net/detail/find_delimiter.hpp>
 #include <troupe/net/line_only_receiver.hpp>
+#include <troupe/runtime/detail/uncaught.hpp>
 
 namespace troupe {
 
@@ -39,7 +40,7 @@ void line_only_receiver::hand(std::string_view line) {
   if (line.size() > max_length())
     line_length_exceeded(as_bytes(line));
   else
-    line_received(line);
+    detail::in_callback("line_received", [&] { line_received(line); });
 }
 
 void line_only_receiver::data_received(bytes_view data) {

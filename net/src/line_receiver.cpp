@@ -7,6 +7,7 @@
 
 #include <troupe/net/detail/find_delimiter.hpp>
 #include <troupe/net/line_receiver.hpp>
+#include <troupe/runtime/detail/uncaught.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 namespace troupe {
@@ -170,6 +171,10 @@ void line_receiver::deliver(std::string_view data) {
   }
 }
 
+void line_receiver::hand_line(std::string_view line) {
+  detail::in_callback("line_received", [&] { line_received(line); });
+}
+
 // Delivers the line that was unfinished and that `d.rest` goes on with. Returns false if it still
 // is unfinished, and kept.
 bool line_receiver::finish_line(delivery& d) {
@@ -192,7 +197,7 @@ bool line_receiver::finish_line(delivery& d) {
     hand_all(d);
   } else {
     d.rest.remove_prefix(taken);
-    line_received(std::string_view{d.owned}.substr(line->begin, known));
+    hand_line(std::string_view{d.owned}.substr(line->begin, known));
   }
   return true;
 }
@@ -214,7 +219,7 @@ bool line_receiver::deliver_next(delivery& d) {
   } else {
     const auto line = d.rest.substr(0, at);
     d.rest.remove_prefix(at + end.size());
-    line_received(line);
+    hand_line(line);
   }
   return true;
 }
@@ -223,9 +228,9 @@ bool line_receiver::deliver_next(delivery& d) {
 void line_receiver::hand_all(delivery& d) {
   d.handed = std::exchange(d.rest, {});
   if (line_mode_)
-    line_length_exceeded(as_bytes(d.handed));
+    detail::in_callback("line_length_exceeded", [&] { line_length_exceeded(as_bytes(d.handed)); });
   else
-    raw_data_received(as_bytes(d.handed));
+    detail::in_callback("raw_data_received", [&] { raw_data_received(as_bytes(d.handed)); });
   d.handed = {};
 }
 

@@ -8,6 +8,7 @@
 #include <caf/exit_reason.hpp>
 #include <spdlog/logger.h>
 
+#include <troupe/runtime/detail/uncaught.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 namespace troupe {
@@ -76,6 +77,14 @@ caf::behavior process_protocol::make_behavior() {
   return no_messages();
 }
 
+std::string process_protocol::log_name() const {
+  auto name = log_prefix();
+  if (transport_ != nullptr)
+    if (const auto pid = transport_->pid())
+      name += " pid " + std::to_string(*pid);
+  return name;
+}
+
 const char* process_protocol::name() const {
   return "process_protocol";
 }
@@ -90,13 +99,13 @@ void process_protocol::refuse_transport() {
 void process_protocol::make_connection(process_transport& t) {
   enter([this, &t] {
     transport_ = &t;
-    connection_made();
+    detail::in_callback("connection_made", [this] { connection_made(); });
   });
 }
 
 void process_protocol::exited(const failure& reason) {
   exit_ = reason;
-  enter([this] { process_exited(exit_); });
+  enter([this] { detail::in_callback("process_exited", [this] { process_exited(exit_); }); });
 }
 
 void process_protocol::end(const failure& reason) {
@@ -113,8 +122,7 @@ void process_protocol::stop_requested() {
 
 void process_protocol::fail_with_current_exception() {
   reason_ = failure::current();
-  loop().scheduler().logger().error("[{}] unhandled exception: {}: {}", log_prefix(),
-                                    reason_.type_name(), reason_.message());
+  log_current_exception();
   quit(reason_.to_caf_error());
 }
 
@@ -124,9 +132,8 @@ void process_protocol::on_exit() {
     try {
       fn();
     } catch (...) {
-      const auto f = failure::current();
-      loop().scheduler().logger().error("[{}] unhandled exception in {}: {}: {}", log_prefix(),
-                                        where, f.type_name(), f.message());
+      detail::note_place(where);
+      log_current_exception();
     }
   };
   if (transport_ != nullptr)

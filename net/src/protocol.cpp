@@ -10,6 +10,7 @@
 
 #include <troupe/net/factory.hpp>
 #include <troupe/net/protocol_wrapper.hpp>
+#include <troupe/runtime/detail/uncaught.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 #include "connection_counts.hpp"
@@ -60,7 +61,7 @@ void protocol::make_connection(troupe::transport& t) {
     transport_ = &t;
   if (auto& log = loop().scheduler().logger(); log.should_log(spdlog::level::debug))
     log.debug("[{}] connected with {}", log_owner(), t.get_peer().to_string());
-  connection_made();
+  detail::in_callback("connection_made", [this] { connection_made(); });
 }
 
 void protocol::data_received(bytes_view) {}
@@ -82,6 +83,16 @@ void protocol::refuse_transport() const {
 
 caf::actor protocol::factory() const {
   return caf::actor_cast<caf::actor>(factory_);
+}
+
+std::string protocol::log_name() const {
+  auto name = log_owner();
+  if (connected_ && transport_ != nullptr)
+    if (const auto peer = transport_->get_peer().to_string(); !peer.empty())
+      name += ' ' + peer;
+  if (const auto role = loop().scheduler().role_of(id()); !role.empty())
+    name += ", " + role;
+  return name;
 }
 
 const char* protocol::name() const {
@@ -145,8 +156,7 @@ void protocol::lose_connection(const failure& reason) {
 
 void protocol::fail_with_current_exception() {
   reason_ = failure::current();
-  loop().scheduler().logger().error("[{}] unhandled exception: {}: {}", log_owner(),
-                                    reason_.type_name(), reason_.message());
+  log_current_exception();
   quit(reason_.to_caf_error());
 }
 
@@ -156,9 +166,8 @@ void protocol::on_exit() {
     try {
       fn();
     } catch (...) {
-      const auto f = failure::current();
-      loop().scheduler().logger().error("[{}] unhandled exception in {}: {}: {}", log_owner(),
-                                        where, f.type_name(), f.message());
+      detail::note_place(where);
+      log_current_exception();
     }
   };
   detail::ended_connection ended{.connected = connected_};

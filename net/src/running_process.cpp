@@ -3,6 +3,8 @@
 #include <array>
 #include <stdexcept>
 
+#include <troupe/runtime/detail/uncaught.hpp>
+
 #include "fd_io.hpp"
 
 namespace troupe::detail {
@@ -153,7 +155,8 @@ void running_process::drained(const channel_ptr& c) {
       streaming_ ? producer_paused_ && c->out.size() <= limits_.low : c->out.empty();
     if (wanted && protocol_ != nullptr) {
       producer_paused_ = false; // before the call, which may fill the output again
-      protocol_->enter([this] { producer_->resume_producing(); });
+      protocol_->enter(
+        [this] { in_callback("resume_producing", [this] { producer_->resume_producing(); }); });
     }
   }
   if (c->open && c->closing && c->out.empty() && (c->fd != 0 || producer_ == nullptr))
@@ -238,7 +241,9 @@ void running_process::take_input(const channel_ptr& c) {
     return lost(c);
   if (count > 0 && !c->closing)
     protocol_->enter([&] {
-      protocol_->child_data_received(c->fd, {into, static_cast<std::size_t>(count)});
+      in_callback("child_data_received", [&] {
+        protocol_->child_data_received(c->fd, {into, static_cast<std::size_t>(count)});
+      });
     });
   wait_readable(c);
 }
@@ -272,7 +277,7 @@ void running_process::lost(const channel_ptr& c) {
   auto& p = *protocol_;
   if (c->fd == 0 && producer_ != nullptr)
     p.enter([this] { stop_producer(); });
-  p.enter([&] { p.child_connection_lost(c->fd); });
+  p.enter([&] { in_callback("child_connection_lost", [&] { p.child_connection_lost(c->fd); }); });
 }
 
 void running_process::end_if_over() {

@@ -7,6 +7,7 @@
 #include <spdlog/logger.h>
 
 #include <troupe/runtime/detail/standard_descriptors.hpp>
+#include <troupe/runtime/detail/uncaught.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 #include "connect_endpoint.hpp"
@@ -46,9 +47,8 @@ public:
     try {
       close();
     } catch (...) {
-      const auto f = failure::current();
-      loop().scheduler().logger().error("[{}] unhandled exception in stop_factory: {}: {}",
-                                        factory_.get()->log_prefix(), f.type_name(), f.message());
+      detail::log_exception(loop().scheduler().logger(), factory_.get()->log_prefix(),
+                            "stop_factory");
     }
     port_actor::on_exit();
   }

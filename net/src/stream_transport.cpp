@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include <troupe/net/protocol.hpp>
+#include <troupe/runtime/detail/uncaught.hpp>
 
 #include "loop_memory.hpp"
 #include "tls_layer.hpp"
@@ -59,6 +60,8 @@ bool stream_transport::takes_output() {
   if (limits_.policy == overflow_policy::close) {
     overflowed_ = true;
     abort_connection();
+  } else {
+    loop_.count_dropped_write();
   }
   return false;
 }
@@ -192,7 +195,8 @@ void stream_transport::drained() {
       streaming_ ? producer_paused_ && output_.size() <= limits_.low : output_.empty();
     if (wanted) {
       producer_paused_ = false; // before the call, which may fill the output again
-      protocol_->enter([this] { producer_->resume_producing(); });
+      protocol_->enter(
+        [this] { in_callback("resume_producing", [this] { producer_->resume_producing(); }); });
       if (!open_ || aborting_)
         return;
     }
@@ -211,7 +215,9 @@ void stream_transport::drained() {
       return;
     write_shut_done_ = true;
     if (half_closeable_ != nullptr)
-      protocol_->enter([this] { half_closeable_->write_connection_lost(); });
+      protocol_->enter([this] {
+        in_callback("write_connection_lost", [this] { half_closeable_->write_connection_lost(); });
+      });
     if (open_ && read_shut_)
       end(failure{errc::connection_done}, false);
   }
@@ -227,7 +233,8 @@ void stream_transport::received(bytes_view data) {
 
 void stream_transport::deliver(bytes_view data) {
   bytes_received_ += data.size();
-  protocol_->enter([this, data] { protocol_->receive(data); });
+  protocol_->enter(
+    [this, data] { in_callback("data_received", [this, data] { protocol_->receive(data); }); });
 }
 
 void stream_transport::read_ended() {
@@ -235,7 +242,9 @@ void stream_transport::read_ended() {
     return;
   read_shut_ = true;
   if (half_closeable_ != nullptr && !disconnecting_) {
-    protocol_->enter([this] { half_closeable_->read_connection_lost(); });
+    protocol_->enter([this] {
+      in_callback("read_connection_lost", [this] { half_closeable_->read_connection_lost(); });
+    });
     if (open_ && write_shut_done_)
       end(failure{errc::connection_done}, false);
     return;
@@ -293,7 +302,7 @@ void stream_transport::unregister_producer() {
 
 void stream_transport::stop_producer() {
   if (auto* const p = std::exchange(producer_, nullptr))
-    p->stop_producing();
+    in_callback("stop_producing", [p] { p->stop_producing(); });
 }
 
 // -- the end ------------------------------------------------------------------------------------

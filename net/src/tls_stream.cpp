@@ -8,6 +8,7 @@
 #include <troupe/net/detail/stream_transport.hpp>
 #include <troupe/net/protocol.hpp>
 #include <troupe/net/start_tls.hpp>
+#include <troupe/runtime/detail/uncaught.hpp>
 
 #include "tls_layer.hpp"
 
@@ -94,7 +95,9 @@ void stream_transport::handshake_done() {
   }
   wake_tls(); // for output that waited
   if (auto* const listener = dynamic_cast<handshake_listener*>(protocol_))
-    protocol_->enter([listener] { listener->handshake_completed(); });
+    protocol_->enter([listener] {
+      in_callback("handshake_completed", [listener] { listener->handshake_completed(); });
+    });
 }
 
 void stream_transport::end_handshake(const failure& reason) {

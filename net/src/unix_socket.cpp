@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <troupe/net/protocol.hpp>
+#include <troupe/runtime/detail/uncaught.hpp>
 #include <troupe/runtime/errc.hpp>
 
 namespace troupe::detail {
@@ -235,7 +236,10 @@ void unix_socket::hand_over(bytes_view data) {
   while (!came_.empty() && wants_input()) {
     auto fd = std::move(came_.front());
     came_.erase(came_.begin());
-    served()->enter([&] { receiver_->file_descriptor_received(std::move(fd)); });
+    served()->enter([&] {
+      in_callback("file_descriptor_received",
+                  [&] { receiver_->file_descriptor_received(std::move(fd)); });
+    });
   }
   if (wants_input())
     received(data);

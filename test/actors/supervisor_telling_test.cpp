@@ -11,6 +11,7 @@
 
 #include <troupe/runtime/floating_actor.hpp>
 #include <troupe/runtime/prometheus.hpp>
+#include <troupe/testing/logged_errors.hpp>
 #include <troupe/testing/manual_runtime.hpp>
 
 #include "support/catch.hpp"
@@ -64,6 +65,7 @@ TEMPLATE_TEST_CASE("a child's exception names its id, and its restart is counted
                         "std::runtime_error: boom\n")
         != std::string::npos);
   CHECK(prometheus_text(rt).find("attic") == std::string::npos);
+  CHECK(testing::logged_errors{rt}.flush("boom").size() == 2);
   rt.logger().sinks().pop_back();
 }
 
@@ -77,6 +79,7 @@ TEST_CASE("children of a dynamic supervisor have no numbers of their own", "[sup
   rt.settle();
   caf::anon_send(self.which_children().at(0).actor, "boom");
   rt.settle();
+  CHECK(testing::logged_errors{rt}.flush("boom").size() == 1);
   CHECK(prometheus_text(rt).find("\ntroupe_supervisor_restarts_total{supervisor=\"pool\"} 1\n")
         != std::string::npos);
 }

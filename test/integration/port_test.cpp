@@ -4,10 +4,14 @@
 #include <future>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
+#include <thread>
 
 #include <spdlog/logger.h>
-
 #include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/sinks/ringbuffer_sink.h>
+
+#include <troupe/net/line_receiver.hpp>
 #include <troupe/net/wrapping_factory.hpp>
 
 #include "acceptor.hpp"
@@ -444,4 +448,80 @@ TEST_CASE("a port that cannot even wait for room tries again", "[port]") {
   }
   for (int i = 0; i < 4; ++i)
     expect_echo(port);
+}
+
+TEST_CASE("a port without descriptors logs one line when that begins, and one when it ends") {
+  const auto sink = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(100);
+  sink->set_pattern("%l %v");
+  running server{1};
+  server.rt.logger().sinks().push_back(sink);
+  const auto port =
+    listen_tcp(server.rt, 0, factory::for_protocol<echo>(), {.pause_without_descriptors = 5ms});
+  server.start();
+  const auto number = port.get_host().port();
+  expect_echo(number);
+  std::optional<few_descriptors> few{1}; // which goes to the client itself
+  client late{number};
+  late.send("1");
+  std::this_thread::sleep_for(100ms); // many attempts
+  few.reset();
+  CHECK(late.receive(1) == "1");
+  server.stop();
+  std::vector<std::string> told;
+  for (auto& line : sink->last_formatted())
+    if (line.find("accept") != std::string::npos)
+      told.push_back(std::move(line));
+  REQUIRE(told.size() == 2);
+  CHECK(told[0]
+        == "error tcp 127.0.0.1:" + std::to_string(number)
+             + ": cannot accept a connection, trying again every 5 ms: Too many open files\n");
+  CHECK(told[1].starts_with("info tcp 127.0.0.1:" + std::to_string(number)
+                            + ": accepts connections again, after "));
+  std::erase(server.rt.logger().sinks(), sink);
+}
+
+TEST_CASE("an exception's line names the protocol, its peer and the callback") {
+  const auto sink = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(100);
+  sink->set_pattern("%l %v");
+  class failing : public line_receiver {
+  public:
+    using line_receiver::line_receiver;
+    void connection_made() override { send_line(transport().get_peer().to_string()); }
+    void line_received(std::string_view line) override {
+      if (line == "later")
+        call_later(0s, [] { throw std::runtime_error("boom"); });
+      else
+        throw std::domain_error(std::string{line});
+    }
+    void connection_lost(const failure&) override { throw 1; }
+    std::string log_prefix() const override { return "failing"; }
+  };
+  running server{1};
+  server.rt.logger().sinks().push_back(sink);
+  const auto port = listen_tcp(server.rt, 0, factory::for_protocol<failing>());
+  server.start();
+  std::vector<std::string> peers;
+  for (const auto* line : {"no way\r\n", "later\r\n"}) {
+    client c{port.get_host().port()};
+    peers.push_back(c.line());
+    peers.back().resize(peers.back().size() - 2);
+    c.send(line);
+    CHECK(c.rest().empty());
+  }
+  server.stop();
+  std::vector<std::string> told;
+  for (auto& line : sink->last_formatted())
+    if (line.find("unhandled") != std::string::npos)
+      told.push_back(std::move(line));
+  CHECK(told
+        == std::vector<std::string>{
+          "error [failing " + peers[0]
+            + "] unhandled exception in line_received: std::domain_error: no way\n",
+          "error [failing " + peers[0]
+            + "] unhandled exception in connection_lost: int: no description\n",
+          "error [failing " + peers[1]
+            + "] unhandled exception in a delayed call: std::runtime_error: boom\n",
+          "error [failing " + peers[1]
+            + "] unhandled exception in connection_lost: int: no description\n"});
+  std::erase(server.rt.logger().sinks(), sink);
 }

@@ -5,7 +5,11 @@
 #include <atomic>
 #include <list>
 
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ringbuffer_sink.h>
+
 #include <troupe/net/line_receiver.hpp>
+#include <troupe/runtime/prometheus.hpp>
 
 #include "support/catch.hpp"
 #include "support/client.hpp"
@@ -149,6 +153,44 @@ TEST_CASE("a subscriber that does not read loses its connection; the others lose
   CHECK(t.ends.wait_for("end"));
   sender.send("!after\r\n");
   CHECK(reader.line() == "!after\r\n");
+}
+
+TEST_CASE("publications that do not fit are counted by loop and by topic, and told of once",
+          "[topic]") {
+  const auto sink = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(100);
+  sink->set_pattern("%l %v");
+  std::uint64_t dropped = 0;
+  std::string page;
+  {
+    talking t{1, {.hard = 64 * 1024, .policy = overflow_policy::drop}};
+    t.r.rt.reactor().call_from_thread([&] { t.r.rt.logger().sinks().push_back(sink); });
+    auto& sender = t.join("room");
+    auto& stuck = t.join("room");
+    stuck.set_receive_buffer(4096);
+    auto& reader = t.join("room");
+    const std::string line = "!" + std::string(8000, 'x') + "\r\n";
+    for (int i = 0; i < 4000 && dropped < 3; ++i) {
+      sender.send(line);
+      CHECK(reader.line() == line);
+      dropped = t.r.rt.counters().at(0).publications_dropped;
+    }
+    t.r.stop();
+    dropped = t.r.rt.counters().at(0).publications_dropped;
+    CHECK(t.r.rt.counters().at(0).writes_dropped == dropped);
+    page = prometheus_text(t.r.rt);
+    t.r.rt.logger().sinks().pop_back();
+  }
+  CHECK(dropped >= 3);
+  CHECK(page.find("\ntroupe_topic_publications_dropped_total{topic=\"room\"} "
+                  + std::to_string(dropped) + '\n')
+        != std::string::npos);
+  std::size_t told = 0;
+  for (const auto& line : sink->last_formatted())
+    told += line.starts_with("warning topic room: a publication of 8003 bytes was dropped for 1 "
+                             "subscriber")
+              ? 1
+              : 0;
+  CHECK(told == 1);
 }
 
 TEST_CASE("rooms are joined and left by the thousand while others publish", "[topic]") {

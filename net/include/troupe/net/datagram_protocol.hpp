@@ -121,6 +121,9 @@ public:
   // -- CAF's side -------------------------------------------------------------------------------
 
   const char* name() const override;
+
+  /// Returns the name under which it logs.
+  [[nodiscard]] std::string log_name() const override;
   void on_exit() final;
 
 protected:

@@ -178,6 +178,9 @@ public:
 
   const char* name() const override { return "factory"; }
 
+  /// Returns the name under which it logs.
+  [[nodiscard]] std::string log_name() const override;
+
   /// Drops what waits for room. An override calls it.
   void on_exit() override;
 

@@ -106,6 +106,7 @@ private:
   bool finish_line(delivery& d);
   bool deliver_next(delivery& d);
   void hand_all(delivery& d);
+  void hand_line(std::string_view line);
 
   std::unique_ptr<kept_input> kept_;             // none for most: an idle connection stays small
   std::unique_ptr<const std::string> delimiter_; // none is CR LF

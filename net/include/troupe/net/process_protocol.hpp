@@ -107,6 +107,9 @@ public:
   // -- CAF's side -------------------------------------------------------------------------------
 
   const char* name() const override;
+
+  /// Returns the name under which it logs, and the process while that runs.
+  [[nodiscard]] std::string log_name() const override;
   void on_exit() final;
 
 protected:

@@ -114,6 +114,9 @@ public:
 
   const char* name() const override;
   actor_description describe() const override;
+
+  /// Returns the name under which it logs, and its peer: "chat 127.0.0.1:5123".
+  [[nodiscard]] std::string log_name() const override;
   void on_exit() final;
 
 protected:
