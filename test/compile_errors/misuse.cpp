@@ -68,7 +68,7 @@ void misuse(troupe::runtime& rt) {
   rt.spawn<no_actor>();                           // error: is no actor
   rt.spawn<floater>();                            // error: constructor
   rt.spawn_on<floater>(0, 1);                     // error: only a troupe::pinned_actor
-  rt.spawn_on<named>(0);                          // error: constructor
+  rt.spawn_on<named>(0, 1.5);                     // error: constructor
 }
 
 // And these are taken.
