@@ -24,7 +24,7 @@ expected = {n: m.group(1) for n, line in enumerate(source.read_text().splitlines
             if (m := re.search(r"; +// error: (.+)", line))}
 # The compiler tells each error's trace before it (GCC) or behind it (clang), up to the user's line.
 places = [int(n) for n in re.findall(rf"{source.name}:(\d+)", compiled.stderr)]
-errors = re.findall(r"error: (.*)", compiled.stderr)
+errors = re.findall(r"^\S+:\d+:\d+: error: (.*)", compiled.stderr, re.MULTILINE)
 wrong = []
 for line, text in expected.items():
     if line not in places:
@@ -39,7 +39,7 @@ for e in errors:
 if len(errors) > len(expected):
     wrong.append(f"{len(errors)} errors for {len(expected)} mistakes")
 for e in errors:
-    if len(e) > 250:
+    if len(e) > 300:
         wrong.append(f"too long to read: {e}")
 if wrong:
     print(compiled.stderr)
