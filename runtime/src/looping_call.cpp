@@ -34,11 +34,10 @@ public:
     const auto mine = ++latest_;
     runs_.push_back({mine, promise<void>([this, mine] { cancelled(mine); })});
     auto result = chained<void>(runs_.back().done.get_deferred());
-    if (under_way_)
-      ; // of an earlier run: go_on() begins this one
-    else if (now)
+    // During a call of an earlier run, go_on() begins this one.
+    if (!under_way_ && now)
       call();
-    else
+    else if (!under_way_)
       schedule();
     return result;
   }

@@ -314,10 +314,10 @@ private:
   bool running_ = false;
   bool cancelling_ = false;
   bool ignore_next_ = false; // cancelled without a canceller, so the producer does not know
-  bool canceller_decides_ = false;
-  bool abandoned_ = false; // called, but there will be no result
-  bool unwanted_ = false;  // a failure that is left is nobody's
-  bool ended_ = false;     // nothing is left but the place
+  bool canceller_decides_ : 1 = false;
+  bool abandoned_ : 1 = false; // called, but there will be no result
+  bool unwanted_ : 1 = false;  // a failure that is left is nobody's
+  bool ended_ : 1 = false;     // nothing is left but the place
   const std::uint32_t links_;
   std::uint32_t cancellers_ = 0; // that name it
   const result_ops* ops_ = nullptr;
