@@ -261,13 +261,13 @@ void topic_state::note_drops(event_loop& home, std::uint64_t subscribers, std::s
   if (!name_.empty()) {
     const std::lock_guard lock{observer_mutex_};
     if (!drops_)
-      drops_ = scheduler_.metrics().add_counter(
+      drops_ = home_.scheduler.metrics().add_counter(
         "troupe_topic_publications_dropped_total",
         "Publications of a topic that a subscriber did not get, by subscriber.",
         {{"topic", name_}});
     drops_->add(subscribers);
   }
-  scheduler_.repeats().note("dropped publication " + name_, log_level::warn, [&] {
+  home_.scheduler.repeats().note("dropped publication " + name_, log_level::warn, [&] {
     return (name_.empty() ? "a topic" : "topic " + escape_text(name_, 64)) + ": a publication of "
            + std::to_string(bytes) + " bytes was dropped for " + std::to_string(subscribers)
            + (subscribers == 1 ? " subscriber, whose output is full"
