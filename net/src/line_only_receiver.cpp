@@ -23,6 +23,16 @@ void line_only_receiver::set_delimiter(std::string_view delimiter) {
   if (delimiter.empty())
     throw std::invalid_argument("set_delimiter: the delimiter is empty");
   delimiter_ = std::make_unique<const std::string>(delimiter);
+  any_end_ = false;
+}
+
+void line_only_receiver::set_delimiter(any_line_end_t) {
+  delimiter_.reset();
+  any_end_ = true;
+}
+
+std::string_view line_only_receiver::received_end() const noexcept {
+  return any_end_ ? std::string_view{"\n"} : delimiter();
 }
 
 bool line_only_receiver::stopped() const noexcept {
@@ -37,6 +47,8 @@ bool line_only_receiver::too_long(std::string_view unfinished) const noexcept {
 }
 
 void line_only_receiver::hand(std::string_view line) {
+  if (any_end_ && line.ends_with('\r'))
+    line.remove_suffix(1);
   if (line.size() > max_length())
     line_length_exceeded(as_bytes(line));
   else
@@ -48,7 +60,7 @@ void line_only_receiver::data_received(bytes_view data) {
     return;
   auto rest = as_text(data);
   if (unfinished_) {
-    const auto found = detail::find_delimiter(*unfinished_, rest, delimiter());
+    const auto found = detail::find_delimiter(*unfinished_, rest, received_end());
     if (!found) {
       *unfinished_ += rest;
       if (too_long(*unfinished_)) {
@@ -63,7 +75,7 @@ void line_only_receiver::data_received(bytes_view data) {
     hand(std::string_view{*line}.substr(0, found->before));
   }
   while (!stopped() && !rest.empty()) {
-    const auto at = detail::find_delimiter(rest, delimiter());
+    const auto at = detail::find_delimiter(rest, received_end());
     if (at == std::string_view::npos) {
       if (too_long(rest))
         line_length_exceeded(as_bytes(rest));
@@ -72,7 +84,7 @@ void line_only_receiver::data_received(bytes_view data) {
       return;
     }
     const auto line = rest.substr(0, at);
-    rest.remove_prefix(at + delimiter().size());
+    rest.remove_prefix(at + received_end().size());
     hand(line);
   }
 }

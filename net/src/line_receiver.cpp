@@ -57,8 +57,35 @@ void line_receiver::set_delimiter(std::string_view delimiter) {
   if (delimiter.empty())
     throw std::invalid_argument("set_delimiter: the delimiter is empty");
   delimiter_ = std::make_unique<const std::string>(delimiter);
+  any_end_ = false;
   if (kept_)
     kept_->unfinished = false;
+}
+
+void line_receiver::set_delimiter(any_line_end_t) {
+  delimiter_.reset();
+  any_end_ = true;
+  if (kept_)
+    kept_->unfinished = false;
+}
+
+// Finds what ends a line: with any_line_end that is LF, and the CR in front of it is taken off later.
+std::string_view line_receiver::received_end() const noexcept {
+  return any_end_ ? std::string_view{"\n"} : delimiter();
+}
+
+// Returns the size of a line, of which `size` bytes of `tail` and `data` are in front of its end.
+std::size_t line_receiver::without_cr(std::string_view tail, std::string_view data,
+                                      std::size_t size) const noexcept {
+  if (!any_end_ || size == 0)
+    return size;
+  const auto last = size - 1;
+  return (last < tail.size() ? tail[last] : data[last - tail.size()]) == '\r' ? last : size;
+}
+
+void line_receiver::skip_line(bytes_view data) {
+  skipping_ = true;
+  set_line_mode(data);
 }
 
 void line_receiver::set_line_mode(bytes_view extra) {
@@ -136,7 +163,7 @@ void line_receiver::deliver(std::string_view data) {
   delivery_ = &d;
   const guard done{*this};
 
-  if (kept_ && kept_->unfinished && line_mode_) {
+  if (kept_ && kept_->unfinished && line_mode_ && !skipping_) {
     if (!finish_line(d))
       return;
   } else if (kept_) {
@@ -179,10 +206,10 @@ void line_receiver::hand_line(std::string_view line) {
 // is unfinished, and kept.
 bool line_receiver::finish_line(delivery& d) {
   const auto tail = kept_->view();
-  const auto end = delimiter();
-  const auto found = detail::find_delimiter(tail, d.rest, end);
-  const auto known = found ? found->before : tail.size() + d.rest.size();
-  const bool too_long = found ? known > max_length() : known >= max_length() + end.size();
+  const auto found = detail::find_delimiter(tail, d.rest, received_end());
+  const auto known = found ? without_cr(tail, d.rest, found->before) : tail.size() + d.rest.size();
+  // What is behind the longest line allowed may be the beginning of its end.
+  const bool too_long = found ? known > max_length() : known >= max_length() + delimiter().size();
   if (!found && !too_long) {
     kept_->text += d.rest;
     return false;
@@ -208,16 +235,26 @@ bool line_receiver::deliver_next(delivery& d) {
     hand_all(d);
     return true;
   }
-  const auto end = delimiter();
+  const auto end = received_end();
   const auto at = detail::find_delimiter(d.rest, end);
+  if (skipping_) {
+    skipping_ = at == std::string_view::npos;
+    // The end of what is forgotten may be the beginning of the delimiter.
+    d.rest.remove_prefix(skipping_ ? d.rest.size() - std::min(d.rest.size(), end.size() - 1)
+                                   : at + end.size());
+    return !skipping_;
+  }
   if (at == std::string_view::npos) {
-    if (d.rest.size() < max_length() + end.size())
+    if (d.rest.size() < max_length() + delimiter().size())
       return false;
     hand_all(d);
-  } else if (at > max_length()) {
+    return true;
+  }
+  const auto size = without_cr({}, d.rest, at);
+  if (size > max_length()) {
     hand_all(d);
   } else {
-    const auto line = d.rest.substr(0, at);
+    const auto line = d.rest.substr(0, size);
     d.rest.remove_prefix(at + end.size());
     hand_line(line);
   }

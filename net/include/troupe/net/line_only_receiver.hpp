@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <troupe/net/any_line_end.hpp>
 #include <troupe/net/protocol.hpp>
 
 namespace troupe {
@@ -41,6 +42,10 @@ public:
   ///
   /// \throws std::invalid_argument if `delimiter` is empty
   void set_delimiter(std::string_view delimiter);
+
+  /// Lets LF end a line, and CR LF too, as `line_receiver` does. Not within a callback of this class.
+  void set_delimiter(any_line_end_t);
+
   [[nodiscard]] std::string_view delimiter() const noexcept {
     return delimiter_ ? std::string_view{*delimiter_} : std::string_view{"\r\n"};
   }
@@ -54,11 +59,13 @@ public:
 private:
   bool stopped() const noexcept;
   bool too_long(std::string_view unfinished) const noexcept;
+  std::string_view received_end() const noexcept;
   void hand(std::string_view line);
 
   std::unique_ptr<std::string> unfinished_;      // none for most: an idle connection stays small
   std::unique_ptr<const std::string> delimiter_; // none is CR LF
   std::uint32_t max_length_ = 16384;
+  bool any_end_ = false; // LF ends a line, and a CR in front of it is no part of the line
 };
 
 } // namespace troupe

@@ -6,13 +6,15 @@
 #include <string>
 #include <string_view>
 
+#include <troupe/net/any_line_end.hpp>
 #include <troupe/net/protocol.hpp>
 
 namespace troupe {
 
 /// Receives lines; or raw bytes, in between, for as long as it wants them.
 ///
-/// A line ends with the delimiter, CR LF unless set otherwise, and is delivered without it. What
+/// A line ends with the delimiter, CR LF unless set otherwise, and is delivered without it
+/// (`text_line_receiver` takes LF as well). What
 /// is delivered does not depend on how the network cut the input in pieces. Lines that arrive
 /// whole are not copied; only an unfinished one is, and that memory is given back with the line.
 ///
@@ -48,8 +50,9 @@ public:
   virtual void raw_data_received(bytes_view data);
 
   /// The line that begins `data` is too long. `data` is all there is: that line as far as it
-  /// came, and what came behind it. It is gone, unless given back with `set_line_mode(rest)`.
-  /// Closes with `errc::line_too_long` unless overridden.
+  /// came, and what came behind it. It is gone, unless given back with `set_line_mode(rest)`, or only
+  /// the line is passed over with `skip_line(data)`. Closes with `errc::line_too_long` unless
+  /// overridden.
   virtual void line_length_exceeded(bytes_view data);
 
   // -- what it has ------------------------------------------------------------------------------
@@ -58,11 +61,20 @@ public:
   void send_line(std::string_view line);
 
   /// Delivers what follows through `raw_data_received`.
-  void set_raw_mode() noexcept { line_mode_ = false; }
+  void set_raw_mode() noexcept {
+    line_mode_ = false;
+    skipping_ = false;
+  }
 
   /// Delivers what follows as lines, `extra` first: the part of raw data that was too much.
   void set_line_mode(bytes_view extra = {});
   void set_line_mode(std::string_view extra) { set_line_mode(as_bytes(extra)); }
+
+  /// Passes over the line that begins `data`, up to its end, which need not have come, and goes on
+  /// with what is behind it. Of the line nothing is kept in memory meanwhile.
+  ///
+  /// \param data  what `line_length_exceeded` was given; within that call
+  void skip_line(bytes_view data);
 
   /// Takes away what came and is not delivered: the unfinished line, and in a callback also what
   /// came behind the present line.
@@ -81,8 +93,16 @@ public:
   /// Tells whether it is paused.
   [[nodiscard]] bool paused() const noexcept { return paused_; }
 
+  /// Sets what ends a line; CR LF at first.
+  ///
   /// \throws std::invalid_argument if `delimiter` is empty
   void set_delimiter(std::string_view delimiter);
+
+  /// Lets LF end a line, and CR LF too: one CR in front of the LF is part of the end. Another CR is a
+  /// byte of the line. What is sent ends with CR LF.
+  void set_delimiter(any_line_end_t);
+
+  /// Returns what ends a line that is sent.
   [[nodiscard]] std::string_view delimiter() const noexcept {
     return delimiter_ ? std::string_view{*delimiter_} : std::string_view{"\r\n"};
   }
@@ -100,6 +120,9 @@ private:
   struct delivery;
 
   bool stopped() const noexcept;
+  std::string_view received_end() const noexcept;
+  std::size_t without_cr(std::string_view tail, std::string_view data,
+                         std::size_t size) const noexcept;
   void keep(std::string_view data);
   void keep_rest(delivery& d);
   void deliver(std::string_view data);
@@ -114,6 +137,8 @@ private:
   std::uint32_t max_length_ = 16384;
   bool line_mode_ = true;
   bool paused_ = false;
+  bool any_end_ = false;  // LF ends a line, and a CR in front of it is no part of the line
+  bool skipping_ = false; // what comes is the rest of a line that is too long
 };
 
 } // namespace troupe
