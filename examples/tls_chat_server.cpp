@@ -10,11 +10,18 @@
 //
 // Ctrl-C stops it. `--help` lists the options.
 
+#include <optional>
+
 #include "chat/chat.hpp"
 #include "server_program.hpp"
 
 int main(int argc, char** argv) {
   return server_program::run(
     argc, argv, "tls_chat_server", "A chat server over TLS.", 8124,
-    [](auto& rt) { return chat_service{rt}.make_factory(); }, true);
+    [service = std::optional<chat_service>{}](auto& rt) mutable {
+      if (!service)
+        service.emplace(rt); // one for the ports of all loops
+      return service->make_factory();
+    },
+    true);
 }

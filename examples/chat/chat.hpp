@@ -5,29 +5,66 @@
 #include <string_view>
 #include <utility>
 
-#include <troupe/actors/topics.hpp>
+#include <spdlog/logger.h>
+
 #include <troupe/net/factory.hpp>
-#include <troupe/net/line_receiver.hpp>
+#include <troupe/net/printable.hpp>
+#include <troupe/net/telnet_filter.hpp>
+#include <troupe/net/text_line_receiver.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/runtime.hpp>
 
+#include "names.hpp"
+#include "rooms.hpp"
+#include "talk_budget.hpp"
 #include "user_registry.hpp"
+
+/// A chat: its names and its rooms, which any number of ports may serve.
+struct chat_service {
+  explicit chat_service(troupe::runtime& rt) : chat_service(rt, rt.spawn<user_registry>()) {}
+
+  /// With names that somebody else keeps.
+  chat_service(troupe::runtime& rt, caf::actor names)
+    : users(std::move(names)), rooms(std::make_shared<chat_rooms>(rt)) {}
+
+  [[nodiscard]] troupe::factory_ref make_factory() const;
+
+  caf::actor users;
+  std::shared_ptr<chat_rooms> rooms;
+};
 
 // What one connection of the chat speaks: first a name, then lines for the room, or commands.
 //
 // A room is a topic: what is said goes straight to the outputs of those who are there. The registry
 // is asked for names only.
-class chat : public troupe::line_receiver {
+//
+// What users say is text for other people's terminals, so it is made `printable`, and so are names
+// (names.hpp). Who talks faster than his budget is read only while the room is open (rooms.hpp); who
+// is told something by many, in private, is protected by their budgets alone.
+class chat : public troupe::text_line_receiver, private troupe::producer {
 public:
-  chat(caf::actor_config& cfg, caf::actor users, troupe::topics rooms)
-    : line_receiver(cfg), users_(std::move(users)), rooms_(std::move(rooms)) {}
+  chat(caf::actor_config& cfg, chat_service service)
+    : text_line_receiver(cfg), users_(std::move(service.users)), rooms_(std::move(service.rooms)) {}
 
   void connection_made() override {
-    transport().set_output_limits({.hard = 1024 * 1024}); // who does not read is lost soon
+    transport().set_output_limits({.high = 128 * 1024,
+                                   .low = 32 * 1024,
+                                   .hard = 1024 * 1024}); // who does not read is lost soon
+    transport().register_producer(*this, true);
     send_line("What's your name?");
   }
 
   void data_received(troupe::bytes_view data) override {
-    collect([&] { line_receiver::data_received(data); });
+    std::string copy;
+    std::string answer;
+    data = telnet_.filter(data, copy, answer);
+    if (!answer.empty())
+      transport().write(answer);
+    if (data.empty())
+      return;
+    if (!paused() && !may_talk())
+      hold();
+    collect([&] { text_line_receiver::data_received(data); });
   }
 
   void line_received(std::string_view line) override {
@@ -37,13 +74,24 @@ public:
       line.remove_prefix(1);
     if (named_)
       return say(line);
-    if (line.size() > longest_name)
-      return send_line(too_long);
-    name_ = line;
+    auto [name, fault] = check_user_name(line);
+    if (fault != name_fault::none)
+      return refuse("Name", fault);
+    name_ = std::move(name);
     claim("lobby");
   }
 
-  void connection_lost(const troupe::failure&) override {
+  void line_too_long() override {
+    send_line("Line too long (" + std::to_string(max_length())
+              + " bytes at most), it was left out; please send shorter ones.");
+  }
+
+  void connection_lost(const troupe::failure& why) override {
+    if (named_) {
+      loop().scheduler().logger().info("{} has left: {}", former_ ? *former_ : name_,
+                                       why.message());
+      leave();
+    }
     if (former_)
       send(users_, release_atom::value, *former_);
     if (claimed_)
@@ -51,99 +99,228 @@ public:
   }
 
   caf::behavior make_behavior() override {
-    return shared_behavior<&chat::told, &chat::answered, &chat::granted, &chat::taken,
-                           &chat::asked>();
+    return shared_behavior<&chat::told, &chat::answered, &chat::granted, &chat::taken, &chat::asked,
+                           &chat::room_opened>();
+  }
+
+protected:
+  void stop_requested() override {
+    if (connected())
+      transport().unregister_producer(); // the connection would wait for more output
+    text_line_receiver::stop_requested();
   }
 
 private:
-  static constexpr std::size_t longest_name = 100; // of a user, in front of all they say; or a room
-  static constexpr std::string_view too_long = "Name too long, please choose another.";
   static constexpr std::size_t block = 64 * 1024; // who says more in one turn goes on in the next
+  static constexpr std::size_t of_a_command = 256;
+  static constexpr std::size_t little = 4 * 1024;           // the room need not know of it
+  static constexpr auto patience = std::chrono::seconds(2); // with who falls behind
+
+  // What is said in one turn.
+  struct talk {
+    std::string text;     // not published yet
+    std::size_t size = 0; // with what commands cost
+  };
+
+  // What few need: those who are held back, and those who are slow.
+  struct pace {
+    troupe::delayed_call release;
+    troupe::delayed_call end_of_patience;
+    std::size_t unreported = 0; // bytes that were published, and the room does not know of
+    bool held = false;          // is not read, for the sake of others
+    bool to_one = false;        // what was too much was said to one alone: no room vouches for that
+    bool behind = false;        // takes less than it is sent
+    bool counted = false;       // and the room waits for it
+  };
 
   // -- what the user says -------------------------------------------------------------------------
 
   // What is said in one turn is published as one block.
   template <class F>
   void collect(F deliver) {
-    std::string said;
+    talk said;
     said_ = &said;
     deliver();
     said_ = nullptr;
-    publish(said);
+    publish(said.text);
   }
 
-  // Goes on with what came while reading was paused.
+  // Goes on with what came while reading was paused, if nothing speaks against it.
   void go_on() {
+    if (asking_ || (pace_ && pace_->held))
+      return;
+    if (!may_talk())
+      return hold();
     collect([this] { resume_lines(); });
   }
 
   void say(std::string_view text) {
-    said_->append("<").append(name_).append("> ").append(text).append("\r\n");
-    if (said_->size() < block)
+    const auto before = said_->text.size();
+    said_->text.append("<").append(name_).append("> ");
+    troupe::append_printable(said_->text, text);
+    said_->text += "\r\n";
+    count(said_->text.size() - before); // the name in front of short lines makes much of little
+  }
+
+  // Goes on in the next turn once enough was done in this one.
+  void count(std::size_t bytes) {
+    said_->size += bytes;
+    if (said_->size < block)
       return;
-    pause_lines(); // the name in front of short lines makes much of little
+    said_->size = 0;
+    pause_lines();
     call_later(troupe::duration::zero(), [this] { go_on(); });
   }
 
   void publish(std::string_view text) {
-    if (!text.empty())
-      room_.publish(text, troupe::except{this});
+    if (text.empty())
+      return;
+    room_->said.publish(text, troupe::except{this});
+    spend(text.size());
+  }
+
+  // Tells who wants to know.
+  void notify(const std::string& what) {
+    if (room_->happens.subscribers() == 0)
+      return;
+    const auto line = "* " + what + "\r\n";
+    room_->happens.publish(line, troupe::except{this});
+    spend(line.size());
   }
 
   void command(std::string_view line) {
-    publish(*said_); // it was said before
-    said_->clear();
+    publish(std::exchange(said_->text, {})); // it was said before
+    count(of_a_command);
     const auto verb = line.substr(1, line.find(' ') - 1);
-    const auto rest = std::string{trim(line.substr(1 + verb.size()))};
+    const auto rest = trim(line.substr(1 + verb.size()));
     if (verb == "quit")
-      transport().lose_connection();
+      quit_chat();
     else if (verb == "help")
-      send_line("/join ROOM, /leave, /who, /nick NAME, /msg NAME TEXT (to a NAME without "
-                "spaces), /quit, /help; //... says what begins with a slash.");
+      transport().write(help);
     else if (!named_)
-      send_line("Choose a name first.");
+      send_line("Choose a name first: type it, and press Enter.");
     else if (verb == "join")
-      rest.empty() || rest.size() > longest_name ? send_line("Which room? /join ROOM") : join(rest);
+      join(rest);
     else if (verb == "leave")
-      room_.name() == "lobby" ? send_line("You are in the lobby already.") : join("lobby");
+      room_->look() == "lobby" ? send_line("You are in the lobby already.") : enter_named("lobby");
     else if (verb == "who")
-      ask(who_atom::value, room_.name());
+      ask(who_atom::value, room_->look());
     else if (verb == "nick")
       rest.empty() ? send_line("Which name? /nick NAME") : rename(rest);
     else if (verb == "msg")
       tell(rest);
+    else if (verb == "notices")
+      set_notices(rest);
     else
-      send_line("There is no command /" + std::string{verb} + "; /help lists them.");
+      send_line("There is no command /" + troupe::printable(verb.substr(0, 40))
+                + "; /help lists them.");
   }
 
-  void join(const std::string& room) {
+  static constexpr std::string_view help =
+    "What you type is sent to all in your room. Commands begin with a slash:\r\n"
+    "  /join ROOM        goes to a room, or makes it; you begin in the lobby\r\n"
+    "  /leave            goes back to the lobby\r\n"
+    "  /who              tells who is in your room\r\n"
+    "  /nick NAME        gives you another name\r\n"
+    "  /msg NAME TEXT    tells one alone, in any room (to a NAME without spaces)\r\n"
+    "  /notices on       tells you who comes, leaves and is renamed; /notices off\r\n"
+    "  /quit             ends the connection\r\n"
+    "  //text            says what begins with a slash\r\n";
+
+  void quit_chat() {
+    transport().unregister_producer(); // the connection would wait for more output
+    transport().lose_connection();
+  }
+
+  void refuse(std::string_view what, name_fault fault) {
+    const auto because = [fault]() -> std::string {
+      switch (fault) {
+      case name_fault::empty:
+        return " needs a visible character";
+      case name_fault::too_long:
+        return " too long (" + std::to_string(longest_name) + " characters at most)";
+      case name_fault::ambiguous:
+        return " must not have < > [ ] or a comma";
+      default:
+        return " must be text without control characters";
+      }
+    };
+    send_line(std::string{what} + because() + ", please choose another.");
+  }
+
+  void join(std::string_view room) {
+    if (room.empty())
+      return send_line("Which room? /join ROOM");
+    const auto [name, fault] = check_room_name(room);
+    if (fault != name_fault::none)
+      return refuse("Room name", fault);
+    enter_named(name);
+  }
+
+  void enter_named(const std::string& room) {
+    leave();
     enter(room);
     send_line("You are in " + room + ".");
     ask(move_atom::value, name_, room);
   }
 
   void enter(const std::string& room) {
-    if (room_)
-      room_.unsubscribe(this);
-    room_ = rooms_.get(room);
-    room_.subscribe(this);
+    room_ = rooms_->get(room);
+    room_->said.subscribe(this);
+    if (notices_)
+      room_->happens.subscribe(this);
+    notify(name_ + " has come.");
   }
 
-  void rename(const std::string& name) {
-    if (name.size() > longest_name)
-      return send_line(too_long);
+  void leave() {
+    notify((former_ ? *former_ : name_) + " has left.");
+    room_->said.unsubscribe(this);
+    room_->happens.unsubscribe(this);
+    no_longer_counted();
+    room_.reset();
+  }
+
+  void rename(std::string_view text) {
+    const auto [name, fault] = check_user_name(text);
+    if (fault != name_fault::none)
+      return refuse("Name", fault);
     if (name == name_)
       return send_line("You are " + name_ + " already.");
+    const bool looks_the_same = look_of(name) == look_of(name_);
     former_ = std::make_unique<std::string>(std::exchange(name_, name));
-    claim(room_.name());
+    if (!looks_the_same)
+      return claim(room_->look());
+    renamed(*std::exchange(former_, nullptr));
+    ask(respell_atom::value, name_);
+  }
+
+  void renamed(const std::string& before) {
+    send_line("You are " + name_ + " now.");
+    notify(before + " is called " + name_ + " now.");
   }
 
   void tell(std::string_view words) {
     const auto to = words.substr(0, words.find(' '));
-    const auto text = trim(words.substr(to.size()));
+    const auto text = troupe::printable(trim(words.substr(to.size())));
     if (text.empty())
       return send_line("Whom, and what? /msg NAME TEXT");
-    ask(tell_atom::value, name_, std::string{to}, std::string{text});
+    spend(name_.size() + text.size());
+    if (!budget_.left(loop().time()))
+      with_pace().to_one = true;
+    ask(tell_atom::value, name_, troupe::printable(to), text);
+  }
+
+  void set_notices(std::string_view how) {
+    if (how != "on" && how != "off")
+      return send_line(std::string{"Notices are "} + (notices_ ? "on" : "off")
+                       + ": /notices on, or /notices off");
+    notices_ = how == "on";
+    if (notices_)
+      room_->happens.subscribe(this);
+    else
+      room_->happens.unsubscribe(this);
+    send_line(notices_ ? "You are told who comes, leaves and is renamed."
+                       : "You are not told who comes, leaves and is renamed.");
   }
 
   static std::string_view trim(std::string_view text) {
@@ -153,16 +330,101 @@ private:
              : text.substr(begin, text.find_last_not_of(' ') - begin + 1);
   }
 
+  // -- for the sake of those who listen -----------------------------------------------------------
+
+  pace& with_pace() {
+    if (!pace_)
+      pace_ = std::make_unique<pace>();
+    return *pace_;
+  }
+
+  void spend(std::size_t bytes) {
+    budget_.spend(bytes);
+    if (budget_.left(loop().time()))
+      return;
+    auto& p = with_pace();
+    p.unreported += bytes;
+    if (p.unreported >= little && room_)
+      room_->published(loop().scheduler(), std::exchange(p.unreported, 0));
+  }
+
+  // Tells whether more may be said now. If not, either the room tells when it may, or time does.
+  bool may_talk() {
+    if (!room_)
+      return true;
+    if (budget_.left(loop().time())) {
+      if (pace_)
+        pace_->to_one = false;
+      return true;
+    }
+    if ((pace_ && pace_->to_one) || !room_->open_to(ctrl()))
+      return false;
+    budget_.forgive();
+    return true;
+  }
+
+  void hold() {
+    auto& p = with_pace();
+    pause_lines();
+    p.held = true;
+    if (!p.to_one)
+      budget_.spend(talk_budget::burst); // time alone helps when the room has not for some seconds
+    p.release = call_later(budget_.wait(), [this] { release(); });
+  }
+
+  void release() {
+    if (!pace_ || !pace_->held)
+      return;
+    pace_->held = false;
+    if (pace_->release.active())
+      pace_->release.cancel();
+    go_on();
+  }
+
+  void room_opened(room_opened_atom) {
+    if (pace_ && !pace_->to_one)
+      release();
+  }
+
+  // More waits for this user than it should. The room waits too, but not for long: somebody who does
+  // not read at all must not silence it.
+  void pause_producing() override {
+    auto& p = with_pace();
+    p.behind = true;
+    if (!room_ || p.counted)
+      return;
+    p.counted = true;
+    room_->fell_behind();
+    p.end_of_patience = call_later(patience, [this] { no_longer_counted(); });
+  }
+
+  void resume_producing() override {
+    with_pace().behind = false;
+    no_longer_counted();
+  }
+
+  void stop_producing() override {}
+
+  void no_longer_counted() {
+    if (!pace_ || !std::exchange(pace_->counted, false))
+      return;
+    if (pace_->end_of_patience.active())
+      pace_->end_of_patience.cancel();
+    room_->caught_up();
+  }
+
   // -- with the registry: what the user says next waits for the answer ----------------------------
 
   template <class... Question>
   void ask(Question&&... question) {
     send(users_, std::forward<Question>(question)...);
+    asking_ = true;
     pause_lines();
   }
 
   void answered(answer_atom, const troupe::shared_bytes& line) {
     transport().write(line);
+    asking_ = false;
     go_on();
   }
 
@@ -172,18 +434,23 @@ private:
   }
 
   void granted(granted_atom) {
+    asking_ = false;
     if (former_) {
-      send(users_, release_atom::value, *std::exchange(former_, nullptr));
-      send_line("You are " + name_ + " now.");
+      const auto before = *std::exchange(former_, nullptr);
+      send(users_, release_atom::value, before);
+      renamed(before);
     } else {
       named_ = true;
       send_line("Welcome, " + name_ + "!");
+      loop().scheduler().logger().info("{} has come from {}", name_,
+                                       troupe::printable(transport().get_peer().to_string()));
       enter("lobby");
     }
     go_on();
   }
 
   void taken(taken_atom) {
+    asking_ = false;
     claimed_ = former_ != nullptr;
     if (former_)
       name_ = std::move(*std::exchange(former_, nullptr));
@@ -199,23 +466,20 @@ private:
   }
 
   caf::actor users_;
-  troupe::topics rooms_;
-  troupe::topic room_; // where the user is, once named
+  std::shared_ptr<chat_rooms> rooms_;
+  std::shared_ptr<chat_room> room_; // where the user is, once named
   std::string name_;
   std::unique_ptr<std::string> former_; // the name in use, while another one is asked for
-  std::string* said_ = nullptr;         // collects what is said, while lines are received
-  bool claimed_ = false;                // the registry has to be told when `name_` is free
+  std::unique_ptr<pace> pace_;
+  talk* said_ = nullptr; // collects what is said, while lines are received
+  talk_budget budget_;
+  troupe::telnet_filter telnet_;
+  bool claimed_ = false; // the registry has to be told when `name_` is free
   bool named_ = false;
+  bool asking_ = false;  // the registry has not answered
+  bool notices_ = false; // where the client is a person's, one asks for them
 };
 
-/// A chat: its names and its rooms, which any number of ports may serve.
-struct chat_service {
-  explicit chat_service(troupe::runtime& rt) : users(rt.spawn<user_registry>()), rooms(rt) {}
-
-  [[nodiscard]] troupe::factory_ref make_factory() const {
-    return troupe::factory::for_protocol<chat>(users, rooms);
-  }
-
-  caf::actor users;
-  troupe::topics rooms;
-};
+inline troupe::factory_ref chat_service::make_factory() const {
+  return troupe::factory::for_protocol<chat>(*this);
+}

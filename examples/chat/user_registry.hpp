@@ -11,9 +11,12 @@
 #include <troupe/runtime/bytes.hpp>
 #include <troupe/runtime/floating_actor.hpp>
 
+#include "names.hpp"
+
 using claim_atom = caf::atom_constant<caf::atom("claim")>;     // user: name, room
 using release_atom = caf::atom_constant<caf::atom("release")>; // user: name
 using present_atom = caf::atom_constant<caf::atom("present")>; // user: name, as its answer
+using respell_atom = caf::atom_constant<caf::atom("respell")>; // user: its name, written otherwise
 using move_atom = caf::atom_constant<caf::atom("move")>;       // user: name, room
 using who_atom = caf::atom_constant<caf::atom("who")>;         // user: room
 using tell_atom = caf::atom_constant<caf::atom("tell")>;       // user: from, to, text
@@ -29,6 +32,9 @@ using asked_atom = caf::atom_constant<caf::atom("asked")>;     // to user: name;
 // the old connection has seen its end. That is why a claim of a taken name waits until its holder
 // has said, after looking at its socket, that it is there; or has released the name.
 //
+// Names that look alike (names.hpp) are one name, and so are rooms; users and rooms are found by that,
+// and shown as they were named first.
+//
 // What a user asks for has one answer. Who waits for that before asking again cannot flood it.
 class user_registry : public troupe::floating_actor {
 public:
@@ -39,21 +45,28 @@ public:
       [this](claim_atom, const std::string& name, const std::string& room) { claim(name, room); },
       [this](release_atom, const std::string& name) { release(name, current_sender()); },
       [this](present_atom, const std::string& name) {
-        const auto found = users_.find(name);
+        const auto look = look_of(name);
+        const auto found = users_.find(look);
         if (found != users_.end() && found->second.actor == current_sender())
-          refuse_claimants(name);
+          refuse_claimants(look);
+      },
+      [this](respell_atom, const std::string& name) {
+        const auto found = users_.find(look_of(name));
+        if (found != users_.end() && found->second.actor == current_sender())
+          found->second.name = name;
+        answer({});
       },
       [this](move_atom, const std::string& name, const std::string& room) {
-        const auto found = users_.find(name);
+        const auto found = users_.find(look_of(name));
         if (found != users_.end() && found->second.actor == current_sender())
           enter(*found, room);
         answer({});
       },
       [this](who_atom, const std::string& room) { tell_who_is_in(room); },
       [this](tell_atom, const std::string& from, const std::string& to, const std::string& text) {
-        const auto found = users_.find(to);
+        const auto found = users_.find(look_of(to));
         if (found == users_.end())
-          return answer("Nobody is called " + to + ".\r\n");
+          return answer("Nobody is called " + to + "; /who tells who is in your room.\r\n");
         const troupe::shared_bytes line{"[" + from + "] " + text + "\r\n"};
         tell(found->second.actor, caf::make_message(line));
         answer({});
@@ -63,34 +76,41 @@ public:
 
 private:
   struct user;
-  using users = std::unordered_map<std::string, user>;
-  using room = std::vector<users::value_type*>;
-  using rooms = std::unordered_map<std::string, room>;
+  using users = std::unordered_map<std::string, user>; // by the looks of their names
+  struct room {
+    std::string name;
+    std::vector<users::value_type*> present;
+  };
+  using rooms = std::unordered_map<std::string, room>; // likewise
   struct user {
+    std::string name;
     caf::strong_actor_ptr actor;
     rooms::value_type* where = nullptr;
     std::size_t index = 0; // in that room
   };
   struct claimant {
     caf::strong_actor_ptr actor;
+    std::string name;
     std::string room;
   };
 
   static constexpr std::size_t named_at_most = 100; // by /who
 
   void claim(const std::string& name, const std::string& where) {
-    const auto [found, made] = users_.try_emplace(name);
+    auto look = look_of(name);
+    const auto [found, made] = users_.try_emplace(look);
     if (made)
-      return grant(*found, current_sender(), where);
-    auto& waiting = claimants_[name];
-    waiting.push_back({current_sender(), where});
+      return grant(*found, {current_sender(), name, where});
+    auto& waiting = claimants_[std::move(look)];
+    waiting.push_back({current_sender(), name, where});
     if (waiting.size() == 1)
-      tell(found->second.actor, caf::make_message(asked_atom::value, name));
+      tell(found->second.actor, caf::make_message(asked_atom::value, found->second.name));
   }
 
   void release(const std::string& name, const caf::strong_actor_ptr& who) {
-    const auto found = users_.find(name);
-    const auto waiting = claimants_.find(name);
+    const auto look = look_of(name);
+    const auto found = users_.find(look);
+    const auto waiting = claimants_.find(look);
     if (found == users_.end())
       return;
     if (found->second.actor != who) { // it left before it had an answer
@@ -106,18 +126,19 @@ private:
       return void(users_.erase(found));
     const auto next = waiting->second.front();
     waiting->second.erase(waiting->second.begin());
-    grant(*found, next.actor, next.room);
-    refuse_claimants(name);
+    grant(*found, next);
+    refuse_claimants(look);
   }
 
-  void grant(users::value_type& who, caf::strong_actor_ptr actor, const std::string& where) {
-    who.second.actor = std::move(actor);
-    enter(who, where);
+  void grant(users::value_type& who, const claimant& to) {
+    who.second.actor = to.actor;
+    who.second.name = to.name;
+    enter(who, to.room);
     tell(who.second.actor, caf::make_message(granted_atom::value));
   }
 
-  void refuse_claimants(const std::string& name) {
-    const auto waiting = claimants_.find(name);
+  void refuse_claimants(const std::string& look) {
+    const auto waiting = claimants_.find(look);
     if (waiting == claimants_.end())
       return;
     for (const auto& c : waiting->second)
@@ -127,17 +148,17 @@ private:
 
   void enter(users::value_type& who, const std::string& where) {
     leave(who);
-    auto& entered = *rooms_.try_emplace(where).first;
+    auto& entered = *rooms_.try_emplace(look_of(where), room{where, {}}).first;
     who.second.where = &entered;
-    who.second.index = entered.second.size();
-    entered.second.push_back(&who);
+    who.second.index = entered.second.present.size();
+    entered.second.present.push_back(&who);
   }
 
   void leave(users::value_type& who) {
     auto* const left = std::exchange(who.second.where, nullptr);
     if (left == nullptr)
       return;
-    auto& present = left->second;
+    auto& present = left->second.present;
     present[who.second.index] = present.back();
     present.back()->second.index = who.second.index;
     present.pop_back();
@@ -148,13 +169,17 @@ private:
   void tell_who_is_in(const std::string& where) {
     std::vector<std::string_view> names;
     std::size_t count = 0;
-    if (const auto found = rooms_.find(where); found != rooms_.end()) {
-      count = found->second.size();
+    std::string line = "In ";
+    if (const auto found = rooms_.find(look_of(where)); found != rooms_.end()) {
+      line += found->second.name;
+      count = found->second.present.size();
       for (std::size_t i = 0; i < std::min(count, named_at_most); ++i)
-        names.push_back(found->second[i]->first);
+        names.push_back(found->second.present[i]->second.name);
+    } else {
+      line += where;
     }
     std::sort(names.begin(), names.end());
-    std::string line = "In " + where + ":";
+    line += ':';
     std::string_view separator = " ";
     for (const auto name : names)
       line.append(std::exchange(separator, ", ")).append(name);

@@ -1,10 +1,34 @@
 """Talks to the chat server as its users do: chat_server_check.py <folder of the programs>"""
 
+import contextlib
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
+import time
 import urllib.request
+
+
+TOO_LONG = "Name too long (32 characters at most), please choose another."
+
+
+@contextlib.contextmanager
+def chat(*options, **more):
+    """Runs the server; gives its process and port, and requires that SIGTERM ends it well."""
+    server = subprocess.Popen(
+        [sys.argv[1] + "/chat_server", "--port", "0", *options], stdout=subprocess.PIPE, text=True, **more
+    )
+    try:
+        port = int(server.stdout.readline().rsplit(":", 1)[1])
+        yield server, port
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+    finally:
+        server.kill()
+        server.wait()
 
 
 def connect(port):
@@ -100,8 +124,8 @@ def commands():
             say(who, text)
             expect(lines, answer)
 
-        ask(eve, eve_lines, "/who", "Choose a name first.")
-        ask(eve, eve_lines, "e" * 101, "Name too long, please choose another.")
+        ask(eve, eve_lines, "/who", "Choose a name first: type it, and press Enter.")
+        ask(eve, eve_lines, "e" * 33, TOO_LONG)
         ask(eve, eve_lines, "eve", "Welcome, eve!")
         ask(ann, ann_lines, "/who", "In lobby: ann, bob, eve")
         ask(bob, bob_lines, "/join", "Which room? /join ROOM")
@@ -121,7 +145,7 @@ def commands():
         ask(ann, ann_lines, "/nick bob", "Name taken, please choose another.")
         ask(ann, ann_lines, "/nick", "Which name? /nick NAME")
         ask(ann, ann_lines, "/nick ann", "You are ann already.")
-        ask(ann, ann_lines, "/nick " + "a" * 101, "Name too long, please choose another.")
+        ask(ann, ann_lines, "/nick " + "a" * 33, TOO_LONG)
         ask(ann, ann_lines, "/nick anna", "You are anna now.")
         say(ann, "it is me")
         expect(eve_lines, "<anna> it is me")
@@ -130,12 +154,13 @@ def commands():
 
         say(bob, "/msg eve come over")
         expect(eve_lines, "[ann] come over")
-        ask(eve, eve_lines, "/msg bob where?", "Nobody is called bob.")
+        ask(eve, eve_lines, "/msg bob where?", "Nobody is called bob; /who tells who is in your room.")
         ask(eve, eve_lines, "/msg ann", "Whom, and what? /msg NAME TEXT")
         ask(eve, eve_lines, "/dance", "There is no command /dance; /help lists them.")
         say(eve, "/help")
-        help_line = eve_lines.readline()
-        assert b"/join ROOM" in help_line and b"/msg NAME TEXT (to a NAME without spaces)" in help_line
+        shown = [eve_lines.readline() for _ in range(9)]  # a screen has 24
+        assert b"/join ROOM" in shown[1] and b"//text" in shown[-1], shown
+        assert all(len(line) <= 80 for line in shown), shown
         say(eve, "/quit")
         assert eve_lines.readline() == b""
         again, again_lines = join(port, "eve")
@@ -181,7 +206,7 @@ def long_name():
                 break
         assert most_memory(server) < before + 100_000_000, (before, most_memory(server))
         assert answers == [
-            b"Name too long, please choose another.\r\n",
+            TOO_LONG.encode() + b"\r\n",
             b"Welcome, eve!\r\n",
             b"You are in the lobby already.\r\n",
         ], answers
@@ -194,7 +219,139 @@ def long_name():
         server.wait()
 
 
+def without_commands():
+    """Who uses no commands sees the lines of the first chat server, and not a byte more."""
+    with chat("--loops", "2") as (_, port):
+        ann, bob = (socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(2))
+        ann.sendall(b"ann\r\n")
+        got = b""
+        while not got.endswith(b"Welcome, ann!\r\n"):
+            got += ann.recv(4096)
+        assert got == b"What's your name?\r\nWelcome, ann!\r\n", got
+        bob.sendall(b"ann\r\nbob\r\nhello\r\n\r\n a  b \r\n")
+        heard = b""
+        while not heard.endswith(b"a  b \r\n"):
+            heard += ann.recv(4096)
+        assert heard == b"<bob> hello\r\n<bob> \r\n<bob>  a  b \r\n", heard
+        ann.sendall(b"bye\r\n")
+        ann.close()
+        got = b""
+        while not got.endswith(b"<ann> bye\r\n"):
+            got += bob.recv(4096)
+        assert got == (
+            b"What's your name?\r\nName taken, please choose another.\r\nWelcome, bob!\r\n<ann> bye\r\n"
+        ), got
+        bob.settimeout(0.3)  # nothing tells that ann has gone
+        try:
+            assert not bob.recv(100)
+        except TimeoutError:
+            pass
+
+
+def people():
+    """What telnet, nc and people send: keys that are commands, LF, UTF-8, control characters, long lines."""
+    with chat("--loops", "2") as (_, port):
+        ann, ann_lines = join(port, "ann")
+        eve, eve_lines = connect(port)
+        expect(eve_lines, "What's your name?")
+        eve.sendall(b"eve\n")
+        expect(eve_lines, "Welcome, eve!")
+        for byte in "caf\u00e9 \u672c\n".encode():  # one at a time
+            eve.sendall(bytes([byte]))
+        expect(ann_lines, "<eve> caf\u00e9 \u672c")
+        for byte in b"hel\xff\xf4\xff\xfd\x06lo\r\0":  # Ctrl-C in telnet
+            eve.sendall(bytes([byte]))
+        assert eve.recv(100) == b"\xff\xfc\x06"
+        expect(ann_lines, "<eve> hello")
+        eve.sendall(b"hi\n<bob> I owe you 100\x00\xff\xf4\r<bob> and more\x1b[2J\xc3\r\n")
+        expect(ann_lines, "<eve> hi")
+        expect(ann_lines, "<eve> <bob> I owe you 100 <bob> and more[2J\ufffd")
+        eve.sendall(b"x" * 3_000_000 + b"\nstill here\n")
+        line = eve_lines.readline()
+        assert line.startswith(b"Line too long (16384 bytes at most)"), line
+        expect(ann_lines, "<eve> still here")
+
+
+def notices_and_log():
+    """Notices come to those who turned them on; the log tells the operator who comes and leaves."""
+    with chat("--loops", "2", stderr=subprocess.PIPE) as (server, port):
+        ann, ann_lines = join(port, "ann")
+        ann.sendall(b"/notices on\r\n")
+        expect(ann_lines, "You are told who comes, leaves and is renamed.")
+        eve, eve_lines = join(port, "eve")
+        expect(ann_lines, "* eve has come.")
+        eve.sendall(b"/nick eva\r\n")
+        expect(ann_lines, "* eve is called eva now.")
+        eve_lines.close()
+        eve.close()
+        expect(ann_lines, "* eva has left.")
+        log = ""
+        while "eva has left" not in log:
+            log += server.stderr.readline()
+        assert re.search(r"\[info\] ann has come from 127\.0\.0\.1:", log), log
+        threading.Thread(target=server.stderr.read, daemon=True).start()
+    with chat("--log-level", "error", stderr=subprocess.PIPE) as (server, port):
+        join(port, "ann")
+    assert server.stderr.read() == ""
+
+
+def unix_socket():
+    """The same chat at a UNIX socket."""
+    with tempfile.TemporaryDirectory() as folder, chat("--unix", folder + "/chat") as (server, port):
+        assert server.stdout.readline() == f"chat_server listens on {folder}/chat\n"
+        ann, ann_lines = join(port, "ann")
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20)
+            s.connect(folder + "/chat")
+            s.sendall(b"eve\nhello\n")
+            expect(ann_lines, "<eve> hello")
+
+
+def loud_user():
+    """Who talks without end is slowed down to those who listen at 2 MB/s, who keep their connections."""
+    with chat("--loops", "2", stderr=subprocess.DEVNULL) as (_, port):
+        listeners = [join(port, f"v{i}")[0] for i in range(20)]
+        got = dict.fromkeys(listeners, 0)
+        lost = []
+        loud = join(port, "loud")[0]
+        start = time.monotonic()
+
+        def read():
+            while time.monotonic() - start < 3 and not lost:
+                for s in listeners:
+                    allowed = int(2e6 * (time.monotonic() - start)) - got[s]
+                    if allowed < 1:
+                        continue
+                    try:
+                        piece = s.recv(min(allowed, 65536), socket.MSG_DONTWAIT)
+                        got[s] += len(piece)
+                        if not piece:
+                            lost.append(s)
+                    except BlockingIOError:
+                        pass
+                    except OSError:
+                        lost.append(s)
+                time.sleep(0.001)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        loud.setblocking(False)
+        piece = (b"z" * 200 + b"\r\n") * 300
+        while reader.is_alive():
+            try:
+                loud.send(piece)
+            except BlockingIOError:
+                time.sleep(0.001)
+        reader.join()
+        assert not lost, (len(lost), min(got.values()))
+
+
 main()
 commands()
 long_name()
 one_room_on_all_loops()
+without_commands()
+people()
+notices_and_log()
+unix_socket()
+loud_user()

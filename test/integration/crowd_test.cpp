@@ -69,8 +69,8 @@ std::vector<std::string> little_quarantine() {
 /// A user of the chat, whose end is told.
 class counted : public chat {
 public:
-  counted(caf::actor_config& cfg, caf::actor users, topics rooms, events* ends)
-    : chat(cfg, std::move(users), std::move(rooms)), ends_(ends) {}
+  counted(caf::actor_config& cfg, chat_service service, events* ends)
+    : chat(cfg, std::move(service)), ends_(ends) {}
   void connection_lost(const failure& why) override {
     chat::connection_lost(why);
     ends_->add(std::to_string(why.code().value()));
@@ -90,7 +90,7 @@ TEST_CASE("the chat that a crowd joins", "[.chat]") {
   events ends;
   running server{2};
   const chat_service service{server.rt};
-  const auto users = factory::for_protocol<counted>(service.users, service.rooms, &ends);
+  const auto users = factory::for_protocol<counted>(service, &ends);
   const auto port = listen_tcp(server.rt, 0, users, {.backlog = 1000, .no_delay = true});
   server.start();
   const auto before = open_descriptors();
@@ -100,8 +100,9 @@ TEST_CASE("the chat that a crowd joins", "[.chat]") {
       blocking_call_from_thread(server.rt.reactor(), [&] { return users.get()->connections(); });
     std::ostringstream all;
     all << "connections " << connections << " subscribers "
-        << service.rooms.find("lobby").subscribers() << " rooms " << service.rooms.size()
-        << " too_full " << ends.count(number_of(errc::output_limit_reached)) << " done "
+        << service.rooms->topics().find("lobby").subscribers() << " rooms "
+        << service.rooms->topics().size() << " too_full "
+        << ends.count(number_of(errc::output_limit_reached)) << " done "
         << ends.count(number_of(errc::connection_done)) << " descriptors "
         << open_descriptors() - before;
     first->tell(all.str());
