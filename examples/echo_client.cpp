@@ -7,11 +7,13 @@
 #include <cstdio>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <troupe/net/connect_tcp.hpp>
+#include <troupe/net/printable.hpp>
 #include <troupe/net/reconnecting_client_factory.hpp>
+
+#include "command_line.hpp"
 
 using namespace std::chrono_literals;
 
@@ -25,7 +27,8 @@ public:
     got_ += troupe::as_text(data);
     if (got_.back() != '\n')
       return;
-    std::printf("Server said: %s", got_.c_str());
+    got_.pop_back();
+    std::printf("Server said: %s\n", troupe::printable(got_).c_str());
     std::fflush(stdout);
     rt_.stop(); // which closes the connection
   }
@@ -41,8 +44,13 @@ int main(int argc, char** argv) {
   CLI::App app{"Says hello to the echo server.", "echo_client"};
   app.add_option("host", host, "a name or an address")->required();
   app.add_option("port", port, "TCP port")->required();
-  CLI11_PARSE(app, argc, argv);
-  troupe::runtime rt{{.logger = spdlog::stderr_logger_mt("echo_client")}};
+  std::string log_level = "info";
+  command_line::add_log_level(app, log_level);
+  if (const auto status = command_line::parse(app, argc, argv))
+    return *status;
+  const auto logger = spdlog::stderr_logger_mt("echo_client");
+  command_line::set_level(*logger, log_level);
+  troupe::runtime rt{{.logger = logger}};
   troupe::connect_tcp(rt, host, port,
                       troupe::reconnecting_client_factory::for_protocol<greeter>(
                         {.initial = 100ms, .max = 5s}, std::ref(rt)));

@@ -11,9 +11,10 @@
 #include <cstdlib>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include <troupe/net/listen_multicast.hpp>
+#include <troupe/net/printable.hpp>
+
+#include "command_line.hpp"
 
 class ping_client : public troupe::datagram_protocol {
 public:
@@ -35,9 +36,8 @@ public:
   }
 
   void datagram_received(troupe::bytes_view data, const troupe::net_address& from) override {
-    const std::string text{troupe::as_text(data)};
-    std::printf("Datagram \"%s\" received from %s\n", text.c_str(), from.to_string().c_str());
-    std::fflush(stdout);
+    command_line::say("Datagram " + troupe::quoted_text(troupe::as_text(data), 500)
+                      + " received from " + from.to_string());
   }
 
 private:
@@ -53,7 +53,8 @@ int main(int argc, char** argv) {
   CLI::App app{"Pings a group.", "multicast_client"};
   app.add_option("port", port, "UDP port of the group (9999)");
   app.add_option("interface", interface, "of the group: an address or a name");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto wrong = command_line::parse(app, argc, argv))
+    return *wrong;
   int status = EXIT_SUCCESS;
   troupe::runtime rt;
   // A port of its own: answers come to it and not to the group. At the server's port, on the

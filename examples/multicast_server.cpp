@@ -9,14 +9,12 @@
 #include <cstdlib>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include <troupe/net/listen_multicast.hpp>
+#include <troupe/net/printable.hpp>
 
-void say(const std::string& text) {
-  std::puts(text.c_str());
-  std::fflush(stdout);
-}
+#include "command_line.hpp"
+
+using command_line::say;
 
 class ping_pong : public troupe::datagram_protocol {
 public:
@@ -36,8 +34,8 @@ public:
   }
 
   void datagram_received(troupe::bytes_view data, const troupe::net_address& from) override {
-    const std::string text{troupe::as_text(data)};
-    say("Datagram \"" + text + "\" received from " + from.to_string());
+    const auto text = troupe::as_text(data);
+    say("Datagram " + troupe::quoted_text(text, 500) + " received from " + from.to_string());
     if (text == "Client: Ping")
       transport().write("Server: Pong", from); // to who asked, and not to the group
   }
@@ -54,7 +52,8 @@ int main(int argc, char** argv) {
   CLI::App app{"Answers pings that are sent to a group.", "multicast_server"};
   app.add_option("port", number, "UDP port; 0 takes a free one (9999)");
   app.add_option("interface", interface, "of the group: an address or a name");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto wrong = command_line::parse(app, argc, argv))
+    return *wrong;
   int status = EXIT_SUCCESS;
   try {
     troupe::runtime rt;

@@ -5,6 +5,8 @@
 //   $ echo hello | build/release/examples/netcat unix:/run/chat
 //   $ build/release/examples/netcat --listen tcp:7007 > file      # serves one connection
 //
+// The bytes go through as they are: a line ends with LF, and what comes may be anything.
+//
 // The end of the input ends our half of the connection, and the end of the peer's half that of the
 // output; the program ends with both, and at a terminal with the peer's alone. It fails with status
 // 1, and says why, if there is no connection or it breaks.
@@ -15,12 +17,13 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
 
 #include <troupe/net/endpoint_string.hpp>
 #include <troupe/net/open_stdio.hpp>
+
+#include "command_line.hpp"
 
 // The two ends, on the one loop that there is: each writes what it reads to the other, and holds
 // the other back while it cannot keep up.
@@ -143,10 +146,13 @@ int main(int argc, char** argv) {
   app.add_option("endpoint", endpoint, "such as tcp:localhost:8123, tls:..., unix:/path")
     ->required();
   app.add_flag("-l,--listen", listen, "waits for one connection instead of making it");
-  CLI11_PARSE(app, argc, argv);
+  std::string log_level = "warning";
+  command_line::add_log_level(app, log_level);
+  if (const auto status = command_line::parse(app, argc, argv))
+    return *status;
 
   auto logger = spdlog::stderr_logger_mt("netcat");
-  logger->set_level(spdlog::level::warn);
+  command_line::set_level(*logger, log_level);
   troupe::runtime rt{{.loops = 1, .logger = logger}};
   session s{.rt = rt, .port = {}};
   const auto protocols = troupe::factory::for_protocol<network_end>(std::ref(s));

@@ -18,7 +18,10 @@
 #include <unistd.h>
 
 #include <troupe/net/line_receiver.hpp>
+#include <troupe/net/printable.hpp>
 #include <troupe/net/unix_endpoint.hpp>
+
+#include "command_line.hpp"
 
 /// Opens the file, and gives it away with its name.
 class giver : public troupe::protocol {
@@ -60,8 +63,9 @@ public:
     const auto size = ::pread(fd_.get(), text, sizeof text, 0); // fails if none came
     if (size < 0)
       return taking_.fail(std::system_category().message(errno));
-    std::printf("took %.*s, %zd bytes: %.*s\n", static_cast<int>(name.size()), name.data(), size,
-                static_cast<int>(size), text);
+    const std::string_view content{text, static_cast<std::size_t>(size)};
+    std::printf("took %s, %zd bytes: %s\n", troupe::printable(name).c_str(), size,
+                troupe::printable(content).c_str());
     taking_.status = EXIT_SUCCESS;
   }
 
@@ -79,29 +83,34 @@ private:
 };
 
 int main(int argc, char** argv) {
-  const std::string what = argc > 1 ? argv[1] : "";
+  std::string path, file;
+  CLI::App app{"Hands an open file to another process.", "pass_descriptor"};
+  app.require_subcommand(1);
+  auto* const give = app.add_subcommand("give", "gives a file to all who connect");
+  give->add_option("path", path, "where to listen")->required();
+  give->add_option("file", file, "what to give")->required();
+  auto* const take = app.add_subcommand("take", "takes one, and shows what is in it");
+  take->add_option("path", path, "of the giver")->required();
+  if (const auto status = command_line::parse(app, argc, argv))
+    return *status;
   try {
     troupe::runtime rt{{.loops = 1}};
     taking t{rt};
-    if (what == "give" && argc == 4) {
-      const auto port = troupe::listen_unix(
-        rt, argv[2], troupe::factory::for_protocol<giver>(std::string(argv[3])));
-      std::printf("pass_descriptor gives %s at %s\n", argv[3], argv[2]);
-    } else if (what == "take" && argc == 3) {
-      troupe::unix_client_endpoint to{rt, argv[2]};
+    if (give->parsed()) {
+      troupe::listen_unix(rt, path, troupe::factory::for_protocol<giver>(file));
+      std::printf("pass_descriptor gives %s at %s\n", file.c_str(), path.c_str());
+    } else {
+      troupe::unix_client_endpoint to{rt, path};
       troupe::connect_protocol<taker>(to, std::ref(t))
         .add_callbacks([](const troupe::connected_protocol&) {},
                        [&t](const troupe::failure& why) {
                          t.fail(why.message());
                          t.rt.stop();
                        });
-    } else {
-      std::fprintf(stderr, "usage: pass_descriptor give PATH FILE | take PATH\n");
-      return EXIT_FAILURE;
     }
     std::fflush(stdout);
     const auto ended = rt.run();
-    return what == "take" ? t.status : ended.exit_code();
+    return take->parsed() ? t.status : ended.exit_code();
   } catch (const troupe::cannot_listen_error& e) {
     std::fprintf(stderr, "pass_descriptor: %s\n", e.what());
     return EXIT_FAILURE;

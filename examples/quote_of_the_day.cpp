@@ -1,7 +1,7 @@
 // Sends each who connects a quote, and closes (RFC 865).
 //
-//   $ build/release/examples/quote_of_the_day        $ nc 127.0.0.1 8007
-//   quotes at 127.0.0.1:8007                         An apple a day keeps the doctor away
+//   $ build/release/examples/quote_of_the_day        $ nc 127.0.0.1 8017
+//   quotes at 127.0.0.1:8017                         An apple a day keeps the doctor away
 
 #include <cstdio>
 #include <cstdlib>
@@ -22,7 +22,7 @@ int main() {
   try {
     troupe::runtime rt;
     const auto port =
-      troupe::listen_tcp(rt, 8007, troupe::factory::for_protocol<quote_of_the_day>());
+      troupe::listen_tcp(rt, 8017, troupe::factory::for_protocol<quote_of_the_day>());
     std::printf("quotes at %s\n", port.get_host().to_string().c_str());
     std::fflush(stdout);
     return rt.run().exit_code();

@@ -7,13 +7,15 @@
 #include <optional>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <sys/resource.h>
 
 #include <troupe/net/listen_ssl.hpp>
 #include <troupe/net/listen_tcp.hpp>
+#include <troupe/net/listen_unix.hpp>
 #include <troupe/net/metrics_page.hpp>
 #include <troupe/runtime/logger.hpp>
+
+#include "command_line.hpp"
 
 namespace server_program {
 
@@ -39,12 +41,18 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
   std::size_t max_connections = 65536;
   std::optional<std::uint16_t> metrics_port;
   std::string place = "round_robin";
+  std::string unix_path;
+  std::string log_level = "info";
   listen.no_delay = true;
 
   CLI::App app{about, name};
   app.add_option("--port", port, "TCP port; 0 takes a free one (" + std::to_string(port) + ")");
-  app.add_option("--interface", listen.interface,
-                 "local address; 0.0.0.0 or :: opens it to the network (127.0.0.1)");
+  app
+    .add_option("--interface", listen.interface,
+                "local address; 0.0.0.0 or :: opens it to the network (127.0.0.1)")
+    ->check(command_line::local_address);
+  if (!secure)
+    app.add_option("--unix", unix_path, "listens at this UNIX socket too; @NAME is without a file");
   app.add_option("--loops", options.loops, "event loops, and so threads; 0 is one a core (0)");
   app
     .add_option("--placement", place,
@@ -60,9 +68,12 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
       ->required();
     app.add_option("--key", identity.key_file, "the key, PEM (in the file of the certificate)");
   }
-  CLI11_PARSE(app, argc, argv);
+  command_line::add_log_level(app, log_level);
+  if (const auto status = command_line::parse(app, argc, argv))
+    return *status;
 
   options.logger = troupe::make_logger(name);
+  command_line::set_level(*options.logger, log_level);
   allow_many_connections();
   try {
     troupe::runtime rt{options};
@@ -93,6 +104,12 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
                     .to_string()
                     .c_str());
     std::printf("%s listens on %s\n", name.c_str(), listening.get_host().to_string().c_str());
+    if (!unix_path.empty()) {
+      const troupe::factory_ref protocols = make_factory(rt);
+      troupe::listen_unix(rt, unix_path, protocols);
+      protocols.get()->set_max_connections(max_connections);
+      std::printf("%s listens on %s\n", name.c_str(), unix_path.c_str());
+    }
     std::fflush(stdout);
     return rt.run().exit_code();
   } catch (const std::exception& e) { // the port is taken, or an option makes no sense

@@ -14,31 +14,40 @@
 #include <optional>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <asio/buffer.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
 
 #include <troupe/net/connect_ssl.hpp>
+#include <troupe/net/printable.hpp>
+#include <troupe/net/text_line_receiver.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
-// Sends what is typed, and prints what comes.
-class console : public troupe::protocol {
+#include "command_line.hpp"
+
+// Sends what is typed, and prints what comes, without what a terminal would obey.
+class console : public troupe::text_line_receiver {
 public:
-  using protocol::protocol;
+  using text_line_receiver::text_line_receiver;
 
   void connection_made() override {
     input_.emplace(loop().io(), ::dup(STDIN_FILENO));
     read();
   }
 
-  void data_received(troupe::bytes_view data) override {
-    std::fwrite(data.data(), 1, data.size(), stdout);
+  void line_received(std::string_view line) override {
+    std::puts(troupe::printable(line).c_str());
     std::fflush(stdout);
   }
 
-  void connection_lost(const troupe::failure&) override { input_.reset(); }
+  void line_too_long() override { line_received("(a line that is too long)"); }
+
+  void connection_lost(const troupe::failure&) override {
+    if (const auto begun = clear_line_buffer(); !begun.empty())
+      line_received(begun);
+    input_.reset();
+  }
 
 private:
   void read() {
@@ -86,7 +95,7 @@ public:
 private:
   void end(const troupe::failure& why) {
     if (!loop().stopping()) {
-      std::fprintf(stderr, "tls_chat_client: %s\n", why.message().c_str());
+      std::fprintf(stderr, "tls_chat_client: %s\n", troupe::printable(why.message()).c_str());
       *status_ = EXIT_FAILURE;
       rt_->stop();
     }
@@ -105,10 +114,15 @@ int main(int argc, char** argv) {
   app.add_option("port", port, "(8124)");
   app.add_option("--trust", tls.trusted_file, "authorities, PEM (those of the system)");
   app.add_option("--name", tls.server_name, "who it must be, if not the host");
-  CLI11_PARSE(app, argc, argv);
+  std::string log_level = "info";
+  command_line::add_log_level(app, log_level);
+  if (const auto wrong = command_line::parse(app, argc, argv))
+    return *wrong;
   int status = EXIT_SUCCESS;
   try {
-    troupe::runtime rt{{.loops = 1, .logger = spdlog::stderr_logger_mt("tls_chat_client")}};
+    const auto logger = spdlog::stderr_logger_mt("tls_chat_client");
+    command_line::set_level(*logger, log_level);
+    troupe::runtime rt{{.loops = 1, .logger = logger}};
     troupe::connect_ssl(rt, host, port, troupe::client_factory::of<once>(&rt, &status),
                         troupe::tls_client_context{tls});
     rt.run();

@@ -4,24 +4,26 @@
 //   udp_echo_server listens on 127.0.0.1:9999      hello
 //   received "hello" from 127.0.0.1:40123          hello
 //
-// An argument is another port; 0 takes a free one. Ctrl-C stops it.
+// What anybody sends is shown on one line, with what a terminal would obey in escapes, and 500 bytes of
+// it at most. An argument is another port; 0 takes a free one. Ctrl-C stops it.
 
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include <troupe/net/listen_udp.hpp>
+#include <troupe/net/printable.hpp>
+
+#include "command_line.hpp"
 
 class echo : public troupe::datagram_protocol {
 public:
   using datagram_protocol::datagram_protocol;
 
   void datagram_received(troupe::bytes_view data, const troupe::net_address& from) override {
-    const std::string text{troupe::as_text(data)};
-    std::printf("received \"%s\" from %s\n", text.c_str(), from.to_string().c_str());
-    std::fflush(stdout);
+    // Whatever a stranger sent, it is one line, and no terminal obeys it.
+    command_line::say("received " + troupe::quoted_text(troupe::as_text(data), 500) + " from "
+                      + from.to_string());
     transport().write(data, from);
   }
 };
@@ -30,7 +32,8 @@ int main(int argc, char** argv) {
   std::uint16_t number = 9999;
   CLI::App app{"Sends every datagram back.", "udp_echo_server"};
   app.add_option("port", number, "UDP port; 0 takes a free one (9999)");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto wrong = command_line::parse(app, argc, argv))
+    return *wrong;
   try {
     troupe::runtime rt;
     const auto port = troupe::listen_udp(rt, number, troupe::datagram_protocol::of<echo>());

@@ -11,9 +11,12 @@
 #include <cstdlib>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include <troupe/net/listen_udp.hpp>
+#include <troupe/net/printable.hpp>
+
+#include "command_line.hpp"
+
+using command_line::say;
 
 class helloer : public troupe::datagram_protocol {
 public:
@@ -32,17 +35,13 @@ public:
   }
 
   void datagram_received(troupe::bytes_view data, const troupe::net_address& from) override {
-    say("received \"" + std::string(troupe::as_text(data)) + "\" from " + from.to_string());
+    say("received " + troupe::quoted_text(troupe::as_text(data), 500) + " from "
+        + from.to_string());
   }
 
   void connection_refused() override { say("No one listening"); }
 
 private:
-  static void say(const std::string& text) {
-    std::puts(text.c_str());
-    std::fflush(stdout);
-  }
-
   troupe::runtime* rt_;
   int* status_;
   const troupe::net_address to_;
@@ -54,7 +53,8 @@ int main(int argc, char** argv) {
   CLI::App app{"Says hello over UDP.", "udp_helloer"};
   app.add_option("host", host, "an address in numbers (127.0.0.1)");
   app.add_option("port", port, "UDP port (9999)");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto wrong = command_line::parse(app, argc, argv))
+    return *wrong;
   int status = EXIT_SUCCESS;
   troupe::runtime rt;
   // 0 means any port: we do not care. "0.0.0.0" lets it reach other machines.

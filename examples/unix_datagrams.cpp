@@ -14,15 +14,18 @@
 #include <string>
 
 #include <troupe/net/connect_unix_datagram.hpp>
+#include <troupe/net/printable.hpp>
+
+#include "command_line.hpp"
 
 class echo : public troupe::datagram_protocol {
 public:
   using datagram_protocol::datagram_protocol;
 
   void datagram_received(troupe::bytes_view data, const troupe::net_address& from) override {
-    const std::string text{troupe::as_text(data)};
-    std::printf("received \"%s\" from %s\n", text.c_str(), from.to_string().c_str());
-    std::fflush(stdout);
+    // Whatever a stranger sent, it is one line, and no terminal obeys it.
+    command_line::say("received " + troupe::quoted_text(troupe::as_text(data), 500) + " from "
+                      + troupe::printable(from.to_string()));
     transport().write(data, from);
   }
 };
@@ -51,20 +54,26 @@ private:
 };
 
 int main(int argc, char** argv) {
-  const std::string what = argc > 1 ? argv[1] : "";
+  std::string path, own_path, text;
+  CLI::App app{"Datagrams between processes of one machine.", "unix_datagrams"};
+  app.require_subcommand(1);
+  auto* const serve = app.add_subcommand("serve", "sends every datagram back");
+  serve->add_option("path", path, "where to listen")->required();
+  auto* const ask = app.add_subcommand("ask", "sends one, and waits for it to come back");
+  ask->add_option("path", path, "of the server")->required();
+  ask->add_option("own-path", own_path, "where the answer comes to")->required();
+  ask->add_option("text", text, "what to send")->required();
+  if (const auto status = command_line::parse(app, argc, argv))
+    return *status;
   try {
     troupe::runtime rt{{.loops = 1}};
-    if (what == "serve" && argc == 3) {
-      troupe::listen_unix_datagram(rt, argv[2], troupe::datagram_protocol::of<echo>());
-      std::printf("unix_datagrams listens on %s\n", argv[2]);
+    if (serve->parsed()) {
+      troupe::listen_unix_datagram(rt, path, troupe::datagram_protocol::of<echo>());
+      std::printf("unix_datagrams listens on %s\n", path.c_str());
       std::fflush(stdout);
-    } else if (what == "ask" && argc == 5) {
-      troupe::connect_unix_datagram(rt, argv[2],
-                                    troupe::datagram_protocol::of<asker>(&rt, std::string(argv[4])),
-                                    {.bind_address = argv[3]});
     } else {
-      std::fprintf(stderr, "usage: unix_datagrams serve PATH | ask PATH OWN-PATH TEXT\n");
-      return EXIT_FAILURE;
+      troupe::connect_unix_datagram(rt, path, troupe::datagram_protocol::of<asker>(&rt, text),
+                                    {.bind_address = own_path});
     }
     return rt.run().exit_code();
   } catch (const troupe::cannot_listen_error& e) {
