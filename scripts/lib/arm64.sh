@@ -3,6 +3,6 @@
 
 dpkg --add-architecture arm64
 need cmake ninja-build ccache git python3 g++-aarch64-linux-gnu qemu-user libcli11-dev libasio-dev \
-  lib{caf,spdlog,fmt,ssl,catch2}-dev:arm64
-build arm64 --target troupe_runtime_test troupe_actors_test troupe_net_test
+  lib{caf,spdlog,fmt,ssl,utf8proc,catch2}-dev:arm64
+build arm64 --target troupe_{runtime,actors,net,chat}_test
 ctest --preset arm64 -j "$(nproc)" -L unit "$@"
