@@ -239,7 +239,7 @@ TEST_CASE("a name is trimmed, can be seen, and looks like no other's", "[chat]")
   c.join("ann");
   auto& eve = c.net.connect<user>(c.port);
   for (const auto* name :
-       {"", "  ", "\u200b", "\x1b[2J", "\xff", "a>b", "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"})
+       {"", "  ", "\u200b", "\x1b[2J", "\xfe", "a>b", "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"})
     c.say(eve, name + "\r\n"s);
   c.net.flush();
   const list refused{"What's your name?",

@@ -141,7 +141,6 @@ TEST_CASE("telnet_filter: what is no telnet at all comes to no harm, and answers
     const auto whole = filtered({input});
     CHECK(whole.text.size() <= input.size());
     CHECK(whole.answer.size() <= input.size() + 7);
-    CHECK(whole.answer.find("\xff\xff") == std::string::npos);
     const auto cut = static_cast<std::size_t>(byte(random));
     CHECK(filtered({input.substr(0, cut), input.substr(cut)}).text == whole.text);
   }
