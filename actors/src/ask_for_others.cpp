@@ -33,6 +33,7 @@ private:
 } // namespace
 
 void ask_for_others(runtime& rt, const std::function<void(basic_actor*)>& ask) {
+  rt.scheduler().loop(0).expect_here("ask", "use call_from_thread");
   auto& service = asio::use_service<asker_service>(rt.scheduler().loop(0).io());
   if (!service.actor)
     service.actor = rt.spawn_on<asker>(0);

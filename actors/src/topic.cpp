@@ -59,12 +59,15 @@ void topic::subscribe(const caf::actor& who) const {
 void topic::subscribe_here(pinned_actor& self, detail::write_published write) const {
   if (&self.home_system() != &state().system())
     refuse_subscriber();
+  self.loop().expect_here("subscribe", "subscribe its handle, a caf::actor");
   state().subscribe_here(self, write);
 }
 
 void topic::unsubscribe_here(pinned_actor& self) const {
-  if (&self.home_system() == &state().system()) // else it never was a subscriber
-    state().unsubscribe_here(self);
+  if (&self.home_system() != &state().system())
+    return; // it never was a subscriber
+  self.loop().expect_here("unsubscribe", "unsubscribe its handle, a caf::actor");
+  state().unsubscribe_here(self);
 }
 
 void topic::unsubscribe(const caf::actor& who) const {

@@ -62,6 +62,8 @@ void say_why(event_loop& loop, const sockaddr_storage& peer) noexcept {
 listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, listening_opener open,
                                    const factory_ref& f, std::shared_ptr<const transport_kind> kind,
                                    accept_rules rules) {
+  if (!loop.scheduler().loop(0).is_here()) // which may make ports for all
+    loop.expect_here("listen", "use call_from_thread");
   if (auto* const started = f.started(); started != nullptr && &started->loop() != &loop)
     throw std::invalid_argument("listen: the factory runs on loop "
                                 + std::to_string(started->loop().index()) + ", the port on loop "
@@ -168,7 +170,7 @@ void acceptor::wait() {
                         waiting_.with([this, self = caf::strong_actor_ptr{ctrl()},
                                        epoch = epoch_](const asio::error_code& ec) {
                           if (!ec && listener_ && epoch == epoch_)
-                            enter([this] { accept_some(); });
+                            enter("accept", [this] { accept_some(); });
                         }));
 }
 

@@ -179,15 +179,23 @@ void connecting::begin() {
   as_factory([&] { factory().started_connecting(handle); });
   if (state_ != state::connecting || attempt != attempt_)
     return; // was stopped in there
-  if (options_.timeout != duration::max())
-    limit_.start(clock_, options_.timeout, [this] {
-      stop_connecting(failure{errc::timed_out, "connecting to " + to_.name.to_string()});
-    });
+  if (options_.timeout != duration::max()) {
+    patience_ = {};
+    limit(saturating_add(clock_.now(), options_.timeout), options_.timeout);
+  }
   // In a later turn: an attempt may be over at once, and a factory that then begins another one
   // must not do so deeper and deeper in the stack.
   loop_.post([self, attempt] {
     if (attempt == self->attempt_ && self->state_ == state::connecting)
       self->guarded(&connecting::look_up);
+  });
+}
+
+void connecting::limit(time_point due, duration after) {
+  limit_.start(clock_, after, [this, due] {
+    if (!patience_.is_over(loop_, due, options_.timeout))
+      return limit(due, duration::zero());
+    stop_connecting(failure{errc::timed_out, "connecting to " + to_.name.to_string()});
   });
 }
 
@@ -426,6 +434,7 @@ void connecting::abort() {
 connector start_connecting(runtime& rt, destination to, const client_factory_ref& f,
                            const connect_options& options,
                            std::shared_ptr<const transport_kind> kind) {
+  rt.scheduler().expect_any_loop("connect", "use call_from_thread");
   auto good = checked(options); // before the factory starts
   const auto place = place_of(rt, good.loop);
   expect_on_loop(f, place.loop);

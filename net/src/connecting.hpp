@@ -9,6 +9,7 @@
 #include <troupe/net/client_factory.hpp>
 #include <troupe/net/connect_unix.hpp>
 #include <troupe/net/connector.hpp>
+#include <troupe/runtime/detail/patience.hpp>
 #include <troupe/runtime/detail/tracked_call.hpp>
 #include <troupe/runtime/event_loop.hpp>
 #include <troupe/runtime/runtime.hpp>
@@ -89,6 +90,7 @@ public:
   /// Ends the connection at once, or the attempt.
   void abort();
 
+  [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
   [[nodiscard]] const net_address& get_destination() const noexcept { return to_.name; }
   [[nodiscard]] state get_state() const noexcept { return state_; }
   [[nodiscard]] const failure& last_failure() const noexcept { return last_; }
@@ -101,6 +103,7 @@ private:
   bool as_factory(F&& fn);
   void begin();
   void guarded(void (connecting::*step)());
+  void limit(time_point due, duration after);
   void look_up();
   deferred<connected_socket> connect_to(const sockaddr_storage& to,
                                         const std::optional<sockaddr_storage>& from);
@@ -124,6 +127,7 @@ private:
   std::uint64_t attempt_ = 0;               // counts; what belongs to an older one is void
   std::optional<deferred<void>> under_way_; // looking up, or connecting
   tracked_call limit_;
+  patience patience_;
   std::size_t index_ = none;            // its place among the factory's active ones
   protocol_ptr protocol_;               // from when it was built to its end
   failure why_;                         // it is ended by us

@@ -14,18 +14,25 @@ detail::connecting& require(const std::shared_ptr<detail::connecting>& of) {
   return *of;
 }
 
+// As `require`, for what its loop may do only.
+detail::connecting& here(const std::shared_ptr<detail::connecting>& of, const char* function) {
+  auto& c = require(of);
+  c.loop().expect_here(function, "use call_from_thread");
+  return c;
+}
+
 } // namespace
 
 void connector::connect() {
-  require(of_).connect();
+  here(of_, "connect").connect();
 }
 
 void connector::disconnect() {
-  require(of_).disconnect();
+  here(of_, "disconnect").disconnect();
 }
 
 void connector::stop_connecting() {
-  require(of_).stop_connecting(errc::cancelled);
+  here(of_, "stop_connecting").stop_connecting(errc::cancelled);
 }
 
 const net_address& connector::get_destination() const {

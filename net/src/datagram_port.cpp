@@ -69,6 +69,7 @@ bool datagram_binding::ended() const noexcept {
 datagram_port datagram_place::listen(runtime& rt, std::size_t loop,
                                      const datagram_protocol_ref& protocol, listening_opener open,
                                      maker adopt) {
+  rt.scheduler().expect_any_loop("listen", "use call_from_thread");
   const auto& b = protocol.binding();
   auto place = std::make_shared<datagram_place>();
   place->loop = b->actor ? &b->protocol().loop() : &rt.scheduler().loop(loop);
@@ -126,6 +127,7 @@ const net_address& datagram_port::get_host() const {
 chained<void> datagram_port::stop_listening() {
   auto& b = named(binding_);
   auto& loop = *place_->loop;
+  loop.scheduler().expect_any_loop("stop_listening", "use call_from_thread");
   if (!b.in_use)
     return chained<void>(succeed());
   if (loop.is_current() && b.protocol().listening())
@@ -145,6 +147,7 @@ chained<void> datagram_port::stop_listening() {
 
 void datagram_port::start_listening() {
   auto& b = named(binding_);
+  place_->loop->scheduler().expect_any_loop("start_listening", "use call_from_thread");
   detail::claim(b);
   std::optional<detail::listening_socket> opened;
   try {

@@ -25,6 +25,8 @@ constexpr std::size_t longest_in_run = 1200;
 // An emptied queue keeps its memory up to this size, for the next turn.
 constexpr std::size_t worth_keeping = 64 * 1024;
 
+constexpr const char* to_its_protocol = "send the protocol a message, or use run_as";
+
 constexpr auto pause_without_memory = std::chrono::milliseconds(100);
 
 } // namespace
@@ -52,6 +54,7 @@ net_address datagram_socket::get_peer() const {
 }
 
 std::error_code datagram_socket::connect(const net_address& peer) {
+  loop_.expect_here("connect", to_its_protocol);
   if (!takes_output())
     return errc::not_listening;
   if (peer_.length != 0)
@@ -81,6 +84,7 @@ std::error_code datagram_socket::refuse(std::error_code why) noexcept {
 }
 
 std::error_code datagram_socket::write(bytes_view data, const net_address& to) {
+  loop_.expect_here("write", to_its_protocol);
   if (!takes_output())
     return refuse(errc::not_listening);
   native_address made;
@@ -98,6 +102,7 @@ std::error_code datagram_socket::write(bytes_view data, const net_address& to) {
 }
 
 std::error_code datagram_socket::write(bytes_view data) {
+  loop_.expect_here("write", to_its_protocol);
   if (!takes_output())
     return refuse(errc::not_listening);
   if (peer_.length == 0)
@@ -343,7 +348,7 @@ void datagram_socket::receive() {
     return receive_failed(errno);
   short_ = false;
   more_there_ = static_cast<std::size_t>(count) == memory_.batch_of(limits_.max_packet_size);
-  protocol_->enter([&] { deliver(count); });
+  protocol_->enter("datagram_received", [&] { deliver(count); });
   rest();
 }
 
@@ -436,6 +441,7 @@ void datagram_socket::turn_flushed() noexcept {
 // -- the end ------------------------------------------------------------------------------------
 
 chained<void> datagram_socket::stop_listening() {
+  loop_.expect_here("stop_listening", "use that of the datagram_port");
   if (!is_open())
     return chained<void>(succeed());
   closing_ = true;
@@ -450,7 +456,7 @@ void datagram_socket::turn_ended() noexcept {
   flush();
   dirty_ = false; // what is written from here on waits for the next turn
   if (std::exchange(refused_, false) && takes_output() && peer_.length != 0)
-    protocol_->enter([p = protocol_] { p->deliver_refusal(); });
+    protocol_->enter("connection_refused", [p = protocol_] { p->deliver_refusal(); });
   if (!closing_ || !is_open())
     return;
   auto* const p = protocol_;

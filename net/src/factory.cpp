@@ -151,6 +151,7 @@ void factory::end_if_stopping() {
 }
 
 void factory::set_max_connections(std::size_t count) {
+  loop().expect_here("set_max_connections", "send the factory a message, or use run_as");
   max_connections_ = count;
   if (has_room())
     for (auto& fn : std::exchange(waiting_, {}))
@@ -172,6 +173,7 @@ bool factory::serves(const protocol& p) const {
 }
 
 chained<void> factory::drain() {
+  loop().expect_here("drain", "send the factory a message, or use run_as");
   if (connections_ == 0)
     return chained<void>(succeed());
   auto& sched = loop().scheduler();

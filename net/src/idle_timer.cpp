@@ -30,8 +30,12 @@ void idle_timer::arm(duration after) {
 
 void idle_timer::look() {
   const auto now = timed_actor().loop().time();
-  if (now < due_)
+  if (now < due_) {
+    patience_ = {};
     return arm(due_ - now);
+  }
+  if (!patience_.is_over(timed_actor().loop(), due_, *timeout_))
+    return arm(duration::zero());
   in_callback("the time-out", [this] { timed_out(); });
 }
 

@@ -40,6 +40,7 @@ const net_address& listening_port::get_host() const {
 
 chained<void> listening_port::stop_listening() {
   auto& a = actor_of(actor_);
+  a.loop().expect_here("stop_listening", "use call_from_thread");
   if (a.loop().is_current())
     return a.stop_listening();
   promise<void> done;
@@ -52,7 +53,9 @@ chained<void> listening_port::stop_listening() {
 }
 
 void listening_port::start_listening() {
-  actor_of(actor_).start_listening();
+  auto& a = actor_of(actor_);
+  a.loop().expect_here("start_listening", "use call_from_thread");
+  a.start_listening();
 }
 
 listening_port listen_tcp(runtime& rt, std::uint16_t port, const factory_ref& f,

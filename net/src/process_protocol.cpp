@@ -97,7 +97,7 @@ void process_protocol::refuse_transport() {
 // -- for transports -------------------------------------------------------------------------------
 
 void process_protocol::make_connection(process_transport& t) {
-  enter([this, &t] {
+  enter("connection_made", [this, &t] {
     transport_ = &t;
     detail::in_callback("connection_made", [this] { connection_made(); });
   });
@@ -105,13 +105,14 @@ void process_protocol::make_connection(process_transport& t) {
 
 void process_protocol::exited(const failure& reason) {
   exit_ = reason;
-  enter([this] { detail::in_callback("process_exited", [this] { process_exited(exit_); }); });
+  enter("process_exited",
+        [this] { detail::in_callback("process_exited", [this] { process_exited(exit_); }); });
 }
 
 void process_protocol::end(const failure& reason) {
   if (!reason_)
     reason_ = reason;
-  enter([this] { quit(exit_reason_of(reason_)); });
+  enter("process_ended", [this] { quit(exit_reason_of(reason_)); });
 }
 
 void process_protocol::stop_requested() {

@@ -139,7 +139,7 @@ std::string protocol::log_owner() const {
 void protocol::end_connection(const failure& reason) {
   if (!reason_)
     reason_ = reason;
-  enter([this] { quit(exit_reason_of(reason_)); });
+  enter("connection_lost", [this] { quit(exit_reason_of(reason_)); });
 }
 
 void protocol::stop_requested() {

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t pieces_per_call = 64;
 
+constexpr const char* to_its_protocol = "use the child_process, or send the protocol a message";
+
 } // namespace
 
 running_process::channel::channel(event_loop& loop, chunk_pool& pool, child_pipe p)
@@ -69,11 +71,13 @@ running_process::channel_ptr running_process::find(int fd) const {
 // -- output ---------------------------------------------------------------------------------------
 
 void running_process::write_if_open(int fd, bytes_view data) {
+  loop_.expect_here("write", to_its_protocol);
   if (const auto c = find(fd); c && c->we_write)
     append(c, data);
 }
 
 void running_process::write_to_child(int fd, bytes_view data) {
+  loop_.expect_here("write_to_child", to_its_protocol);
   const auto found = channels_.find(fd);
   if (found == channels_.end() || (found->second && !found->second->we_write))
     throw std::logic_error("write_to_child: the child has no pipe to read from as descriptor "
@@ -240,7 +244,7 @@ void running_process::take_input(const channel_ptr& c) {
   if (count == 0 || ec)
     return lost(c);
   if (count > 0 && !c->closing)
-    protocol_->enter([&] {
+    protocol_->enter("child_data_received", [&] {
       in_callback("child_data_received", [&] {
         protocol_->child_data_received(c->fd, {into, static_cast<std::size_t>(count)});
       });
@@ -258,6 +262,7 @@ void running_process::resume_producing() {
 // -- the end --------------------------------------------------------------------------------------
 
 void running_process::close_child_fd(int fd) {
+  loop_.expect_here("close_child_fd", to_its_protocol);
   const auto c = find(fd);
   if (!c || c->closing)
     return;
@@ -277,7 +282,8 @@ void running_process::lost(const channel_ptr& c) {
   auto& p = *protocol_;
   if (c->fd == 0 && producer_ != nullptr)
     p.enter([this] { stop_producer(); });
-  p.enter([&] { in_callback("child_connection_lost", [&] { p.child_connection_lost(c->fd); }); });
+  p.enter("child_connection_lost",
+          [&] { in_callback("child_connection_lost", [&] { p.child_connection_lost(c->fd); }); });
 }
 
 void running_process::end_if_over() {
@@ -290,6 +296,7 @@ void running_process::end_if_over() {
 }
 
 failure running_process::signal_process(int signal) {
+  loop_.expect_here("signal_process", to_its_protocol);
   return watch_->signal(signal);
 }
 

@@ -13,6 +13,8 @@ namespace troupe::detail {
 
 namespace {
 
+constexpr const char* to_its_protocol = "send the protocol a message, or use run_as";
+
 // A write of this size is tried at once, without the copy that collecting it would take.
 constexpr std::size_t worth_sending_directly = 16 * 1024;
 
@@ -38,7 +40,7 @@ void stream_transport::open(protocol& p) {
 bool stream_transport::connect(protocol& p) {
   protocol_ = &p;
   half_closeable_ = dynamic_cast<half_closeable*>(&p);
-  p.enter([&] { p.make_connection(*this); });
+  p.enter("connection_made", [&] { p.make_connection(*this); });
   if (protocol_ != nullptr && p.connected())
     return true;
   protocol_ = nullptr; // it ended, or had ended before
@@ -95,6 +97,7 @@ bool stream_transport::sends_at_once() const noexcept {
 }
 
 void stream_transport::write(bytes_view data) {
+  loop_.expect_here("write", to_its_protocol);
   if (data.empty() || !takes_output())
     return;
   bytes_written_ += data.size();
@@ -117,6 +120,7 @@ void stream_transport::write(bytes_view data) {
 }
 
 void stream_transport::write(const shared_bytes& data) {
+  loop_.expect_here("write", to_its_protocol);
   if (data.empty() || !takes_output())
     return;
   bytes_written_ += data.size();
@@ -125,6 +129,7 @@ void stream_transport::write(const shared_bytes& data) {
 }
 
 void stream_transport::write_sequence(std::span<const bytes_view> pieces) {
+  loop_.expect_here("write_sequence", to_its_protocol);
   if (!takes_output())
     return;
   for (const auto piece : pieces)
@@ -195,8 +200,9 @@ void stream_transport::drained() {
       streaming_ ? producer_paused_ && output_.size() <= limits_.low : output_.empty();
     if (wanted) {
       producer_paused_ = false; // before the call, which may fill the output again
-      protocol_->enter(
-        [this] { in_callback("resume_producing", [this] { producer_->resume_producing(); }); });
+      protocol_->enter("resume_producing", [this] {
+        in_callback("resume_producing", [this] { producer_->resume_producing(); });
+      });
       if (!open_ || aborting_)
         return;
     }
@@ -215,7 +221,7 @@ void stream_transport::drained() {
       return;
     write_shut_done_ = true;
     if (half_closeable_ != nullptr)
-      protocol_->enter([this] {
+      protocol_->enter("write_connection_lost", [this] {
         in_callback("write_connection_lost", [this] { half_closeable_->write_connection_lost(); });
       });
     if (open_ && read_shut_)
@@ -233,8 +239,9 @@ void stream_transport::received(bytes_view data) {
 
 void stream_transport::deliver(bytes_view data) {
   bytes_received_ += data.size();
-  protocol_->enter(
-    [this, data] { in_callback("data_received", [this, data] { protocol_->receive(data); }); });
+  protocol_->enter("data_received", [this, data] {
+    in_callback("data_received", [this, data] { protocol_->receive(data); });
+  });
 }
 
 void stream_transport::read_ended() {
@@ -242,7 +249,7 @@ void stream_transport::read_ended() {
     return;
   read_shut_ = true;
   if (half_closeable_ != nullptr && !disconnecting_) {
-    protocol_->enter([this] {
+    protocol_->enter("read_connection_lost", [this] {
       in_callback("read_connection_lost", [this] { half_closeable_->read_connection_lost(); });
     });
     if (open_ && write_shut_done_)
@@ -251,7 +258,7 @@ void stream_transport::read_ended() {
   }
   // The peer may still read: it gets what was written, and then the connection ends.
   if (producer_ != nullptr) {
-    protocol_->enter([this] { stop_producer(); });
+    protocol_->enter("stop_producing", [this] { stop_producer(); });
     if (!open_ || aborting_) // it threw, quit or aborted, which closes the connection with that
       return;
   }
@@ -266,10 +273,12 @@ void stream_transport::broken(const std::error_code& error) {
 }
 
 void stream_transport::pause_producing() {
+  loop_.expect_here("pause_producing", to_its_protocol);
   paused_ = true;
 }
 
 void stream_transport::resume_producing() {
+  loop_.expect_here("resume_producing", to_its_protocol);
   if (!paused_)
     return;
   paused_ = false;
@@ -283,6 +292,7 @@ void stream_transport::resume_producing() {
 // -- producers ----------------------------------------------------------------------------------
 
 void stream_transport::register_producer(producer& p, bool streaming) {
+  loop_.expect_here("register_producer", to_its_protocol);
   if (producer_ != nullptr)
     throw std::logic_error("register_producer: a producer is registered already");
   if (!open_ || aborting_)
@@ -295,6 +305,7 @@ void stream_transport::register_producer(producer& p, bool streaming) {
 }
 
 void stream_transport::unregister_producer() {
+  loop_.expect_here("unregister_producer", to_its_protocol);
   producer_ = nullptr;
   if (disconnecting_)
     mark_dirty();
@@ -308,6 +319,7 @@ void stream_transport::stop_producer() {
 // -- the end ------------------------------------------------------------------------------------
 
 void stream_transport::lose_connection() {
+  loop_.expect_here("lose_connection", to_its_protocol);
   if (!open_ || disconnecting_)
     return;
   disconnecting_ = true;
@@ -315,6 +327,7 @@ void stream_transport::lose_connection() {
 }
 
 void stream_transport::abort_connection() {
+  loop_.expect_here("abort_connection", to_its_protocol);
   if (!open_ || aborting_)
     return;
   aborting_ = disconnecting_ = true;
@@ -323,6 +336,7 @@ void stream_transport::abort_connection() {
 }
 
 void stream_transport::lose_write_connection() {
+  loop_.expect_here("lose_write_connection", to_its_protocol);
   if (!open_ || write_shut_)
     return;
   write_shut_ = true;
@@ -341,7 +355,7 @@ void stream_transport::end(const failure& reason, bool reset) {
   if (auto* const p = std::exchange(protocol_, nullptr)) {
     const caf::strong_actor_ptr alive{p->ctrl()}; // stop_producing may end it
     if (producer_ != nullptr)
-      p->enter([this] { stop_producer(); });
+      p->enter("stop_producing", [this] { stop_producer(); });
     p->end_connection(reason);
   }
   release();

@@ -13,6 +13,7 @@
 #include <troupe/net/factory.hpp>
 #include <troupe/net/tls_info.hpp>
 #include <troupe/runtime/delayed_call.hpp>
+#include <troupe/runtime/detail/patience.hpp>
 
 #include "tls_engine.hpp"
 #include "transport_kind.hpp"
@@ -74,6 +75,7 @@ struct tls_layer {
 
   std::shared_ptr<tls_opening> opening; // only during the handshake of a new connection
   delayed_call deadline;                // of the handshake
+  detail::patience patience;            // with it
   std::optional<failure> failed;        // ends the connection at the end of the turn
   bool awake = false;                   // looks at its input at the end of the turn
   bool closed_by_peer = false;

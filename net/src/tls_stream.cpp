@@ -32,9 +32,16 @@ const tls_info* stream_transport::tls() const noexcept {
 void stream_transport::begin_tls(std::unique_ptr<tls_layer> layer) {
   tls_ = std::move(layer);
   handshaking_ = true;
-  const auto allowed = tls_->engine.settings().handshake_timeout;
-  // `this` is good while the call is pending: whatever ends the connection cancels it.
-  tls_->deadline = loop_.timers().add(saturating_add(event_loop::now(), allowed), [this] {
+  const auto due = saturating_add(loop_.time(), tls_->engine.settings().handshake_timeout);
+  limit_handshake(due, due);
+}
+
+// `this` is good while the call is pending: whatever ends the connection cancels it.
+void stream_transport::limit_handshake(time_point due, time_point at) {
+  tls_->deadline = loop_.timers().add(at, [this, due] {
+    auto& t = *tls_;
+    if (!t.patience.is_over(loop_, due, t.engine.settings().handshake_timeout))
+      return limit_handshake(due, loop_.time());
     fail_tls({errc::timed_out, "the TLS handshake"});
   });
 }

@@ -168,6 +168,10 @@ void basic_actor::send_request(const caf::strong_actor_ptr& receiver, duration t
 }
 
 caf::message_id basic_actor::expect_response(std::shared_ptr<detail::response_taker> taker) {
+  // Who makes an actor has it for himself, and a detached one has a thread of its own.
+  if (getf(is_initialized_flag) && !getf(is_detached_flag))
+    loop_scheduler::of(home_system())
+      .expect_any_loop("ask, or defer_to_thread", "ask as an actor of a loop, or use run_as");
   const auto id = new_request_id(caf::message_priority::normal);
   if (!has_ended()) {
     if (!awaited_)

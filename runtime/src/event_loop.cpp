@@ -21,6 +21,10 @@ namespace {
 // So many writes take far longer than a look at what has come meanwhile.
 constexpr std::size_t worth_gathering = 16;
 
+// How many messages an actor handles before the time is looked at for the first time.
+constexpr std::size_t first_portion = 8;
+constexpr std::size_t largest_portion = 256;
+
 void log_uncaught_call() noexcept {
   detail::log_uncaught(event_loop::current()->scheduler().logger(), "a delayed call");
 }
@@ -37,17 +41,23 @@ event_loop::event_loop(loop_scheduler& scheduler, std::size_t index, const runti
                        std::size_t loops)
   : caf::execution_unit(&scheduler.system()), scheduler_(scheduler), index_(index),
     options_(options), time_source_(options.time_source), alone_(loops == 1),
+    home_(index, options.check_threads),
     io_(std::in_place, 1), // Asio's hint for a context with one thread
     work_(std::in_place, io_->get_executor()),
-    wake_timer_(std::make_unique<detail::wake_timer>(*io_)), timers_(&tell_time, this),
-    lane_(&scheduler.system(), *this), floating_(loops > 1),
+    wake_timer_(std::make_unique<detail::wake_timer>(*io_)),
+    lookout_(loops > 1 ? std::make_unique<detail::wake_timer>(*io_) : nullptr),
+    timers_(&tell_time, this, 8, &home_), lane_(&scheduler.system(), *this), floating_(loops > 1),
     no_message_(caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, caf::message{})),
-    counting_(loops), mean_gap_(options.poll_before_sleep.count() * 2) {}
+    counting_(loops), watch_(index, options, options.time_source, counting_),
+    portion_(first_portion), mean_gap_(options.poll_before_sleep.count() * 2) {}
 
 event_loop::~event_loop() {
   for (auto* node : kept_) // none, if the runtime was made to its end
     delete node;
+  arrivals_.take_all([this](caf::resumable* job) { drop(job, *this, false); });
   while (auto* node = inbox_.pop()) {
+    if (node == &inbox_end_)
+      continue;
     if (node->job != nullptr)
       drop(node->job, *this, false);
     delete node;
@@ -72,13 +82,23 @@ void event_loop::post_quietly(task fn) {
 
 void event_loop::exec_later(caf::resumable* job) {
   if (is_current()) {
-    if (floating_.push(job) > 1 && !alone_)
+    const auto waiting = floating_.push(job);
+    if (alone_)
+      return;
+    if (waiting > 1)
       scheduler_.work_available(*this);
+    else
+      scheduler_.look_out(*this); // whoever queues it may go on for long
     return;
   }
-  auto* node = new detail::inbox_node;
-  node->job = job;
-  push_from_outside(node);
+  if (alone_) {
+    auto* node = new detail::inbox_node;
+    node->job = job;
+    return push_from_outside(node);
+  }
+  arrivals_.push(job);
+  if (!wake_if_asleep())
+    scheduler_.look_out(*this);
 }
 
 void event_loop::enqueue_pinned(caf::resumable* job) {
@@ -121,43 +141,102 @@ void event_loop::leave() {
 // -- the loop -----------------------------------------------------------------------------------
 
 void event_loop::run() {
-  auto* const before = std::exchange(current_, this);
+  const turning here{*this};
   turning_.store(true, std::memory_order_relaxed);
-  turn_began_ = time();
-  counting_.busy.begin(turn_began_);
+  begin_work();
   while (!leaving_.load(std::memory_order_acquire))
     turn(mode::block);
-  counting_.busy.end(turn_began_);
+  counting_.busy.end(watch_.began());
   leaving_.store(false, std::memory_order_release);
   turning_.store(false, std::memory_order_relaxed);
-  current_ = before;
+}
+
+void event_loop::iterate(mode how) {
+  const turning here{*this};
+  begin_work();
+  turn(how);
+  counting_.busy.end(watch_.began());
+}
+
+// A stretch of work begins: turns, one after the other, until the next wait.
+void event_loop::begin_work() {
+  waits_ = false;
+  const auto t = time();
+  watch_.begin_turn(t);
+  counting_.busy.begin(t);
+  if (alone_)
+    return;
+  stop_sleeping();
+  if (on_lookout_.load(std::memory_order_seq_cst) && on_lookout_.exchange(false)) {
+    scheduler_.looks_out_.store(false, std::memory_order_seq_cst);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (auto* const peer = scheduler_.victim(*this))
+      scheduler_.look_out(*peer); // in case that this loop is busy for long, too
+  }
+  if (!arrivals_.empty())
+    scheduler_.look_out(*this);
+}
+
+void event_loop::stop_sleeping() {
+  if (!std::exchange(sleeps_, false))
+    return;
+  scheduler_.asleep_.fetch_sub(1, std::memory_order_relaxed);
+  asleep_.store(false, std::memory_order_seq_cst);
+  scheduler_.searching_.store(0, std::memory_order_relaxed); // this loop looks for itself now
 }
 
 void event_loop::turn(mode how) {
   counting_.turns.add();
   take_io(how == mode::block);
   if (!timers_.empty())
-    counting_.delayed_calls.add(timers_.run_due(now(), &log_uncaught_call));
+    make_calls();
   take_inbox();
   run_actors();
   if (!alone_ && ending_.size() >= worth_gathering)
     gather();
+  watch_.begin_step();
   flush();
   // An actor that spawned another one left CAF's logger in this thread, where it would make every
   // resume slower from then on.
   CAF_SET_LOGGER_SYS(nullptr);
-  const auto ended =
-    time(); // one look at the clock a turn: the next one begins here, or after a wait
-  counting_.longest_turn.raise_to(static_cast<std::uint64_t>((ended - turn_began_).count()));
-  turn_began_ = ended;
+  // One look at the clock a turn, if that is short: the next one begins here, or after a wait.
+  watch_.end_turn(time(), scheduler_.logger());
 }
 
 void event_loop::take_io(bool may_wait) {
-  if (may_wait && !has_jobs() && inbox_.empty() && ending_.empty() && flushed_.empty()
+  if (may_wait && !has_jobs() && !has_arrived() && ending_.empty() && flushed_.empty()
       && (alone_ || !steal()))
     wait_for_io();
-  for (std::size_t n = 0; n < options_.events_per_turn && run_operation(false); ++n)
+  const auto looked_at = watch_.looked_at();
+  watch_.begin_share();
+  for (std::size_t n = 0; n < options_.events_per_turn; ++n) {
+    if (!run_operation(false)) {
+      heard_until_ = looked_at;
+      return;
+    }
     counting_.io_events.add();
+    if (watch_.step_was_long() && watch_.look(time(), "the handler of an operation", nullptr))
+      return;
+    watch_.begin_step();
+  }
+}
+
+void event_loop::make_calls() {
+  const auto t = time();
+  if (watch_.step_was_long())
+    watch_.look(t, "I/O", nullptr);
+  watch_.begin_share();
+  counting_.delayed_calls.add(timers_.run_due(
+    t, &log_uncaught_call,
+    [](void* self, const task& made) {
+      auto& loop = *static_cast<event_loop*>(self);
+      if (loop.watch_.step_was_long()
+          && loop.watch_.look(loop.time(), "a delayed call", &made.target_type()))
+        return false;
+      loop.watch_.begin_step();
+      return true;
+    },
+    this));
 }
 
 // Runs the handler of one completed operation. What the handler of a user throws stays here.
@@ -171,10 +250,15 @@ bool event_loop::run_operation(bool wait) noexcept {
 }
 
 void event_loop::wait_for_io() {
-  counting_.busy.end(turn_began_); // the last turn ended then
+  counting_.busy.end(watch_.began()); // the last turn ended then
+  watch_.begin_step();
+  waits_ = true;
   wait_for_event();
-  turn_began_ = time();
-  counting_.busy.begin(turn_began_);
+  // The handler of the event has run already. Where it entered an actor, the turn began there.
+  if (waits_)
+    return begin_work();
+  if (watch_.step_was_long())
+    watch_.look(time(), "the handler of an operation", nullptr);
 }
 
 void event_loop::wait_for_event() {
@@ -184,19 +268,20 @@ void event_loop::wait_for_event() {
   if (const auto due = timers_.next_due()) {
     if (*due <= dry_since)
       return;
-    wake_timer_->arm(saturating_add(*due, options_.timer_slack));
+    if (!wake_timer_->arm(saturating_add(*due, options_.timer_slack)))
+      return;
   }
   asleep_.store(true, std::memory_order_seq_cst);
   scheduler_.asleep_.fetch_add(1, std::memory_order_seq_cst);
-  const bool found = !inbox_.empty() || leaving_.load(std::memory_order_seq_cst)
+  sleeps_ = true;
+  std::atomic_thread_fence(std::memory_order_seq_cst); // see stealable_queue::push
+  const bool found = has_arrived() || leaving_.load(std::memory_order_seq_cst)
                      || (!alone_ && scheduler_.victim(*this) != nullptr);
   if (!found) {
     counting_.sleeps.add();
     counting_.io_events.add(run_operation(true) ? 1 : 0);
   }
-  scheduler_.asleep_.fetch_sub(1, std::memory_order_relaxed);
-  asleep_.store(false, std::memory_order_relaxed);
-  scheduler_.searching_.store(0, std::memory_order_relaxed); // this loop looks for itself now
+  stop_sleeping();
   if (const auto woken = woken_at_.exchange(0, std::memory_order_relaxed); woken != 0) {
     constexpr std::int64_t long_gap = 1'000'000; // 1 ms: beyond it, all gaps are alike
     const auto gap =
@@ -213,7 +298,7 @@ bool event_loop::poll_for_peers() {
   auto looked_at_io = start;
   for (;;) {
     for (int i = 0; i < 32; ++i) {
-      if (!inbox_.empty()) {
+      if (has_arrived()) {
         mean_gap_ = (mean_gap_ + (now() - start).count()) / 2;
         return true;
       }
@@ -240,22 +325,34 @@ bool event_loop::poll_for_peers() {
 }
 
 void event_loop::take_inbox() {
-  // What is pushed by the functions below waits for the next turn: the marker is where to stop.
+  if (!alone_ && !arrivals_.empty()) {
+    counting_.jobs_from_outside.add(take_arrivals(*this));
+    if (floating_.size() > 1)
+      scheduler_.work_available(*this);
+  }
   if (inbox_.empty())
     return;
-  struct marker : detail::inbox_node {
-  } end;
-  inbox_.push(&end);
-  while (auto* node = inbox_.pop()) {
-    if (node == &end)
-      return;
+  // What is pushed by the functions below waits for the next turn: the marker is where to stop. If the
+  // time does not suffice to get there, it stays for the next turn.
+  if (!std::exchange(inbox_end_queued_, true))
+    inbox_.push(&inbox_end_);
+  watch_.begin_share();
+  for (bool any = false; auto* node = inbox_.pop(); any = true) {
+    if (node == &inbox_end_) {
+      inbox_end_queued_ = false;
+      if (any || inbox_.empty())
+        return;
+      inbox_end_queued_ = true; // it was all that the turn before had left
+      inbox_.push(&inbox_end_);
+      continue;
+    }
     const std::unique_ptr<detail::inbox_node> owned{node};
     counting_.jobs_from_outside.add();
     if (node->job != nullptr) {
       if (node->pinned)
         pinned_.push(node->job);
-      else if (floating_.push(node->job) > 1 && !alone_)
-        scheduler_.work_available(*this);
+      else
+        floating_.push(node->job);
       continue;
     }
     try {
@@ -263,21 +360,33 @@ void event_loop::take_inbox() {
     } catch (...) {
       detail::log_uncaught(scheduler_.logger(), "a function from another thread");
     }
+    if (watch_.step_was_long()
+        && watch_.look(time(), "a function from another thread", &node->fn.target_type()))
+      return;
+    watch_.begin_step();
   }
 }
 
+// Queues here what other threads have queued for `of`.
+std::size_t event_loop::take_arrivals(event_loop& of) {
+  return of.arrivals_.take_all([this](caf::resumable* job) { floating_.push(job); });
+}
+
 void event_loop::run_actors() {
+  watch_.begin_share();
   for (std::size_t n = 0; n < options_.actors_per_turn;) {
     auto* const pinned = pinned_.pop_front();
     if (pinned != nullptr) {
-      resume(pinned, true);
+      if (resume(pinned, true))
+        return;
       ++n;
     }
     auto* const floating = floating_.pop_front();
     if (floating != nullptr) {
       if (!alone_ && floating_.size() > 0)
         scheduler_.work_available(*this);
-      resume(floating, false);
+      if (resume(floating, false))
+        return;
       ++n;
     }
     if (pinned == nullptr && floating == nullptr)
@@ -285,10 +394,30 @@ void event_loop::run_actors() {
   }
 }
 
-void event_loop::resume(caf::resumable* job, bool pinned) {
+// Returns whether no more actors are to run in this turn.
+bool event_loop::resume(caf::resumable* job, bool pinned) {
   counting_.actors_resumed.add();
   runs_floating_ = !pinned;
-  const auto result = job->resume(this, options_.messages_per_actor);
+  caf::resumable::resume_result result;
+  bool over = false;
+  // A few messages first, then more: messages that take long are noticed early.
+  auto portion = portion_;
+  for (auto left = options_.messages_per_actor;;) {
+    watch_.begin_step(&typeid(*job));
+    const auto count = std::min(left, portion);
+    result = job->resume(this, count);
+    left -= count;
+    portion = std::min(portion * 2, largest_portion);
+    if (watch_.step_was_long()) {
+      over = watch_.look(time(), "a message", nullptr);
+      if (watch_.latest() > options_.time_per_turn / 8)
+        portion = portion_ = 1;
+    } else if (portion_ < first_portion) {
+      portion_ *= 2;
+    }
+    if (result != caf::resumable::resume_later || over || left == 0)
+      break;
+  }
   runs_floating_ = false;
   switch (result) {
   case caf::resumable::resume_later:
@@ -300,6 +429,7 @@ void event_loop::resume(caf::resumable* job, bool pinned) {
   default: // awaiting_message, done; no job of ours shuts its unit down
     caf::intrusive_ptr_release(job);
   }
+  return over;
 }
 
 // Other loops, and who sends to us, may wait for this core, with more for the same connections. They
@@ -332,11 +462,13 @@ bool event_loop::steal() {
   auto* const victim = scheduler_.victim(*this);
   if (victim == nullptr)
     return false;
-  const auto count = victim->floating_.steal_half(floating_);
+  auto count = victim->floating_.steal_half(floating_);
+  if (count == 0)
+    count = take_arrivals(*victim);
   if (count == 0)
     return false;
   counting_.actors_stolen.add(count);
-  if (victim->floating_.size() > 0)
+  if (victim->floating_.size() > 0 || floating_.size() > 1)
     scheduler_.work_available(*this); // one more thief may find something
   return true;
 }
@@ -370,6 +502,9 @@ loop_counters event_loop::counters() const noexcept {
   for (const auto& loop : scheduler_.loops_)
     result.messages_received += loop->counting_.sent_to[index_].get();
   result.busy = c.busy.total(time());
+  result.long_turns = c.long_turns.get();
+  for (std::size_t i = 0; i < result.turn_lengths.size(); ++i)
+    result.turn_lengths[i] = c.turn_lengths[i].get();
   result.longest_turn = duration(static_cast<duration::rep>(c.longest_turn.get()));
   result.actors = load();
   return result;
@@ -415,6 +550,7 @@ void event_loop::drop(caf::resumable* job, caf::execution_unit& unit, bool brief
 bool event_loop::take_leftovers(leftovers what) {
   const bool end_actors = what != leftovers::keep_actors;
   auto* const before = std::exchange(current_, this);
+  const void* const owner = end_actors ? home_.move() : nullptr; // the caretaker has no say
   bool any = false;
   const auto take = [&](caf::resumable* job) {
     any = true;
@@ -429,8 +565,11 @@ bool event_loop::take_leftovers(leftovers what) {
            || job->subtype() == caf::resumable::io_actor;
   };
   // One generation: what comes of this is for the next pass.
+  take_arrivals(*this);
   while (auto* node = inbox_.pop())
-    kept_.push_back(node);
+    if (node != &inbox_end_)
+      kept_.push_back(node);
+  inbox_end_queued_ = false;
   for (auto* node : std::exchange(kept_, {})) {
     if (!end_actors && (node->job == nullptr || is_actor(node->job))) {
       kept_.push_back(node);
@@ -457,26 +596,27 @@ bool event_loop::take_leftovers(leftovers what) {
   }
   if (end_actors)
     end_pinned();
+  if (end_actors)
+    home_.give_back(owner);
   current_ = before;
   return any;
 }
 
 void event_loop::end_pinned_from_outside() {
-  auto* const before = std::exchange(current_, this);
+  const turning here{*this};
   end_pinned();
   timers_.clear();
-  current_ = before;
 }
 
 // What still waits for the system is destroyed unrun.
 void event_loop::shut_io() {
-  auto* const before = std::exchange(current_, this);
+  const turning here{*this};
   wake_timer_.reset();
+  lookout_.reset();
   work_.reset();
   io_.reset();
   ending_.clear();
   flushed_.clear();
-  current_ = before;
 }
 
 } // namespace troupe

@@ -4,7 +4,7 @@
 #include <caf/system_messages.hpp>
 
 #include <troupe/runtime/detail/uncaught.hpp>
-#include <troupe/runtime/event_loop.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
 
 namespace troupe {
 
@@ -19,6 +19,10 @@ time_point tell_time(const void*) noexcept {
 } // namespace
 
 delayed_call floating_actor::call_later(duration delay, task fn) {
+  // Who makes an actor has it for himself, and a detached one has a thread of its own.
+  if (getf(is_initialized_flag) && !getf(is_detached_flag))
+    loop_scheduler::of(home_system())
+      .expect_any_loop("call_later", "send this actor a message, or use run_as");
   if (delay < duration::zero())
     throw std::logic_error("call_later: the delay is negative");
   if (!calls_)
@@ -52,9 +56,11 @@ caf::invoke_message_result floating_actor::consume(caf::mailbox_element& x) {
   // One call after the other, not a pass over all: if one fails, or quits, the actor ends, and the
   // others must not run.
   constexpr int ending = is_shutting_down_flag | is_terminated_flag;
+  auto* const loop = event_loop::current(); // null if detached
   detail::in_callback("a delayed call", [&] {
-    for (const auto until = event_loop::now(); calls_ && !getf(ending) && calls_->run_one(until);) {
-    }
+    for (const auto until = event_loop::now(); calls_ && !getf(ending) && calls_->run_one(until);)
+      if (loop != nullptr && loop->should_yield())
+        break;
   });
   if (calls_ && !getf(ending))
     arm();

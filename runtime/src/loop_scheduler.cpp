@@ -17,6 +17,7 @@
 #include "loop_clock.hpp"
 #include "system_config.hpp"
 #include "telling.hpp"
+#include "wake_timer.hpp"
 
 namespace troupe {
 
@@ -121,8 +122,20 @@ void loop_scheduler::start() {
 
 void loop_scheduler::enqueue(caf::resumable* job) {
   auto* const current = event_loop::current();
-  auto& loop = current != nullptr && &current->scheduler() == this ? *current : next_loop();
+  auto& loop = current != nullptr && &current->scheduler() == this ? *current : loop_for_outside();
   loop.exec_later(job);
+}
+
+// The next one in turn, but one that sleeps before one that is busy, perhaps for long.
+event_loop& loop_scheduler::loop_for_outside() noexcept {
+  auto& next = next_loop();
+  if (asleep_.load(std::memory_order_relaxed) == 0)
+    return next;
+  for (std::size_t i = 0; i < loops_.size(); ++i)
+    if (auto& loop = *loops_[(next.index() + i) % loops_.size()];
+        loop.asleep_.load(std::memory_order_relaxed))
+      return loop;
+  return next;
 }
 
 event_loop& loop_scheduler::least_loaded_loop() noexcept {
@@ -298,10 +311,32 @@ void loop_scheduler::work_available(event_loop& from) {
   }
 }
 
+// A loop that is busy will get to the work that waits, usually within microseconds, and a loop that is
+// woken for it would come too late. But the busy one may be blocked: so one that sleeps looks after a
+// while. Whoever looks says first that it no longer looks out, and whoever queues looks at that
+// afterwards: so one of both sees the other.
+void loop_scheduler::look_out(const event_loop& busy) {
+  constexpr auto patience = std::chrono::milliseconds(10);
+  if (asleep_.load(std::memory_order_seq_cst) == 0 || looks_out_.load(std::memory_order_seq_cst))
+    return;
+  for (std::size_t i = 1; i < loops_.size(); ++i) {
+    auto& peer = *loops_[(busy.index() + i) % loops_.size()];
+    if (!peer.asleep_.load(std::memory_order_seq_cst))
+      continue;
+    if (looks_out_.exchange(true))
+      return;
+    peer.on_lookout_.store(true);
+    peer.lookout_->end_wait_in(patience);
+    if (peer.asleep_.load(std::memory_order_seq_cst) || !peer.on_lookout_.exchange(false))
+      return;
+    looks_out_.store(false); // it woke before it knew, and may be busy for long itself
+  }
+}
+
 event_loop* loop_scheduler::victim(const event_loop& thief) const noexcept {
   for (std::size_t i = 1; i < loops_.size(); ++i) {
     auto& peer = *loops_[(thief.index() + i) % loops_.size()];
-    if (peer.floating_.size() > 0)
+    if (peer.floating_.size() > 0 || !peer.arrivals_.empty())
       return &peer;
   }
   return nullptr;

@@ -25,6 +25,11 @@ void not_negative(duration value, const char* option) {
     refuse(option, "must not be negative");
 }
 
+void positive(duration value, const char* option) {
+  if (value <= duration::zero())
+    refuse(option, "must be more than zero");
+}
+
 } // namespace
 
 void detail::check(const runtime_options& options) {
@@ -38,6 +43,8 @@ void detail::check(const runtime_options& options) {
   not_negative(options.poll_before_sleep, "poll_before_sleep");
   not_negative(options.timer_slack, "timer_slack");
   not_negative(options.grace, "grace");
+  positive(options.time_per_turn, "time_per_turn");
+  positive(options.warn_turn, "warn_turn");
 }
 
 } // namespace troupe

@@ -1,6 +1,7 @@
 #include <troupe/runtime/pinned_actor.hpp>
 
 #include <algorithm>
+#include <typeinfo>
 
 #include <caf/detail/invoke_result_visitor.hpp>
 #include <caf/detail/pretty_type_name.hpp>
@@ -47,6 +48,7 @@ void pinned_actor::unload() noexcept {
 }
 
 delayed_call pinned_actor::call_later(duration delay, task fn) {
+  loop_.expect_here("call_later", "send this actor a message, or use run_as");
   if (delay < duration::zero())
     throw std::logic_error("call_later: the delay is negative");
   if (!fn)
@@ -65,6 +67,7 @@ delayed_call pinned_actor::call_later(duration delay, task fn) {
 }
 
 std::vector<delayed_call> pinned_actor::get_delayed_calls() const {
+  loop_.expect_here("get_delayed_calls", "send this actor a message, or use run_as");
   auto calls = calls_ ? *calls_ : std::vector<delayed_call>{};
   std::erase_if(calls, [](const delayed_call& call) { return !call.active(); });
   return calls;
@@ -150,7 +153,11 @@ void pinned_actor::each(pinned_actor* first, const std::function<void(pinned_act
 
 // -- entering -----------------------------------------------------------------------------------
 
-bool pinned_actor::begin_enter() {
+bool pinned_actor::begin_enter(const char* callback) {
+  loop_.expect_here("enter", "use run_as");
+  if (loop_.waits_)
+    loop_.begin_work();
+  loop_.watch_.note(typeid(*this), callback);
   if (getf(is_cleaned_up_flag))
     return false;
   if (!activate(&loop_)) {

@@ -58,6 +58,20 @@ std::string prometheus_text(runtime& rt) {
          [](const counters& c) { return seconds(c.busy); });
   metric("longest_turn_seconds", "gauge", "The longest turn since the start.",
          [](const counters& c) { return seconds(c.longest_turn); });
+  count("long_turns_total", &counters::long_turns, "Turns that took warn_turn or more.");
+  p.begin("troupe_loop_turn_seconds", "histogram", "How long turns took.");
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    std::uint64_t sum = 0;
+    for (std::size_t n = 0; n < all[i].turn_lengths.size(); ++n) {
+      sum += all[i].turn_lengths[n];
+      const auto bound = n < counters::turn_bounds.size()
+                           ? fmt::format("{}", seconds(counters::turn_bounds[n]))
+                           : "+Inf";
+      p.add("troupe_loop_turn_seconds_bucket", {{"loop", std::to_string(i)}, {"le", bound}}, sum);
+    }
+    p.add("troupe_loop_turn_seconds_sum", {{"loop", std::to_string(i)}}, seconds(all[i].busy));
+    p.add("troupe_loop_turn_seconds_count", {{"loop", std::to_string(i)}}, sum);
+  }
   metric("actors", "gauge", "Pinned actors that exist.",
          [](const counters& c) { return c.actors; });
 

@@ -63,19 +63,14 @@ void reactor::iterate(duration wait) {
   if (((state_.load() == state::started || state_.load() == state::stopping) && !by_hand_)
       || event_loop::current() == &loop_)
     throw reactor_already_running("iterate: the reactor runs already");
-  auto* const before = std::exchange(event_loop::current_, &loop_);
   std::optional<delayed_call> limit;
   if (wait > duration::zero())
     limit = loop_.timers().add(saturating_add(loop_.time(), wait), [] {});
-  loop_.turn_began_ = loop_.time();
-  loop_.counting_.busy.begin(loop_.turn_began_);
-  loop_.turn(limit ? event_loop::mode::block : event_loop::mode::poll);
-  loop_.counting_.busy.end(loop_.turn_began_);
+  loop_.iterate(limit ? event_loop::mode::block : event_loop::mode::poll);
   if (limit && limit->active())
     limit->cancel();
   if (by_hand_) // there is no run() to be left, but the destructor's threads
     loop_.leaving_.store(false, std::memory_order_relaxed);
-  event_loop::current_ = before;
 }
 
 void reactor::start_up() {
@@ -99,6 +94,7 @@ void reactor::start_up() {
 // -- events -------------------------------------------------------------------------------------
 
 trigger_id reactor::call_when_running(task fn) {
+  loop_.expect_here("call_when_running", "use call_from_thread");
   if (!fn)
     throw std::logic_error("call_when_running: the function is empty");
   if (running()) {
@@ -109,12 +105,14 @@ trigger_id reactor::call_when_running(task fn) {
 }
 
 trigger_id reactor::add_trigger(trigger_phase phase, system_event event, trigger fn) {
+  loop_.expect_here("add_system_event_trigger", "use call_from_thread");
   const auto id = triggers_->next_id++;
   triggers_->of(phase, event).push_back({id, std::move(fn)});
   return trigger_id{id};
 }
 
 void reactor::remove_system_event_trigger(trigger_id id) {
+  loop_.expect_here("remove_system_event_trigger", "use call_from_thread");
   for (auto& phases : triggers_->lists)
     for (auto& list : phases)
       if (std::erase_if(list, [&](const auto& e) { return e.id == id.value_; }) != 0)
@@ -170,12 +168,14 @@ time_point reactor::now() const {
 }
 
 delayed_call reactor::call_later(duration delay, task fn) {
+  loop_.expect_here("call_later", "use call_from_thread");
   if (delay < duration::zero())
     throw std::logic_error("call_later: the delay is negative");
   return loop_.timers().add(saturating_add(now(), delay), std::move(fn));
 }
 
 std::vector<delayed_call> reactor::get_delayed_calls() const {
+  loop_.expect_here("get_delayed_calls", "use call_from_thread");
   return loop_.timers().pending();
 }
 

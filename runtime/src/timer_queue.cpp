@@ -49,22 +49,42 @@ delayed_call timer_queue::add(time_point due, task fn) {
 }
 
 std::optional<time_point> timer_queue::next_due() {
+  if (has_left_over())
+    return at(due_.back().slot).due;
   drop_stale_front();
   if (heap_.empty())
     return std::nullopt;
   return at(heap_.front().slot).due;
 }
 
-std::size_t timer_queue::run_due(time_point now, void (*caught)() noexcept) {
-  const auto outer = due_.size();
-  // All due entries leave the heap before the first call is made: what is added or moved by these
-  // calls lies in the heap, out of reach of this pass.
-  for (drop_stale_front(); !heap_.empty() && heap_.front().due <= ticks(now); drop_stale_front()) {
-    due_.push_back(heap_.front());
-    pop();
+// Tells whether the latest pass ended before it had made all of its calls.
+bool timer_queue::has_left_over() {
+  if (passes_ > 0)
+    return false; // that is what the present pass goes on with
+  while (!due_.empty() && !live(due_.back()))
+    due_.pop_back();
+  return !due_.empty();
+}
+
+std::size_t timer_queue::run_due(time_point now, void (*caught)() noexcept, after_call after,
+                                 void* context) {
+  const bool goes_on = has_left_over();
+  const auto outer = goes_on ? 0 : due_.size();
+  if (!goes_on) {
+    // All due entries leave the heap before the first call is made: what is added or moved by these
+    // calls lies in the heap, out of reach of this pass.
+    for (drop_stale_front(); !heap_.empty() && heap_.front().due <= ticks(now);
+         drop_stale_front()) {
+      due_.push_back(heap_.front());
+      pop();
+    }
+    // A pass inside a call of another pass has the end of `due_` for itself.
+    std::reverse(due_.begin() + static_cast<std::ptrdiff_t>(outer), due_.end());
   }
-  // A pass inside a call of another pass has the end of `due_` for itself.
-  std::reverse(due_.begin() + static_cast<std::ptrdiff_t>(outer), due_.end());
+  struct pass {
+    std::size_t& passes;
+    ~pass() { --passes; }
+  } const under_way{++passes_};
   std::size_t made = 0;
   while (due_.size() > outer) {
     const auto next = due_.back();
@@ -80,17 +100,25 @@ std::size_t timer_queue::run_due(time_point now, void (*caught)() noexcept) {
     } catch (...) {
       caught();
     }
+    if (after != nullptr && !after(context, fn))
+      break;
   }
   give_back_if_empty();
   return made;
 }
 
 bool timer_queue::run_one(time_point now) {
-  drop_stale_front();
-  if (heap_.empty() || heap_.front().due > ticks(now))
-    return false;
-  const auto slot = heap_.front().slot;
-  pop();
+  std::uint32_t slot;
+  if (has_left_over()) {
+    slot = due_.back().slot;
+    due_.pop_back();
+  } else {
+    drop_stale_front();
+    if (heap_.empty() || heap_.front().due > ticks(now))
+      return false;
+    slot = heap_.front().slot;
+    pop();
+  }
   auto fn = take(slot, end::called);
   give_back_if_empty();
   fn();
@@ -131,6 +159,11 @@ bool timer_queue::alive(const delayed_call& call) noexcept {
     return false;
   const auto& n = at(call.slot_);
   return n.id == call.id_ && n.state == static_cast<std::uint32_t>(end::pending);
+}
+
+void timer_queue::expect_home(const char* function) const {
+  if (home_ != nullptr)
+    home_->expect(function, "use call_from_thread");
 }
 
 timer_queue::node& timer_queue::require(const delayed_call& call) {
@@ -254,6 +287,7 @@ namespace {
 void delayed_call::cancel() {
   if (queue_ == nullptr)
     no_call();
+  queue_->expect_home("delayed_call::cancel");
   queue_->require(*this);
   auto fn = queue_->take(slot_, timer_queue::end::cancelled);
   queue_->sweep_if_stale();
@@ -263,12 +297,14 @@ void delayed_call::cancel() {
 void delayed_call::delay(duration by) {
   if (queue_ == nullptr)
     no_call();
+  queue_->expect_home("delayed_call::delay");
   queue_->move_to(*this, saturating_add(queue_->require(*this).due, by));
 }
 
 void delayed_call::reset(duration from_now) {
   if (queue_ == nullptr)
     no_call();
+  queue_->expect_home("delayed_call::reset");
   if (from_now < duration::zero())
     throw std::logic_error("delayed_call::reset: the delay is negative");
   queue_->require(*this);

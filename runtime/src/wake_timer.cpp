@@ -20,21 +20,31 @@ int open_timer() {
 
 } // namespace
 
-wake_timer::wake_timer(asio::io_context& io) : descriptor_(io.get_executor(), open_timer()) {
+wake_timer::wake_timer(asio::io_context& io)
+  : descriptor_(io.get_executor(), open_timer()), fd_(descriptor_.native_handle()) {
   read();
 }
 
-void wake_timer::arm(time_point due) {
+bool wake_timer::arm(time_point due) noexcept {
   if (armed_ == due)
-    return;
-  armed_ = due;
+    return true;
   const auto since_epoch = due.time_since_epoch();
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch);
   const itimerspec when{
     .it_interval = {},
     .it_value = {.tv_sec = seconds.count(), .tv_nsec = (since_epoch - seconds).count()}};
-  if (::timerfd_settime(descriptor_.native_handle(), TFD_TIMER_ABSTIME, &when, nullptr) != 0)
-    armed_ = {}; // the next wait tries again
+  const bool set =
+    ::timerfd_settime(descriptor_.native_handle(), TFD_TIMER_ABSTIME, &when, nullptr) == 0;
+  armed_ = set ? due : time_point{};
+  return set;
+}
+
+void wake_timer::end_wait_in(duration span) noexcept {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(span);
+  const itimerspec when{
+    .it_interval = {},
+    .it_value = {.tv_sec = seconds.count(), .tv_nsec = (span - seconds).count()}};
+  ::timerfd_settime(fd_, 0, &when, nullptr);
 }
 
 void wake_timer::read() {

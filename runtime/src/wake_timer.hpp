@@ -20,14 +20,18 @@ public:
   explicit wake_timer(asio::io_context& io);
 
   /// Makes the present wait end at `due`. A wait that needs no end may keep an older one, and so
-  /// end early once.
-  void arm(time_point due);
+  /// end early once. Returns false if the system cannot: then the loop must not wait.
+  [[nodiscard]] bool arm(time_point due) noexcept;
+
+  /// Makes the wait of another thread end. For timers that are not used with `arm`. Thread: any.
+  void end_wait_in(duration span) noexcept;
 
 private:
   void read();
 
   asio::posix::basic_stream_descriptor<asio::io_context::executor_type> descriptor_;
   operation_room reading_; // so that no shortage of memory ends the reading for good
+  const int fd_;
   time_point armed_{};
   // Longer than what a timerfd gives: Asio then knows from the short read that nothing is left,
   // and does not try again.

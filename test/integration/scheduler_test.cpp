@@ -6,6 +6,7 @@
 #include <future>
 #include <set>
 
+#include <asio/post.hpp>
 #include <caf/all.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/io/publish.hpp>
@@ -248,6 +249,73 @@ TEST_CASE("idle loops steal actors that have much to do") {
   CHECK(workers.size() == 2);
 }
 
+TEST_CASE("an idle loop takes the one actor that a blocked loop woke") {
+  running r{2};
+  std::promise<void> ran;
+  std::promise<bool> done;
+  const auto quick = r.rt.spawn([&](caf::event_based_actor*) -> caf::behavior {
+    return {[&](work_atom) {
+      ran.set_value();
+    }};
+  });
+  const auto blocker = r.rt.spawn([&, quick](caf::event_based_actor* self) -> caf::behavior {
+    return {[&, self, quick](work_atom) {
+      self->send(quick, work_atom::value);
+      done.set_value(ran.get_future().wait_for(20s) == std::future_status::ready);
+    }};
+  });
+  r.start();
+  CHECK(ask_from_thread(r.rt, r.rt.spawn(adder), 1) == 2);
+  caf::anon_send(blocker, work_atom::value);
+  CHECK(done.get_future().get());
+}
+
+TEST_CASE("an idle loop takes what threads send while another one is blocked") {
+  running r{2};
+  constexpr int count = 20;
+  std::atomic<int> handled{0};
+  std::promise<void> all;
+  std::promise<void> blocked;
+  std::promise<bool> done;
+  std::vector<caf::actor> quick;
+  for (int i = 0; i < count; ++i)
+    quick.push_back(r.rt.spawn([&](caf::event_based_actor*) -> caf::behavior {
+      return {[&](work_atom) {
+        if (++handled == count)
+          all.set_value();
+      }};
+    }));
+  r.start();
+  CHECK(ask_from_thread(r.rt, r.rt.spawn(adder), 1) == 2);
+  const auto block = [&] {
+    blocked.set_value();
+    done.set_value(all.get_future().wait_for(20s) == std::future_status::ready);
+  };
+  SECTION("by an actor") {
+    const auto blocker = r.rt.spawn([&](caf::event_based_actor*) -> caf::behavior {
+      return {[&](work_atom) {
+        block();
+      }};
+    });
+    caf::anon_send(blocker, work_atom::value);
+  }
+  SECTION("by a function from another thread") {
+    r.rt.scheduler().loop(1).post(block);
+  }
+  SECTION("by the handler of the first event after its sleep") {
+    asio::post(r.rt.scheduler().loop(1).io(), [&] {
+      event_loop::handler_begins();
+      block();
+    });
+  }
+  blocked.get_future().get();
+  for (const auto& a : quick) {
+    caf::anon_send(a, work_atom::value);
+    std::this_thread::sleep_for(1ms); // so that some find the other loop awake, some asleep
+  }
+  CHECK(done.get_future().get());
+}
+
 TEST_CASE("an actor that floods itself starves neither timers nor others") {
   running r{1};
   r.rt.spawn([](caf::event_based_actor* self) -> caf::behavior {
@@ -294,6 +362,11 @@ TEST_CASE("an idle process sleeps") {
   const auto actor = r.rt.spawn(adder);
   r.start();
   ask_from_thread(r.rt, actor, 1);
+  for (std::size_t i = 0; i < r.rt.loops(); ++i) { // each has begun
+    std::promise<void> turns;
+    r.rt.scheduler().loop(i).post([&] { turns.set_value(); });
+    turns.get_future().get();
+  }
   auto ours = threads();
   std::erase_if(ours, [&](const std::string& task) { return others.contains(task); });
   CHECK(ours.size() == 4); // the loops'

@@ -1,3 +1,5 @@
+#include <asio/post.hpp>
+
 #include <troupe/net/line_receiver.hpp>
 #include <troupe/net/timeout_factory.hpp>
 #include <troupe/net/timeout_mixin.hpp>
@@ -249,4 +251,28 @@ TEST_CASE("a peer that takes nothing of what it is sent is closed, though its in
     t.net.advance(10s);
   CHECK_FALSE(t.server->connected());
   CHECK(t.server->reason.check(errc::idle_timed_out));
+}
+
+TEST_CASE("a peer is not called silent before all that came during a pause is handed out") {
+  protocol_fixture<told> t;
+  t->set_timeout(1s);
+  SECTION("it spoke: what it said comes behind that of many others") {
+    for (int i = 0; i < 300; ++i) // more than a loop takes in one turn
+      asio::post(t.rt.scheduler().loop(0).io(), [&, i] {
+        if (i == 299)
+          t->reset_timeout();
+      });
+    t.advance(2s);
+    CHECK(t->times == 0);
+    t.advance(999ms);
+    CHECK(t->times == 0);
+    t.advance(1ms);
+    CHECK(t->times == 1);
+  }
+  SECTION("it said nothing") {
+    for (int i = 0; i < 300; ++i)
+      asio::post(t.rt.scheduler().loop(0).io(), [] {});
+    t.advance(2s);
+    CHECK(t->times == 1);
+  }
 }

@@ -376,3 +376,35 @@ TEST_CASE("handles take the time from their clock", "[timers][K14]") {
   clock.advance(1ns);
   CHECK(made == 1);
 }
+
+TEST_CASE("a pass that is ended early leaves the rest to the next one, before anything else") {
+  time_point now = at(1s);
+  timer_queue queue{&tell, &now};
+  std::vector<int> made;
+  std::vector<delayed_call> calls;
+  for (int i = 0; i < 5; ++i)
+    calls.push_back(queue.add(at(1s), [&made, &queue, i] {
+      made.push_back(i);
+      if (i == 1)
+        queue.add(at(0s), [&made] { made.push_back(5); });
+    }));
+  int left = 2;
+  const auto two = [](void* n, const task&) {
+    return --*static_cast<int*>(n) > 0;
+  };
+  CHECK(queue.run_due(now, &count_uncaught, two, &left) == 2);
+  CHECK(made == std::vector{0, 1});
+  CHECK(queue.size() == 4);
+  CHECK(queue.pending().size() == 4);
+  CHECK(queue.next_due() == at(1s));
+  calls[2].cancel();
+  calls[3].reset(1s);
+  CHECK(queue.run_due(now, &count_uncaught) == 1);
+  CHECK(made == std::vector{0, 1, 4});
+  CHECK(queue.next_due() == at(0s));
+  CHECK(queue.run_due(now, &count_uncaught) == 1);
+  CHECK(made == std::vector{0, 1, 4, 5});
+  CHECK(queue.next_due() == at(2s));
+  queue.clear();
+  CHECK_FALSE(queue.next_due());
+}

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
@@ -14,9 +15,11 @@
 
 #include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/detail/asio_definitions.hpp>
+#include <troupe/runtime/detail/home_thread.hpp>
 #include <troupe/runtime/detail/inbox.hpp>
 #include <troupe/runtime/detail/loop_counting.hpp>
 #include <troupe/runtime/detail/run_queue.hpp>
+#include <troupe/runtime/detail/turn_watch.hpp>
 #include <troupe/runtime/options.hpp>
 #include <troupe/runtime/timer_queue.hpp>
 
@@ -46,7 +49,8 @@ protected:
 ///
 /// A turn: 1 take I/O events (waiting only if there is nothing to run), 2 make the delayed calls
 /// that are due, 3 take in what other threads queued, 4 resume a bounded number of actors, 5 flush
-/// what was written. See runtime/README.md for the picture.
+/// what was written. Each of 1 to 4 goes on for a bounded time, too (`runtime_options::time_per_turn`).
+/// See runtime/README.md for the picture.
 ///
 /// As CAF's execution unit it takes floating actors, which other loops may steal; `lane()` takes
 /// pinned ones, which never leave.
@@ -65,6 +69,43 @@ public:
 
   /// Tells whether the calling thread is inside a turn of this loop. Thread: any.
   [[nodiscard]] bool is_current() const noexcept { return current_ == this; }
+
+  /// Throws if the calling thread is not that of this loop: the one that turns it, or, while none does,
+  /// the one that made the runtime. What belongs to a loop begins with it:
+  ///
+  /// ```cpp
+  /// loop_.expect_here("call_later", "use call_from_thread");
+  /// ```
+  ///
+  /// With `runtime_options::check_threads` off, and NDEBUG, it does nothing.
+  ///
+  /// \param function  what was called
+  /// \param instead   what to do
+  /// \throws std::logic_error "call_later: this is not the thread of loop 0; use call_from_thread"
+  /// Thread: any.
+  void expect_here(const char* function, const char* instead) const {
+    home_.expect(function, instead);
+  }
+
+  /// Tells whether the calling thread is that of this loop, as `expect_here` means it. Thread: any.
+  [[nodiscard]] bool is_here() const noexcept { return home_.here(); }
+
+  /// Called by the handler of an operation that enters no actor: what the loop does from here on is
+  /// work, no wait.
+  static void handler_begins() {
+    if (current_ != nullptr && current_->waits_)
+      current_->begin_work();
+  }
+
+  /// Tells whether what goes on at the moment has gone on for as long as it may in one turn. Who has much
+  /// to do asks now and then, and leaves the rest to a later turn.
+  [[nodiscard]] bool should_yield() const noexcept {
+    return watch_.step_was_long() && watch_.share_is_over(time());
+  }
+
+  /// Returns a time up to which all that came for this loop's sockets has been handed out. After a pause
+  /// of the loop or of the machine it lies behind: who takes silence for an end waits until then.
+  [[nodiscard]] time_point heard_until() const noexcept { return heard_until_; }
 
   [[nodiscard]] std::size_t index() const noexcept { return index_; }
   [[nodiscard]] loop_scheduler& scheduler() const noexcept { return scheduler_; }
@@ -178,17 +219,41 @@ private:
 
   enum class mode : std::uint8_t { block, poll };
 
-  void run();   // turns until leave() is called
-  void leave(); // any thread
+  // While one exists, the calling thread is in a turn of `loop`, which is its own.
+  class turning {
+  public:
+    explicit turning(event_loop& loop) noexcept
+      : loop_(loop), before_(std::exchange(current_, &loop)), owner_(loop.home_.move()) {}
+    ~turning() {
+      loop_.home_.give_back(owner_);
+      current_ = before_;
+    }
+    turning(const turning&) = delete;
+    turning& operator=(const turning&) = delete;
+
+  private:
+    event_loop& loop_;
+    event_loop* const before_;
+    const void* const owner_;
+  };
+
+  void run();             // turns until leave() is called
+  void iterate(mode how); // turns once
+  void leave();           // any thread
   void turn(mode how);
   void take_io(bool may_wait);
   void wait_for_io();
   void wait_for_event();
+  void begin_work();
+  void stop_sleeping();
+  bool has_arrived() const noexcept { return !inbox_.empty() || !arrivals_.empty(); }
   bool run_operation(bool wait) noexcept;
   bool poll_for_peers();
+  void make_calls();
   void take_inbox();
+  std::size_t take_arrivals(event_loop& of);
   void run_actors();
-  void resume(caf::resumable* job, bool pinned);
+  bool resume(caf::resumable* job, bool pinned);
   void gather();
   void flush();
   bool steal();
@@ -213,10 +278,12 @@ private:
   const runtime_options& options_;
   const clock* const time_source_; // null is the steady clock
   const bool alone_;               // no other loops: nobody steals, nobody is spun for
+  detail::home_thread home_;
 
   std::optional<asio::io_context> io_;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
   std::unique_ptr<detail::wake_timer> wake_timer_;
+  std::unique_ptr<detail::wake_timer> lookout_; // set by other loops; null if there are none
   timer_queue timers_;
   pinned_lane lane_;
   detail::job_ring pinned_;
@@ -227,7 +294,11 @@ private:
   pinned_actor* running_ = nullptr;
   pinned_actor* first_pinned_ = nullptr; // list of the initialised ones, each holds a reference
   detail::loop_counting counting_;
-  time_point turn_began_{};
+  detail::turn_watch watch_;
+  time_point heard_until_{};
+  std::size_t portion_; // how many messages an actor handles before the time is looked at
+  bool waits_ = false;  // for events; work ends it
+  bool sleeps_ = false; // has said so to the others
   bool stopping_ = false;
   bool over_ = false;                     // pinned actors have been ended, and none may begin
   std::vector<detail::inbox_node*> kept_; // what the caretaker left to the thread that destroys
@@ -238,9 +309,13 @@ private:
   std::int64_t mean_gap_ = 0;
 
   detail::inbox inbox_;
+  detail::inbox_node inbox_end_; // where the present pass over the inbox ends
+  bool inbox_end_queued_ = false;
+  detail::arrivals arrivals_;
   alignas(64) std::atomic<bool> asleep_{false};
   std::atomic<bool> leaving_{false};
   std::atomic<bool> turning_{false}; // in some thread
+  std::atomic<bool> on_lookout_{false};
   std::atomic<std::int64_t> woken_at_{0};
   alignas(64) std::atomic<std::uint32_t> load_{0}; // whoever makes an actor adds to it
 };

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 #include <troupe/runtime/time.hpp>
@@ -9,6 +12,12 @@ namespace troupe {
 /// What a loop did since it was made, as of one moment. All counts only grow, except `actors`. Each has the
 /// name of its metric in `prometheus_text`.
 struct loop_counters {
+  /// The lengths up to which turns are counted together; longer ones are counted in the last place of
+  /// `turn_lengths`.
+  static constexpr std::array<duration, 6> turn_bounds{
+    std::chrono::microseconds(100), std::chrono::milliseconds(1), std::chrono::milliseconds(10),
+    std::chrono::milliseconds(100), std::chrono::seconds(1),      std::chrono::seconds(10)};
+
   std::uint64_t turns = 0;
   std::uint64_t sleeps = 0;            // waits for events without a limit of zero
   std::uint64_t io_events = 0;         // completed Asio operations
@@ -25,6 +34,8 @@ struct loop_counters {
   std::uint64_t writes_dropped =
     0; // that found a connection's output full (`overflow_policy::drop`)
   std::uint64_t publications_dropped = 0; // by topics, counted for each subscriber that got none
+  std::uint64_t long_turns = 0;           // that took `runtime_options::warn_turn` or more
+  std::array<std::uint64_t, turn_bounds.size() + 1> turn_lengths{}; // turns, each counted once
   duration busy{};          // time spent not waiting, polling for peers included as waiting
   duration longest_turn{};  // the longest time from taking I/O to the end of a turn
   std::uint32_t actors = 0; // pinned actors that exist now: connections, mostly

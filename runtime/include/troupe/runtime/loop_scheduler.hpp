@@ -93,6 +93,14 @@ public:
     return *loops_[next_.fetch_add(1, std::memory_order_relaxed) % loops_.size()];
   }
 
+  /// Throws if the calling thread is that of no loop, as `event_loop::expect_here` means it; for what
+  /// may be done on each of them.
+  void expect_any_loop(const char* function, const char* instead) const {
+    if (const auto* const current = event_loop::current();
+        current == nullptr || &current->scheduler() != this)
+      loops_.front()->expect_here(function, instead);
+  }
+
   /// Returns the loop with the fewest pinned actors; equals take turns.
   event_loop& least_loaded_loop() noexcept;
 
@@ -127,7 +135,9 @@ private:
   void await_threads();
   void wake_winding() noexcept;
 
-  void work_available(event_loop& from); // wakes one sleeping loop to steal
+  event_loop& loop_for_outside() noexcept; // takes a floating actor that no loop woke
+  void work_available(event_loop& from);   // wakes one sleeping loop to steal
+  void look_out(const event_loop& busy);   // makes one that sleeps look for work later
   event_loop* victim(const event_loop& thief) const noexcept;
   void pinned_ended();
 
@@ -146,6 +156,7 @@ private:
   std::atomic<std::size_t> next_{0};
   std::atomic<std::size_t> asleep_{0};    // loops that wait for events
   std::atomic<std::size_t> searching_{0}; // loops woken to steal that have not looked yet
+  std::atomic<bool> looks_out_{false};    // a sleeping loop will look at the work of others soon
   std::atomic<std::size_t> pinned_{0};    // initialised pinned actors of all loops
   std::atomic<bool> draining_{false};     // stop() waits for `pinned_` to reach zero
   task drained_;                          // what then runs on loop 0

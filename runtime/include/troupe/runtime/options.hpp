@@ -33,9 +33,9 @@ struct runtime_options {
   /// nothing else, and harms otherwise.
   bool pin_threads = false;
 
-  /// How many messages an actor handles before others get their turn. Large enough that
-  /// switching actors does not show, small enough that a flooded actor delays I/O by some
-  /// microseconds only.
+  /// How many messages an actor handles before others get their turn, if they are short: see
+  /// `time_per_turn`. Large enough that switching actors does not show, small enough that an actor
+  /// which is flooded with short messages delays I/O by some microseconds only.
   std::size_t messages_per_actor = 50;
 
   /// How many actors run before a loop looks at I/O, timers and other threads again. The look
@@ -45,6 +45,23 @@ struct runtime_options {
   /// How many I/O events a loop serves before it lets actors run and flushes output; twice that, and
   /// twice as many actors, if many connections have some. Asio fetches at most 128 at a time.
   std::size_t events_per_turn = 256;
+
+  /// How long each of these may go on in one turn, whatever its number allows: taking I/O events, making
+  /// delayed calls, calling functions of other threads, letting actors run. What is left waits for
+  /// the next turn, which comes at once, so a turn takes some four times this, and as long as the
+  /// longest single call. Looked at after each call or portion of messages, with a precision of some
+  /// 100 us. `duration::max()`: no limit.
+  duration time_per_turn = std::chrono::milliseconds(10);
+
+  /// A turn that takes as long as this is logged as a warning, with what took the time: "loop 0 was
+  /// busy for 2000 ms in echo::data_received". The same culprit is named once a minute at most,
+  /// another one a second later; `loop_counters::long_turns` counts all. `duration::max()`: never.
+  duration warn_turn = std::chrono::milliseconds(100);
+
+  /// Functions that belong to a loop throw `std::logic_error` in the wrong thread. That costs a
+  /// compare, and is what finds data races before they happen. Turned off it is in builds with
+  /// NDEBUG only.
+  bool check_threads = true;
 
   /// How long an idle loop looks for work from other loops before it sleeps. It does so only
   /// while the latest gaps between such work were shorter than this, so an idle process uses no

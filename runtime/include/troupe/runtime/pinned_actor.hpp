@@ -51,8 +51,11 @@ public:
   /// Does nothing if the actor has ended. An exception that leaves `fn` is logged and ends the
   /// actor with it as reason. If `fn` makes the actor quit, it has ended when this returns, unless
   /// the actor is entered already further up the stack.
+  ///
+  /// \throws std::logic_error in the wrong thread; there it is `run_as`
+  /// \param callback  the name of what is called, a literal: it says where a loop's time went
   template <class F>
-  void enter(F&& fn) {
+  void enter(const char* callback, F&& fn) {
     if (entered_ && !getf(is_cleaned_up_flag)) // else it has ended, and stays entered
       return void(fn());
     const caf::strong_actor_ptr alive{ctrl()};
@@ -63,7 +66,7 @@ public:
     };
     // After a message CAF's pointer to it dangles; code that runs without one must see none.
     auto* const before = current_mailbox_element();
-    if (!begin_enter())
+    if (!begin_enter(callback))
       return;
     const leave_guard guard{*this, before};
     try {
@@ -71,6 +74,11 @@ public:
     } catch (...) {
       fail_with_current_exception();
     }
+  }
+
+  template <class F>
+  void enter(F&& fn) {
+    enter(nullptr, std::forward<F>(fn));
   }
 
   /// Ends this actor with `reason`: in its own code, once that code has returned; elsewhere on its
@@ -139,7 +147,7 @@ private:
 
   static void each(pinned_actor* first, const std::function<void(pinned_actor&)>& fn);
   bool give(caf::mailbox_element& message);
-  bool begin_enter();
+  bool begin_enter(const char* callback);
   void end_enter(caf::mailbox_element* before);
   void ask_to_stop();
   void end_now();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <troupe/runtime/delayed_call.hpp>
+#include <troupe/runtime/detail/home_thread.hpp>
 #include <troupe/runtime/time.hpp>
 
 namespace troupe {
@@ -25,13 +26,18 @@ namespace troupe {
 /// Thread: one; a queue has no locks.
 class timer_queue {
 public:
+  /// Hears of a call that was made, and says whether to go on.
+  using after_call = bool (*)(void* context, const task& made);
+
   /// Tells the time to handles that need it (`delayed_call::reset`).
   using now_function = time_point (*)(const void* source);
 
   /// \param chunk_bits  nodes are allocated 2^`chunk_bits` at a time; small for a queue that one
   ///                    of very many actors owns
-  timer_queue(now_function now, const void* source, unsigned chunk_bits = 8) noexcept
-    : now_(now), source_(source), chunk_bits_(chunk_bits) {}
+  /// \param home        the thread of the queue, if handles of its calls are to insist on it
+  timer_queue(now_function now, const void* source, unsigned chunk_bits = 8,
+              const detail::home_thread* home = nullptr) noexcept
+    : now_(now), source_(source), home_(home), chunk_bits_(chunk_bits) {}
   ~timer_queue();
   timer_queue(const timer_queue&) = delete;
   timer_queue& operator=(const timer_queue&) = delete;
@@ -51,8 +57,11 @@ public:
   /// catch block of an exception that leaves a call (`std::current_exception()` tells it), and
   /// the pass goes on.
   ///
+  /// \param made  if given, runs after each call with `context` and what was called; where it returns
+  ///              false the pass ends, and the next one makes the rest before anything else
   /// \returns how many calls were made
-  std::size_t run_due(time_point now, void (*caught)() noexcept);
+  std::size_t run_due(time_point now, void (*caught)() noexcept, after_call made = nullptr,
+                      void* context = nullptr);
 
   /// Makes the first call that is due at `now`, whenever it was added, and returns true; false if
   /// none is. An exception of the call leaves this function.
@@ -144,6 +153,8 @@ private:
   node& require(const delayed_call& call);
   void move_to(const delayed_call& call, time_point due);
   task take(std::uint32_t slot, end how);
+  void expect_home(const char* function) const;
+  [[nodiscard]] bool has_left_over();
   void push(entry e);
   void pop();
   void sift_down(std::size_t index, entry e);
@@ -153,9 +164,12 @@ private:
 
   now_function now_;
   const void* source_;
+  const detail::home_thread* const home_;
   const unsigned chunk_bits_;
   heap_array heap_;
-  std::vector<entry> due_; // what the current pass of run_due still has to make, first one last
+  // What the current pass of run_due still has to make, or the latest one has left: first one last.
+  std::vector<entry> due_;
+  std::size_t passes_ = 0; // that are under way, one inside another
   std::vector<std::unique_ptr<node[]>> chunks_;
   // The sequence of the live entry of each slot, and of no entry if the slot has none. Beside the
   // nodes, because looking for stale entries reads nothing else, and these fit a cache.

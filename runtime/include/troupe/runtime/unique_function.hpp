@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 namespace troupe {
@@ -22,6 +23,8 @@ class unique_function;
 /// Calling an empty function is undefined; `operator bool` tells.
 template <class R, class... Args, std::size_t InlineBytes>
 class unique_function<R(Args...), InlineBytes> {
+  static constexpr bool is_task = std::is_void_v<R> && sizeof...(Args) == 0;
+
 public:
   unique_function() noexcept = default;
   unique_function(std::nullptr_t) noexcept {}
@@ -74,15 +77,32 @@ public:
 
   explicit operator bool() const noexcept { return table_ != nullptr; }
 
+  /// Returns the type of the target, by which a diagnosis names it; `void` for an empty function.
+  [[nodiscard]] const std::type_info& target_type() const noexcept requires is_task {
+    return table_ != nullptr ? *table_->type : typeid(void);
+  }
+
   friend bool operator==(const unique_function& f, std::nullptr_t) noexcept {
     return f.table_ == nullptr;
   }
 
 private:
+  // Only functions of nothing tell the type of their target: its name takes space.
+  struct no_type {};
+  using type_pointer = std::conditional_t<is_task, const std::type_info*, no_type>;
+  template <class T>
+  static constexpr type_pointer type_of() noexcept {
+    if constexpr (is_task)
+      return &typeid(T);
+    else
+      return {};
+  }
+
   struct table {
     R (*invoke)(void*, Args&&...);
     void (*relocate)(void* from, void* to) noexcept; // moves the target and ends the old one
     void (*destroy)(void*) noexcept;
+    [[no_unique_address]] type_pointer type;
   };
 
   template <class T>
@@ -108,6 +128,7 @@ private:
       static_cast<T*>(from)->~T();
     },
     [](void* p) noexcept { static_cast<T*>(p)->~T(); },
+    type_of<T>(),
   };
 
   template <class T>
@@ -117,6 +138,7 @@ private:
     },
     [](void* from, void* to) noexcept { ::new (to) T*(*static_cast<T**>(from)); },
     [](void* p) noexcept { delete *static_cast<T**>(p); },
+    type_of<T>(),
   };
 
   void take(unique_function& other) noexcept {

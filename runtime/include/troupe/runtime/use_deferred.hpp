@@ -15,6 +15,7 @@
 #include <troupe/runtime/deferred.hpp>
 #include <troupe/runtime/detail/abandoning_promise.hpp>
 #include <troupe/runtime/detail/asio_definitions.hpp>
+#include <troupe/runtime/event_loop.hpp>
 
 namespace troupe {
 
@@ -105,6 +106,7 @@ struct asio_handler {
     return operation->signal.slot();
   }
   void operator()(auto&&... values) {
+    event_loop::handler_begins();
     if (!operation->made->called()) // else it was cancelled, and this is what came of it
       operation->complete(std::forward<decltype(values)>(values)...);
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include <troupe/runtime/detail/patience.hpp>
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 
@@ -16,7 +17,8 @@ namespace troupe::detail {
 /// Notices that nothing has happened for some time. What `timeout_mixin` and `timeout_protocol`
 /// share.
 ///
-/// Something that happens only moves the time at which to look: a busy connection moves no timer.
+/// Something that happens only moves the time at which to look: a busy connection moves no timer. After
+/// a pause of the loop, what waits in the sockets is handed out before anybody is called silent.
 ///
 /// Thread: that of its owner.
 class idle_timer {
@@ -52,6 +54,7 @@ private:
   std::optional<duration> timeout_;
   time_point due_{};
   delayed_call call_;
+  patience patience_;
   std::size_t unsent_ = SIZE_MAX; // when it was looked at last, once the connection was closing
 };
 

@@ -160,6 +160,7 @@ private:
   // -- with TLS ---------------------------------------------------------------------------------
 
   void begin_tls(std::unique_ptr<tls_layer> layer);
+  void limit_handshake(time_point due, time_point at);
   std::size_t send_sealed(std::span<const iovec> pieces, std::error_code& ec) noexcept;
   bool seal(std::span<const iovec> pieces, std::size_t skip, std::size_t count);
   void send_sink();

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <thread>
+#include <utility>
 
 #include <caf/resumable.hpp>
 
@@ -15,6 +17,47 @@ struct inbox_node {
   caf::resumable* job = nullptr; // carries one reference; null for a function
   bool pinned = false;           // to which of the loop's queues `job` goes
   task fn;
+};
+
+/// Floating actors that other threads have queued for a loop. Any loop may take them, all at once: one
+/// that is blocked keeps nothing.
+///
+/// Thread: any.
+class arrivals {
+public:
+  struct node {
+    node* next;
+    caf::resumable* job; // carries one reference
+  };
+
+  /// Never waits.
+  void push(caf::resumable* job) {
+    auto* const added = new node{newest_.load(std::memory_order_relaxed), job};
+    while (!newest_.compare_exchange_weak(added->next, added, std::memory_order_seq_cst,
+                                          std::memory_order_relaxed)) {
+    }
+  }
+
+  /// Hands all that there are to `fn(job)`, the oldest first. Returns how many.
+  template <class F>
+  std::size_t take_all(F fn) {
+    node* oldest = nullptr;
+    for (auto* n = newest_.exchange(nullptr, std::memory_order_acquire); n != nullptr;)
+      oldest = std::exchange(n, std::exchange(n->next, oldest));
+    std::size_t count = 0;
+    for (auto* n = oldest; n != nullptr; ++count) {
+      fn(n->job);
+      delete std::exchange(n, n->next);
+    }
+    return count;
+  }
+
+  [[nodiscard]] bool empty() const noexcept {
+    return newest_.load(std::memory_order_seq_cst) == nullptr;
+  }
+
+private:
+  alignas(64) std::atomic<node*> newest_{nullptr};
 };
 
 /// A queue from any number of threads to one: linked nodes, an exchange and a store per push.

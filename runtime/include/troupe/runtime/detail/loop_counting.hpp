@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -79,6 +80,14 @@ private:
 struct loop_counting {
   explicit loop_counting(std::size_t loops) : sent_to(loops) {}
 
+  void note_turn(duration length) noexcept {
+    std::size_t place = 0; // most turns are of the first
+    while (place < loop_counters::turn_bounds.size() && length > loop_counters::turn_bounds[place])
+      ++place;
+    turn_lengths[place].add();
+    longest_turn.raise_to(static_cast<std::uint64_t>(length.count()));
+  }
+
   own_count turns;
   own_count sleeps;
   own_count io_events;
@@ -93,6 +102,8 @@ struct loop_counting {
   shared_count unhandled_messages;
   shared_count dead_letters;
   own_count longest_turn; // in ticks of `duration`
+  own_count long_turns;
+  std::array<own_count, loop_counters::turn_bounds.size() + 1> turn_lengths;
   busy_time busy;
   // By destination: so that sender and receiver agree, and no loop writes to another's counts.
   std::vector<own_count> sent_to;

@@ -68,10 +68,19 @@ public:
   explicit stealable_queue(bool shared) noexcept : shared_(shared) {}
 
   /// Returns how many jobs wait now, `job` included.
+  ///
+  /// Order: a loop that goes to sleep, and looks here after it has said so, sees the job, or this
+  /// thread sees after the push that it sleeps.
   std::size_t push(caf::resumable* job) {
-    guard hold{*this};
-    ring_.push(job);
-    return note_size();
+    std::size_t size;
+    {
+      guard hold{*this};
+      ring_.push(job);
+      size = note_size();
+    }
+    if (shared_)
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+    return size;
   }
 
   caf::resumable* pop_front() noexcept {
