@@ -1,11 +1,10 @@
 #include <troupe/runtime/detail/turn_watch.hpp>
 
-#include <cstdlib>
-#include <memory>
 #include <utility>
 
-#include <cxxabi.h>
 #include <spdlog/logger.h>
+
+#include "log.hpp"
 
 namespace troupe::detail {
 
@@ -16,10 +15,7 @@ constexpr auto between_equal_warnings = std::chrono::minutes(1);
 constexpr auto between_warnings = std::chrono::seconds(1);
 
 std::string name_of(const std::type_info& type) {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name{
-    abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free};
-  std::string text = status == 0 ? name.get() : type.name();
+  auto text = class_name(type);
   constexpr std::size_t readable = 160;
   if (text.size() > readable) {
     text.resize(readable);

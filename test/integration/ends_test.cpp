@@ -208,7 +208,7 @@ TEST_CASE("an actor that awaits a deferred ends", "[ends]") {
   }
 }
 
-TEST_CASE("an actor in line for a lock ends, and the next one has it", "[ends][!mayfail]") {
+TEST_CASE("an actor in line for a lock ends, and the next one has it", "[ends]") {
   EACH_MEANS(w) {
     deferred_lock lock;
     auto first = lock.acquire();
@@ -226,8 +226,7 @@ TEST_CASE("an actor in line for a lock ends, and the next one has it", "[ends][!
   }
 }
 
-TEST_CASE("an actor that holds a lock for a call ends, and the next one has it",
-          "[ends][!mayfail]") {
+TEST_CASE("an actor that holds a lock for a call ends, and the next one has it", "[ends]") {
   EACH_MEANS(w) {
     deferred_lock lock;
     promise<void> never;
@@ -245,8 +244,7 @@ TEST_CASE("an actor that holds a lock for a call ends, and the next one has it",
   }
 }
 
-TEST_CASE("an actor in line for a semaphore ends, and the next one has the token",
-          "[ends][!mayfail]") {
+TEST_CASE("an actor in line for a semaphore ends, and the next one has the token", "[ends]") {
   EACH_MEANS(w) {
     deferred_semaphore two{2};
     auto a = two.acquire(), b = two.acquire();
@@ -267,8 +265,7 @@ TEST_CASE("an actor in line for a semaphore ends, and the next one has the token
   }
 }
 
-TEST_CASE("an actor that waits for a value of a queue ends, and the value is not lost",
-          "[ends][!mayfail]") {
+TEST_CASE("an actor that waits for a value of a queue ends, and the value is not lost", "[ends]") {
   EACH_MEANS(w) {
     deferred_queue<int> queue;
     w.begin = [&](patient& self) {
@@ -515,22 +512,30 @@ TEST_CASE("the factory of an attempt to connect ends, and the attempt with it", 
     }
 }
 
-TEST_CASE("a process's actor ends, and the program with it", "[ends]") {
+TEST_CASE("a process's actor ends, and its program hears the end of its pipes", "[ends]") {
   for (const auto how : all_means)
     DYNAMIC_SECTION("ends " << to_string(how)) {
-      leaves_nothing check;
       events told;
-      runtime rt{{.loops = 1, .grace = 5s, .install_signal_handlers = false}};
-      spawn_process(rt,
-                    reports(told, {.on_made =
-                                     [&](reporter& p) {
-                                       rt.reactor().call_later(1ms, [&] {
-                                         end(rt, p, how);
-                                         rt.reactor().call_later(50ms, [&] { rt.stop(); });
-                                       });
-                                     }}),
-                    "sleep", {"100"});
-      rt.run();
+      {
+        runtime rt{{.loops = 1, .grace = 5s, .install_signal_handlers = false}};
+        const std::function<void()> stop_without_children = [&] {
+          if (has_no_children())
+            rt.stop();
+          else
+            rt.reactor().call_later(1ms, [&] { stop_without_children(); });
+        };
+        const auto begin = [&](reporter& p) {
+          rt.reactor().call_later(1ms, [&] {
+            end(rt, p, how);
+            stop_without_children();
+          });
+        };
+        spawn_process(rt, reports(told, {.on_made = begin}), "cat");
+        rt.run();
+      }
       CHECK(told.count("made") == 1);
+      if (how == means::stop) // nobody is left who would wait for it
+        ::waitid(P_ALL, 0, nullptr, WEXITED);
+      CHECK(has_no_children());
     }
 }

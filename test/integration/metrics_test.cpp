@@ -4,6 +4,7 @@
 #include <troupe/net/connection_counters.hpp>
 #include <troupe/net/metrics_page.hpp>
 #include <troupe/runtime/prometheus.hpp>
+#include <troupe/runtime/threads.hpp>
 
 #include "support/catch.hpp"
 #include "support/client.hpp"
@@ -223,17 +224,19 @@ TEST_CASE("/healthz is ok while the runtime runs, and 503 once it is to stop", "
   CHECK(answer.ends_with("\r\n\r\nok\n"));
   promise<void> drained;
   events stopping;
-  s.server.rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown,
-                                                 [&] {
-                                                   stopping.add("stopping");
-                                                   return drained.get_deferred();
-                                                 });
+  blocking_call_from_thread(s.server.rt.reactor(), [&] {
+    s.server.rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown,
+                                                   [&] {
+                                                     stopping.add("stopping");
+                                                     return drained.get_deferred();
+                                                   });
+  });
   s.server.rt.reactor().call_from_thread([&] { s.server.rt.stop(); });
   REQUIRE(stopping.wait(1));
   const auto last = s.ask("GET /healthz HTTP/1.1\r\n\r\n");
   CHECK(last.starts_with("HTTP/1.1 503 "));
   CHECK(last.ends_with("\r\n\r\nstopping\n"));
-  s.server.rt.reactor().call_from_thread([&] { drained.callback(); });
+  blocking_call_from_thread(s.server.rt.reactor(), [&] { drained.callback(); });
 }
 
 namespace {

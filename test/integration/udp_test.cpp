@@ -130,7 +130,8 @@ TEST_CASE("U01: a protocol listens at one port at a time, and then at another on
   std::promise<void> stopped;
   on_loop(server, [&] { first.stop_listening().add_callback([&] { stopped.set_value(); }); });
   stopped.get_future().get();
-  auto second = listen_udp(server.rt, 0, protocol);
+  datagram_port second;
+  on_loop(server, [&] { second = listen_udp(server.rt, 0, protocol); });
   udp_peer peer;
   peer.send(second.get_host().port(), "hi");
   REQUIRE(log.wait(4));
@@ -663,7 +664,7 @@ TEST_CASE("a protocol ends when it is stopped and nobody names it any more") {
   }
   REQUIRE(log.wait(4));
   CHECK(log.all() == strings{"start", "stop", "stopped", "destroyed"});
-  { auto lives_without_handle = listen_udp(server.rt, 0, told(log)); }
+  on_loop(server, [&] { auto lives_without_handle = listen_udp(server.rt, 0, told(log)); });
   REQUIRE(log.wait(5));
   CHECK(log.count("destroyed") == 1);
 }

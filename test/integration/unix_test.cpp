@@ -2,6 +2,7 @@
 
 #include <troupe/net/connect_unix.hpp>
 #include <troupe/net/listen_unix.hpp>
+#include <troupe/runtime/threads.hpp>
 
 #include <fstream>
 #include <thread>
@@ -207,7 +208,9 @@ TEST_CASE("a lock that Twisted has made is held while its process lives") {
   const auto connect_to = [&](const std::string& holder) {
     std::filesystem::remove(path + ".lock");
     std::filesystem::create_symlink(holder, path + ".lock");
-    connect_unix(r.rt, path, client_factory::of<failing>(std::ref(told)), {.check_lock = true});
+    blocking_call_from_thread(r.rt.reactor(), [&] {
+      connect_unix(r.rt, path, client_factory::of<failing>(std::ref(told)), {.check_lock = true});
+    });
   };
   const auto refused =
     path + ": nobody holds its lock: " + make_error_code(errc::connection_refused).message();

@@ -1,6 +1,7 @@
 #include <troupe/net/reconnecting_client_factory.hpp>
 
 #include <troupe/net/connect_tcp.hpp>
+#include <troupe/testing/logged_errors.hpp>
 #include <troupe/testing/manual_runtime.hpp>
 #include <troupe/testing/memory_resolver.hpp>
 
@@ -93,12 +94,14 @@ TEST_CASE("jitter spreads a wait and does not compound", "[F-Y4]") {
 
 TEST_CASE("after as many retries as allowed it gives up", "[F-Y4]") {
   fixture f{{.jitter = 0, .max_retries = 2}};
+  logged_errors errors{f.rt};
   f.rt.advance(1h);
   f.rt.advance(1h);
   f.rt.advance(1h);
   CHECK(f.factory->attempts.size() == 3);
   CHECK(f.factory->retries() == 2);
   CHECK(f.factory->get_delayed_calls().empty());
+  CHECK(errors.flush("the host is unknown); gives up after 2 retries").size() == 1);
 }
 
 TEST_CASE("stop_trying ends the wait", "[F-Y4]") {

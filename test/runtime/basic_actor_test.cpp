@@ -239,5 +239,5 @@ TEST_CASE("an unhandled failure is logged by the runtime in whose turn it is dro
 TEST_CASE("a loop that is not there is told by its number", "[actor]") {
   manual_runtime rt;
   CHECK_THROWS_WITH(rt.spawn_on<pinned_adder>(9),
-                    "there is no loop 9; the runtime has 1, from 0 on");
+                    "spawn_on: there is no loop 9; this runtime has 1");
 }

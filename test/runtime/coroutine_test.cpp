@@ -341,13 +341,13 @@ TEST_CASE("a coroutine in a tower may go on when it is cancelled", "[coroutine]"
   promise<int> p;
   promise<int> other;
   int caught = 0;
-  auto inner = [](deferred<int> first, promise<int>& other, int& caught) -> deferred<int> {
+  auto inner = [](deferred<int> first, promise<int>& then, int& count) -> deferred<int> {
     try {
       co_return co_await std::move(first);
     } catch (const cancelled_error&) {
-      ++caught;
+      ++count;
     }
-    co_return co_await other.get_deferred();
+    co_return co_await then.get_deferred();
   }(p.get_deferred(), other, caught);
   auto d = one_more(one_more(std::move(inner)));
   d.cancel();

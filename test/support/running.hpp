@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -45,8 +46,12 @@ public:
   running(const running&) = delete;
   running& operator=(const running&) = delete;
 
+  /// Returns when the loops belong to their threads.
   void start() {
+    std::promise<void> begun;
+    rt.reactor().call_from_thread([&] { begun.set_value(); });
     thread_ = std::thread([this] { rt.run(); });
+    begun.get_future().wait();
   }
 
   /// Stops the runtime unless it was stopped, and waits for the end of `run()`.
