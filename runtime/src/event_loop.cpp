@@ -611,10 +611,13 @@ void event_loop::end_pinned_from_outside() {
 // What still waits for the system is destroyed unrun.
 void event_loop::shut_io() {
   const turning here{*this};
-  wake_timer_.reset();
-  lookout_.reset();
+  wake_timer_->close();
+  if (lookout_)
+    lookout_->close();
   work_.reset();
   io_.reset();
+  wake_timer_.reset();
+  lookout_.reset();
   ending_.clear();
   flushed_.clear();
 }

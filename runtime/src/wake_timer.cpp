@@ -21,7 +21,7 @@ int open_timer() {
 } // namespace
 
 wake_timer::wake_timer(asio::io_context& io)
-  : descriptor_(io.get_executor(), open_timer()), fd_(descriptor_.native_handle()) {
+  : descriptor_(std::in_place, io.get_executor(), open_timer()), fd_(descriptor_->native_handle()) {
   read();
 }
 
@@ -33,8 +33,7 @@ bool wake_timer::arm(time_point due) noexcept {
   const itimerspec when{
     .it_interval = {},
     .it_value = {.tv_sec = seconds.count(), .tv_nsec = (since_epoch - seconds).count()}};
-  const bool set =
-    ::timerfd_settime(descriptor_.native_handle(), TFD_TIMER_ABSTIME, &when, nullptr) == 0;
+  const bool set = ::timerfd_settime(fd_, TFD_TIMER_ABSTIME, &when, nullptr) == 0;
   armed_ = set ? due : time_point{};
   return set;
 }
@@ -48,13 +47,13 @@ void wake_timer::end_wait_in(duration span) noexcept {
 }
 
 void wake_timer::read() {
-  descriptor_.async_read_some(asio::buffer(expirations_),
-                              reading_.with([this](const asio::error_code& ec, std::size_t) {
-                                if (ec)
-                                  return; // cancelled: the loop is going away
-                                armed_ = {};
-                                read();
-                              }));
+  descriptor_->async_read_some(asio::buffer(expirations_),
+                               reading_.with([this](const asio::error_code& ec, std::size_t) {
+                                 if (ec)
+                                   return; // cancelled: the loop is going away
+                                 armed_ = {};
+                                 read();
+                               }));
 }
 
 } // namespace troupe::detail

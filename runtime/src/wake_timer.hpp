@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include <asio/io_context.hpp>
 #include <asio/posix/basic_stream_descriptor.hpp>
@@ -26,10 +27,14 @@ public:
   /// Makes the wait of another thread end. For timers that are not used with `arm`. Thread: any.
   void end_wait_in(duration span) noexcept;
 
+  /// Gives the timer up, before the loop's context ends. This object stays until after that: what was
+  /// outstanding lies in it. Nothing else may be called then.
+  void close() noexcept { descriptor_.reset(); }
+
 private:
   void read();
 
-  asio::posix::basic_stream_descriptor<asio::io_context::executor_type> descriptor_;
+  std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> descriptor_;
   operation_room reading_; // so that no shortage of memory ends the reading for good
   const int fd_;
   time_point armed_{};
