@@ -79,7 +79,8 @@ private:
 /// The other side: it writes to the first directly, for the two share a loop.
 class proxied : public protocol {
 public:
-  proxied(caf::actor_config& cfg, proxying* first) : protocol(cfg), first_(first) {}
+  proxied(caf::actor_config& cfg, proxying* first, caf::actor keep)
+    : protocol(cfg), first_(first), keep_(std::move(keep)) {}
   void data_received(bytes_view data) override {
     if (first_->connected())
       first_->transport().write(data);
@@ -89,12 +90,15 @@ public:
       first_->transport().lose_connection();
   }
   proxying* const first_;
+
+private:
+  const caf::actor keep_; // of `first_`
 };
 
 void proxying::connection_made() {
   auto* const keep = this;
-  connect_protocol<proxied>(to_, keep).add_callback(
-    [this, alive = caf::actor{this}](const connected_protocol& p) {
+  connect_protocol<proxied>(to_, keep, caf::actor{this})
+    .add_callback([this, alive = caf::actor{this}](const connected_protocol& p) {
       told_->add(p.local<proxied>()->loop().index() == loop().index()
                    ? "together on " + std::to_string(loop().index())
                    : "apart");
@@ -111,8 +115,8 @@ void proxying::data_received(bytes_view data) {
 }
 
 void proxying::connection_lost(const failure&) {
-  if (other_)
-    other_->lose_connection();
+  if (const auto other = std::exchange(other_, std::nullopt))
+    other->lose_connection();
 }
 
 } // namespace

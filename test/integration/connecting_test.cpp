@@ -170,6 +170,11 @@ public:
       reconnecting_client_factory::client_connection_lost(c, why);
   }
 
+  void on_exit() override {
+    attempt = {}; // it has this factory
+    reconnecting_client_factory::on_exit();
+  }
+
   connector attempt;
   int attempts = 0;
   bool stopped = false;

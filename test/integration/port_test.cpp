@@ -236,12 +236,14 @@ TEST_CASE("nothing listens any more once the runtime has stopped, and whoever tr
   running server{1};
   server.start();
   events log;
-  server.rt.reactor().add_system_event_trigger(trigger_phase::after, system_event::shutdown, [&] {
-    try {
-      listen_tcp(server.rt, 0, factory::for_protocol<echo>());
-    } catch (const cannot_listen_error& e) {
-      log.add(e.code() == errc::runtime_stopped ? "told" : e.what());
-    }
+  on_loop(server, [&] {
+    server.rt.reactor().add_system_event_trigger(trigger_phase::after, system_event::shutdown, [&] {
+      try {
+        listen_tcp(server.rt, 0, factory::for_protocol<echo>());
+      } catch (const cannot_listen_error& e) {
+        log.add(e.code() == errc::runtime_stopped ? "told" : e.what());
+      }
+    });
   });
   server.stop();
   CHECK(log.all() == std::vector<std::string>{"told"});

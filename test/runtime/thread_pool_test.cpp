@@ -112,8 +112,12 @@ TEST_CASE("threads that a smaller pool needs no more give their memory back") {
       std::this_thread::yield();
     pool.adjust_size(10, 10);
   }
+#ifndef __SANITIZE_ADDRESS__ // which keeps the addresses of stacks for itself
   // 1,800 of them have ended, with stacks of 8 MiB; malloc keeps some GiB of addresses, too.
   CHECK((pages_of_address_space() - before) * 4096 < 900 * (8L << 20));
+#else
+  static_cast<void>(before);
+#endif
 }
 
 TEST_CASE("what no thread has begun can be dropped, and is not destroyed under the pool's lock") {
