@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include <troupe/runtime/errc.hpp>
@@ -34,6 +35,17 @@ private:
 /// All threads that wait for a reactor, so that its end is theirs. Thread: any.
 class blocked_calls {
 public:
+  blocked_calls() = default;
+  blocked_calls(const blocked_calls&) = delete;
+  blocked_calls& operator=(const blocked_calls&) = delete;
+
+  /// Ends every wait, and returns when those threads have left the list: they do nothing else first.
+  ~blocked_calls() {
+    end();
+    while (any())
+      std::this_thread::yield();
+  }
+
   /// Returns false if none may wait any more.
   [[nodiscard]] bool add(blocked_call& call) {
     const std::lock_guard hold{mutex_};
@@ -62,6 +74,11 @@ public:
   }
 
 private:
+  bool any() {
+    const std::lock_guard hold{mutex_};
+    return first_ != nullptr;
+  }
+
   std::mutex mutex_;
   blocked_call* first_ = nullptr;
   bool ended_ = false;
