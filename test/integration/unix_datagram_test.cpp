@@ -337,7 +337,8 @@ TEST_CASE("what a UNIX datagram port cannot be connected to is told by name and 
     CHECK(connect(d / "peer", d / "mine") == "it is open");
     CHECK(contains(connect(d / "peer", d / "mine"), "its lock is held"));
     server.start();
-    const auto port = listen_unix_datagram(server.rt, d / "late", told(log));
+    datagram_port port;
+    on_loop(server, [&] { port = listen_unix_datagram(server.rt, d / "late", told(log)); });
     REQUIRE(log.wait(2));
     on_loop(server, [&] {
       auto& t = protocol_of(port).transport();
