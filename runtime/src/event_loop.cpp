@@ -608,18 +608,25 @@ void event_loop::end_pinned_from_outside() {
   timers_.clear();
 }
 
-// What still waits for the system is destroyed unrun.
+// Transports that are closed delete themselves when their last operation comes back, cancelled: those
+// are taken in. What still waits for the system is destroyed unrun.
 void event_loop::shut_io() {
   const turning here{*this};
   wake_timer_->close();
   if (lookout_)
     lookout_->close();
   work_.reset();
+  io_->restart();
+  // A handler of the user's own that posts itself must not keep the end from coming.
+  const auto until = now() + std::chrono::seconds(1);
+  for (bool any = true; any && now() < until;) {
+    any = run_operation(false);
+    for (; !ending_.empty() || !flushed_.empty(); any = true)
+      flush();
+  }
   io_.reset();
   wake_timer_.reset();
   lookout_.reset();
-  ending_.clear();
-  flushed_.clear();
 }
 
 } // namespace troupe
