@@ -111,17 +111,21 @@ TEST_CASE("a client that does not read holds up neither stop nor its triggers") 
 TEST_CASE(
   "a call in a thread that does not end does not hold up run; the destructor waits for it") {
   log_text log;
-  std::latch go{1};
+  std::latch begun{1}, go{1};
   bool ended = false, second = false;
   {
     runtime rt{{.loops = 1, .grace = 1ms, .install_signal_handlers = false, .logger = log.logger}};
     rt.reactor().suggest_thread_pool_size(1);
     rt.reactor().call_in_thread([&] {
+      begun.count_down();
       go.wait();
       ended = true;
     });
     rt.reactor().call_in_thread([&] { second = true; });
-    rt.reactor().call_when_running([&] { rt.stop(); });
+    rt.reactor().call_when_running([&] {
+      begun.wait();
+      rt.stop();
+    });
     rt.run();
     CHECK(log.has("grace is over: 1 call in a thread has not returned"));
     go.count_down();
