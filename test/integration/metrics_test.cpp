@@ -304,7 +304,8 @@ TEST_CASE("connections are counted by factory and by the reason of their end", "
     return {};
   };
   for (const auto end = std::chrono::steady_clock::now() + 20s;
-       (guests().open != 1 || dialled().open != 0 || dialled().attempts_failed.empty())
+       (guests().accepted != 3 || guests().open != 1 || dialled().open != 0
+        || dialled().attempts_failed.empty())
        && std::chrono::steady_clock::now() < end;)
     on_loop(r, 0, [] {}); // the other end hears of it in a while
   const auto g = guests();
