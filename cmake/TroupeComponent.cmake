@@ -1,11 +1,11 @@
 # troupe_component(<name> PUBLIC <libs> PRIVATE <libs>)
 #
-# Makes the library troupe_<name>, alias troupe::<name>, from <name>/src/**.cpp, with the headers
-# below <name>/include: installed, and each proved to compile alone. What lies in folders `testing`
-# belongs to troupe::testing.
+# Makes the library troupe_<name>, alias troupe::<name>, of this folder: src/**.cpp, with the headers
+# below include/: installed, and each proved to compile alone. What lies in folders `testing` belongs
+# to troupe::testing.
 function(troupe_component name)
   cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE" ${ARGN})
-  set(root "${CMAKE_CURRENT_SOURCE_DIR}/${name}")
+  set(root "${CMAKE_CURRENT_SOURCE_DIR}")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${root}/src/*.cpp")
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${root}/include/*.hpp")
   list(FILTER sources EXCLUDE REGEX "/src/testing/")
@@ -16,11 +16,55 @@ function(troupe_component name)
   target_include_directories(troupe_${name} PRIVATE "${root}/src")
 endfunction()
 
-# troupe_testing(<component>...): the library troupe::testing, from the folders `testing` of these.
+# troupe_wing(<name> SEES <wings> LIBRARIES <libs>)
+#
+# A part of a component, of this folder: its sources see their own headers and those of the wings that
+# they name, with what those see; an include of any other does not compile. Inside the project it is
+# troupe::<name>; outside, troupe_of_wings makes it part of its component.
+function(troupe_wing name)
+  cmake_parse_arguments(arg "" "" "SEES;LIBRARIES" ${ARGN})
+  set(target troupe_${name})
+  set(root "${CMAKE_CURRENT_SOURCE_DIR}")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${root}/src/*.cpp")
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${root}/include/*.hpp")
+  list(TRANSFORM arg_SEES PREPEND troupe_)
+  add_library(${target} OBJECT ${sources})
+  add_library(troupe::${name} ALIAS ${target})
+  troupe_compiling(${target})
+  target_link_libraries(${target} PUBLIC ${arg_SEES} ${arg_LIBRARIES})
+  target_include_directories(${target} PUBLIC "${root}/src")
+  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS "${root}/include" FILES ${headers})
+  set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+endfunction()
+
+# troupe_of_wings(<name> WINGS <wings> PUBLIC <libs> PRIVATE <libs>): the library of these wings.
+function(troupe_of_wings name)
+  cmake_parse_arguments(arg "" "" "WINGS;PUBLIC;PRIVATE" ${ARGN})
+  foreach(wing IN LISTS arg_WINGS)
+    list(APPEND objects $<TARGET_OBJECTS:troupe_${wing}>)
+    get_target_property(some troupe_${wing} HEADER_SET)
+    list(APPEND headers ${some})
+    get_target_property(some troupe_${wing} HEADER_DIRS)
+    list(APPEND bases ${some})
+  endforeach()
+  troupe_umbrella(${name} ${headers})
+  troupe_library(${name} "${objects}" "${headers}" "${bases}")
+  set_target_properties(troupe_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF # the wings' are
+                                                  LINKER_LANGUAGE CXX)
+  target_link_libraries(troupe_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+endfunction()
+
+# troupe_testing(<folder>...): the library troupe::testing, from the headers and sources for tests below
+# these.
 function(troupe_testing)
-  foreach(component IN LISTS ARGN)
-    set(root "${CMAKE_CURRENT_SOURCE_DIR}/${component}")
-    file(GLOB some CONFIGURE_DEPENDS "${root}/src/testing/*.cpp")
+  foreach(folder IN LISTS ARGN)
+    set(root "${CMAKE_CURRENT_SOURCE_DIR}/${folder}")
+    if(NOT folder MATCHES "testing$")
+      set(below /testing)
+    else()
+      set(below)
+    endif()
+    file(GLOB some CONFIGURE_DEPENDS "${root}/src${below}/*.cpp")
     list(APPEND sources ${some})
     file(GLOB some CONFIGURE_DEPENDS "${root}/include/troupe/testing/*.hpp")
     list(APPEND headers ${some})
@@ -30,7 +74,7 @@ function(troupe_testing)
   set(umbrella ${headers})
   list(FILTER umbrella EXCLUDE REGEX "/leak_listener.hpp$") # needs Catch2
   troupe_umbrella(testing ${umbrella})
-  set(made "${CMAKE_CURRENT_BINARY_DIR}/include/testing")
+  set(made "${PROJECT_BINARY_DIR}/include/testing")
   troupe_library(testing "${sources}" "${headers};${made}/troupe/testing.hpp" "${bases};${made}")
   target_include_directories(troupe_testing PRIVATE ${private})
 endfunction()
@@ -42,7 +86,7 @@ function(troupe_all)
   target_link_libraries(troupe_troupe INTERFACE ${targets})
   list(TRANSFORM ARGN REPLACE "(.+)" "/include/troupe/\\1.hpp" OUTPUT_VARIABLE headers)
   troupe_umbrella(troupe ${headers})
-  set(made "${CMAKE_CURRENT_BINARY_DIR}/include/troupe")
+  set(made "${PROJECT_BINARY_DIR}/include/troupe")
   list(TRANSFORM ARGN REPLACE "(.+)" "${made}/troupe/\\1.hpp" OUTPUT_VARIABLE headers)
   target_sources(troupe_troupe INTERFACE FILE_SET HEADERS BASE_DIRS "${made}"
                  FILES ${headers} "${made}/troupe/troupe.hpp")
@@ -55,11 +99,7 @@ endfunction()
 function(troupe_library name sources headers bases)
   set(target troupe_${name})
   add_library(${target} ${sources})
-  troupe_warnings(${target})
-  # What nearly every source includes, and what takes longest to parse.
-  target_precompile_headers(${target} PRIVATE <asio/io_context.hpp> <caf/event_based_actor.hpp>
-                            <caf/actor_system.hpp> <functional> <memory> <string> <vector>)
-  target_compile_features(${target} PUBLIC cxx_std_20)
+  troupe_compiling(${target})
   target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${bases} FILES ${headers})
   set_target_properties(${target} PROPERTIES
     EXPORT_NAME ${name}
@@ -70,6 +110,19 @@ function(troupe_library name sources headers bases)
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   add_library(troupe::${name} ALIAS ${target})
   install(TARGETS ${target} EXPORT troupe-targets FILE_SET HEADERS)
+endfunction()
+
+# How the sources of all libraries are compiled: alike, so that one precompiled header serves them.
+function(troupe_compiling target)
+  troupe_warnings(${target})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  if(target STREQUAL "troupe_runtime")
+    # What nearly every source includes, and what takes longest to parse.
+    target_precompile_headers(${target} PRIVATE <asio/io_context.hpp> <caf/event_based_actor.hpp>
+                              <caf/actor_system.hpp> <functional> <memory> <string> <vector>)
+  else()
+    target_precompile_headers(${target} REUSE_FROM troupe_runtime)
+  endif()
 endfunction()
 
 # Writes <troupe/NAME.hpp>, which includes all of these that are a user's; unchanged, it stays.
@@ -88,7 +141,7 @@ function(troupe_umbrella name)
   endforeach()
   list(SORT lines)
   list(JOIN lines "\n" lines)
-  file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/include/${folder}/troupe/${name}.hpp"
+  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/include/${folder}/troupe/${name}.hpp"
        CONTENT "${text}${lines}\n" @ONLY)
 endfunction()
 

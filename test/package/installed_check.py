@@ -1,6 +1,6 @@
 """Looks at an installed tree, and builds a program against it by pkg-config.
 
-Usage: installed_check.py <prefix> <C++ compiler> <cmake>
+Usage: installed_check.py <prefix> <C++ compiler> <cmake> <generator>
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-prefix, compiler, cmake = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+prefix, (compiler, cmake, generator) = Path(sys.argv[1]), sys.argv[2:5]
 here = Path(__file__).parent
 headers = sorted((prefix / "include").rglob("*.hpp"))
 assert len(headers) > 100, f"only {len(headers)} headers"
@@ -36,7 +36,7 @@ for name in ("LICENSE", "README.md", "CHANGELOG.md", "net/README.md", "examples/
 
 with tempfile.TemporaryDirectory() as build:
     environment = dict(os.environ, CMAKE_PREFIX_PATH=str(prefix))
-    unknown = subprocess.run([cmake, "-S", here / "unknown_component", "-B", build],
+    unknown = subprocess.run([cmake, "-G", generator, "-S", here / "unknown_component", "-B", build],
                              env=environment, text=True, capture_output=True)
     said = " ".join(unknown.stderr.split())
     assert unknown.returncode != 0, "an unknown component is found"
