@@ -1,5 +1,7 @@
 #include <troupe/actors/supervisor.hpp>
 
+#include <stdexcept>
+
 #include <caf/behavior.hpp>
 #include <spdlog/logger.h>
 
@@ -17,9 +19,25 @@ namespace {
 
 } // namespace
 
+namespace {
+
+supervisor_options checked(supervisor_options options) {
+  const auto refuse_negative = [](const char* name, duration value) {
+    if (value < duration::zero())
+      throw std::invalid_argument(std::string{"supervisor_options: "} + name + " is negative");
+  };
+  refuse_negative("period", options.period);
+  refuse_negative("backoff.initial", options.backoff.initial);
+  refuse_negative("backoff.max", options.backoff.max);
+  refuse_negative("unresponsive_after", options.unresponsive_after);
+  return options;
+}
+
+} // namespace
+
 supervisor::supervisor(caf::actor_config& cfg, supervisor_options options,
                        std::vector<child_spec> children)
-  : super(cfg), options_(std::move(options)), first_(std::move(children)) {
+  : super(cfg), options_(checked(std::move(options))), first_(std::move(children)) {
   set_down_handler([this](caf::down_msg& message) { down(message); });
   set_exit_handler([this](caf::exit_msg& message) {
     if (message.reason && message.reason != caf::exit_reason::normal)
@@ -242,6 +260,8 @@ child_counts supervisor::count_children() const {
 void supervisor::check(const child_spec& spec) const {
   if (!spec.start)
     refuse(errc::invalid_argument, spec.id + ": there is no start function");
+  if (spec.shutdown && *spec.shutdown < duration::zero())
+    refuse(errc::invalid_argument, spec.id + ": the shutdown time is negative");
   if (!dynamic() && by_id_.contains(spec.id))
     refuse(errc::child_exists, spec.id);
 }

@@ -58,11 +58,14 @@ delayed_call pinned_actor::call_later(duration delay, task fn) {
   else if (calls_->size() == calls_->capacity())
     prune_calls();
   // `this` is good while the call is pending: on_exit cancels it.
-  const auto call =
+  auto call =
     loop_.timers().add(saturating_add(loop_.time(), delay), [this, f = std::move(fn)]() mutable {
       enter([&] { detail::in_callback("a delayed call", f); });
     });
-  calls_->push_back(call);
+  if (over_)
+    call.cancel();
+  else
+    calls_->push_back(call);
   return call;
 }
 
@@ -127,6 +130,7 @@ caf::invoke_message_result pinned_actor::consume(caf::mailbox_element& x) {
 
 void pinned_actor::on_exit() {
   entered_ = true; // for good: whatever still calls `enter` is called from here
+  over_ = true;
   if (auto calls = std::move(calls_))
     for (auto& call : *calls)
       if (call.active())

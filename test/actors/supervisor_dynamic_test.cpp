@@ -120,3 +120,20 @@ TEST_CASE("a hundred thousand children that end together use neither stack nor t
   n.rt.settle(10'000);
   CHECK(n.ended());
 }
+
+TEST_CASE("a negative time is refused where it is given", "[supervisor]") {
+  nursery n;
+  const auto refused = [&](auto change) {
+    auto options = dynamic_options();
+    change(options);
+    CHECK_THROWS_AS(n.open(options), std::invalid_argument);
+  };
+  refused([](supervisor_options& o) { o.period = -1ms; });
+  refused([](supervisor_options& o) { o.backoff.initial = -1ms; });
+  refused([](supervisor_options& o) { o.backoff.max = -1ms; });
+  refused([](supervisor_options& o) { o.unresponsive_after = -1ms; });
+  auto& sup = n.open(dynamic_options());
+  auto child = n.calm("x");
+  child.shutdown = -1ms;
+  failure_result_of(sup.start_child(child), errc::invalid_argument);
+}

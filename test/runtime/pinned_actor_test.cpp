@@ -189,3 +189,38 @@ TEST_CASE("a handle of an actor that has ended may be sent to when the runtime i
   caf::anon_send(actor, 1);
   CHECK(told.back() == "told to end");
 }
+
+TEST_CASE("an actor that has ended has no delayed calls, whoever asks it for one", "[pinned_actor]") {
+  /// Asks for a call behind its end.
+  class late : public pinned_actor {
+  public:
+    late(caf::actor_config& cfg, std::vector<delayed_call>& calls, std::shared_ptr<int> held)
+      : pinned_actor(cfg), calls_(calls), held_(std::move(held)) {}
+    caf::behavior make_behavior() override {
+      call_later(1ms, [this] { quit(); });
+      return {[](int) {
+      }};
+    }
+    void on_exit() override {
+      pinned_actor::on_exit();
+      calls_.push_back(call_later(1ms, [held = held_] { ++*held; }));
+      held_.reset();
+    }
+
+  private:
+    std::vector<delayed_call>& calls_;
+    std::shared_ptr<int> held_;
+  };
+  testing::manual_runtime rt;
+  std::vector<delayed_call> calls;
+  const auto held = std::make_shared<int>(0);
+  caf::actor_config cfg{&rt.scheduler().loop(0)};
+  rt.system().spawn_impl<late, caf::hidden>(cfg, std::ref(calls), held);
+  rt.advance(2ms);
+  REQUIRE(calls.size() == 1);
+  CHECK_FALSE(calls[0].active());
+  CHECK_THROWS_AS(calls[0].cancel(), already_cancelled);
+  CHECK(held.use_count() == 1);
+  rt.advance(1s);
+  CHECK(*held == 0);
+}

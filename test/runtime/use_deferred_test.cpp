@@ -85,6 +85,20 @@ TEST_CASE("an operation that is dropped takes what waits along", "[use_deferred]
   CHECK(held.use_count() == 1);
 }
 
+TEST_CASE("an operation that ends with the runtime calls nobody", "[use_deferred]") {
+  bool ran = false;
+  const auto held = std::make_shared<int>();
+  {
+    runtime rt{{.loops = 1, .install_signal_handlers = false}};
+    asio::steady_timer timer{rt.scheduler().loop(0).io(), 1h};
+    timer.async_wait(use_deferred).add_both([&, held](outcome<void>) { ran = true; });
+    timer.cancel();
+    CHECK(held.use_count() == 2);
+  }
+  CHECK_FALSE(ran);
+  CHECK(held.use_count() == 1);
+}
+
 namespace {
 
 deferred<std::string> exchange(asio::io_context& io, std::string text) {

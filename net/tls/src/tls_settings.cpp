@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <stdexcept>
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -280,13 +281,23 @@ openssl_ptr<SSL_SESSION> tls_session_cache::take(const std::string& destination)
 
 // -- contexts -----------------------------------------------------------------------------------
 
+namespace {
+
+duration checked(duration handshake_timeout) {
+  if (handshake_timeout < duration::zero())
+    throw std::invalid_argument("tls: the handshake_timeout is negative");
+  return handshake_timeout;
+}
+
+} // namespace
+
 std::shared_ptr<const tls_settings> make_server_settings(const tls_server_options& options) {
   if (options.identities.empty())
     throw std::logic_error("tls: a server needs an identity");
   auto s = std::make_shared<tls_settings>();
   s->server = true;
   s->verify = options.clients != client_certificates::none;
-  s->handshake_timeout = options.handshake_timeout;
+  s->handshake_timeout = checked(options.handshake_timeout);
   s->alpn = alpn_wire(options.alpn);
   s->context = make_context(TLS_server_method(), options.minimum);
   auto& context = *s->context;
@@ -323,7 +334,7 @@ std::shared_ptr<const tls_settings> make_server_settings(const tls_server_option
 std::shared_ptr<const tls_settings> make_client_settings(const tls_client_options& options) {
   auto s = std::make_shared<tls_settings>();
   s->verify = options.verify;
-  s->handshake_timeout = options.handshake_timeout;
+  s->handshake_timeout = checked(options.handshake_timeout);
   s->alpn = alpn_wire(options.alpn);
   s->server_name = options.server_name;
   s->context = make_context(TLS_client_method(), options.minimum);

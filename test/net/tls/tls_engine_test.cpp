@@ -175,6 +175,11 @@ TEST_CASE("a host that cannot be one fails the handshake before it begins") {
   }
 }
 
+TEST_CASE("a negative time for the handshake is refused") {
+  CHECK_THROWS_AS((tls_client_context{{.handshake_timeout = std::chrono::seconds(-1)}}),
+                  std::invalid_argument);
+}
+
 TEST_CASE("names match as certificates mean them") {
   CHECK(detail::name_matches("chat.example", "CHAT.example"));
   CHECK(detail::name_matches("*.example", "chat.example"));

@@ -147,6 +147,8 @@ public:
   using super = pinned_actor;
 
   /// Two children of one id, or one without a start function, cannot be started: see `when_started`.
+  ///
+  /// \throws std::invalid_argument if a duration of the options is negative
   supervisor(caf::actor_config& cfg, supervisor_options options,
              std::vector<child_spec> children = {});
   ~supervisor() override;

@@ -92,9 +92,14 @@ public:
 
   /// Called by the handler of an operation that enters no actor: what the loop does from here on is
   /// work, no wait.
-  static void handler_begins() {
-    if (current_ != nullptr && current_->waits_)
+  ///
+  /// \returns false if the runtime is over: then the handler does nothing but let go of what it has
+  static bool handler_begins() {
+    if (current_ == nullptr)
+      return true;
+    if (current_->waits_)
       current_->begin_work();
+    return !current_->over_;
   }
 
   /// Tells whether what goes on at the moment has gone on for as long as it may in one turn. Who has much

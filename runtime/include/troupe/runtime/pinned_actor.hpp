@@ -161,6 +161,7 @@ private:
   bool entered_ = false;
   bool listed_ = false;
   bool loads_ = true; // counted in the loop's load
+  bool over_ = false; // its delayed calls have been dropped, and there will be no others
 };
 
 } // namespace troupe

@@ -32,8 +32,8 @@ namespace troupe {
 /// without an error code, or with an `std::exception_ptr` in its place.
 ///
 /// Cancelling the deferred cancels the operation, if it is of a kind that can be; then the deferred
-/// fails with `errc::cancelled`. An operation that is dropped, because its context ends first, takes
-/// along what waits for it.
+/// fails with `errc::cancelled`. An operation that is dropped, because its context or the runtime ends
+/// first, takes along what waits for it.
 ///
 /// Fails with: the operation's error code; `errc::cancelled` in place of
 /// `asio::error::operation_aborted`.
@@ -106,8 +106,7 @@ struct asio_handler {
     return operation->signal.slot();
   }
   void operator()(auto&&... values) {
-    event_loop::handler_begins();
-    if (!operation->made->called()) // else it was cancelled, and this is what came of it
+    if (event_loop::handler_begins() && !operation->made->called()) // else it was cancelled, and this is what came of it
       operation->complete(std::forward<decltype(values)>(values)...);
   }
   std::shared_ptr<asio_operation<T>> operation;

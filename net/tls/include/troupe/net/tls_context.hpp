@@ -115,7 +115,8 @@ struct tls_client_options {
 class tls_server_context {
 public:
   /// \throws tls_setup_error if a file cannot be used, with its name and the reason
-  /// \throws std::logic_error if there is no identity, or an ALPN name is empty or too long
+  /// \throws std::logic_error if there is no identity, an ALPN name is empty or too long, or
+  ///         `handshake_timeout` is negative
   explicit tls_server_context(const tls_server_options& options);
 
   /// Returns what is odd and not forbidden, such as a certificate that has expired; ports log it.
