@@ -1,19 +1,104 @@
-# troupe_component(<name> PUBLIC <libs> PRIVATE <libs>)
+# troupe_component(<name> [REQUIRED] PUBLIC <libs> PRIVATE <libs>
+#                  DEPENDS <"find_package arguments">... PRIVATE_DEPENDS <the same>...)
 #
 # Makes the library troupe_<name>, alias troupe::<name>, of this folder: src/**.cpp, with the headers
 # below include/: installed, and each proved to compile alone. What lies in folders `testing` belongs
-# to troupe::testing.
+# to troupe::testing. DEPENDS are packages that its headers need, PRIVATE_DEPENDS those that only its
+# sources do. Where one is missing the component is off, and the rest is built; one that is REQUIRED is
+# a part of troupe::troupe.
 function(troupe_component name)
-  cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "REQUIRED" "" "PUBLIC;PRIVATE;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  set(required)
+  if(arg_REQUIRED)
+    set(required REQUIRED)
+  endif()
+  troupe_find(${name} ${required} DEPENDS ${arg_DEPENDS} PRIVATE_DEPENDS ${arg_PRIVATE_DEPENDS})
+  troupe_need(missing ${arg_PUBLIC} ${arg_PRIVATE})
+  get_property(more GLOBAL PROPERTY TROUPE_${name}_MISSING)
+  list(APPEND missing ${more})
+  if(missing)
+    list(JOIN missing ", " missing)
+    message(STATUS "troupe::${name} is off; missing: ${missing}")
+    set_property(GLOBAL APPEND PROPERTY TROUPE_COMPONENTS_OFF ${name})
+    return()
+  endif()
+
   set(root "${CMAKE_CURRENT_SOURCE_DIR}")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${root}/src/*.cpp")
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${root}/include/*.hpp")
   list(FILTER sources EXCLUDE REGEX "/src/testing/")
   list(FILTER headers EXCLUDE REGEX "/include/troupe/testing/")
   troupe_umbrella(${name} ${headers})
-  troupe_library(${name} "${sources}" "${headers}" "${root}/include")
+  set(bases "${root}/include")
+  if(NOT arg_REQUIRED) # those of the others come with troupe::troupe
+    list(APPEND bases "${PROJECT_BINARY_DIR}/include/${name}")
+    list(APPEND headers "${PROJECT_BINARY_DIR}/include/${name}/troupe/${name}.hpp")
+  endif()
+  troupe_library(${name} "${sources}" "${headers}" "${bases}")
   target_link_libraries(troupe_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
   target_include_directories(troupe_${name} PRIVATE "${root}/src")
+endfunction()
+
+# troupe_components(<pattern>...): adds the component of each folder that has these names. One that links
+# another has that added first.
+function(troupe_components)
+  list(TRANSFORM ARGN APPEND "/CMakeLists.txt")
+  file(GLOB files CONFIGURE_DEPENDS ${ARGN})
+  list(TRANSFORM files REPLACE "/CMakeLists.txt$" "")
+  set_property(GLOBAL PROPERTY TROUPE_FOLDERS_TO_ADD ${files})
+  foreach(folder IN LISTS files)
+    troupe_add("${folder}")
+  endforeach()
+endfunction()
+
+function(troupe_add folder)
+  get_property(folders GLOBAL PROPERTY TROUPE_FOLDERS_TO_ADD)
+  if(folder IN_LIST folders)
+    list(REMOVE_ITEM folders "${folder}")
+    set_property(GLOBAL PROPERTY TROUPE_FOLDERS_TO_ADD ${folders})
+    file(RELATIVE_PATH below "${PROJECT_SOURCE_DIR}" "${folder}")
+    add_subdirectory("${folder}" "${PROJECT_BINARY_DIR}/${below}")
+  endif()
+endfunction()
+
+# Sets `result` to those components among these libraries that are not there.
+function(troupe_need result)
+  set(missing)
+  foreach(library IN LISTS ARGN)
+    if(library MATCHES "^troupe(_|::)(.+)$" AND NOT TARGET ${library})
+      get_property(folders GLOBAL PROPERTY TROUPE_FOLDERS_TO_ADD)
+      list(FILTER folders INCLUDE REGEX "/${CMAKE_MATCH_2}$")
+      foreach(folder IN LISTS folders)
+        troupe_add("${folder}")
+      endforeach()
+      if(NOT TARGET ${library})
+        list(APPEND missing ${library})
+      endif()
+    endif()
+  endforeach()
+  set(${result} ${missing} PARENT_SCOPE)
+endfunction()
+
+# troupe_find(<component> [REQUIRED] DEPENDS <"find_package arguments">... PRIVATE_DEPENDS <the same>...)
+#
+# Finds them, and keeps them for the package file. What is missing is in the property
+# TROUPE_<component>_MISSING, or with REQUIRED an error.
+function(troupe_find component)
+  cmake_parse_arguments(arg "REQUIRED" "" "DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  set(how QUIET)
+  if(arg_REQUIRED)
+    set(how REQUIRED)
+  endif()
+  foreach(package IN LISTS arg_DEPENDS arg_PRIVATE_DEPENDS)
+    separate_arguments(arguments UNIX_COMMAND "${package}")
+    find_package(${arguments} ${how})
+    list(GET arguments 0 found)
+    if(NOT ${found}_FOUND)
+      set_property(GLOBAL APPEND PROPERTY TROUPE_${component}_MISSING "${found}")
+    endif()
+  endforeach()
+  set_property(GLOBAL PROPERTY TROUPE_${component}_DEPENDS ${arg_DEPENDS})
+  set_property(GLOBAL PROPERTY TROUPE_${component}_PRIVATE_DEPENDS ${arg_PRIVATE_DEPENDS})
 endfunction()
 
 # troupe_wing(<name> SEES <wings> LIBRARIES <libs>)
@@ -90,9 +175,7 @@ function(troupe_all)
   list(TRANSFORM ARGN REPLACE "(.+)" "${made}/troupe/\\1.hpp" OUTPUT_VARIABLE headers)
   target_sources(troupe_troupe INTERFACE FILE_SET HEADERS BASE_DIRS "${made}"
                  FILES ${headers} "${made}/troupe/troupe.hpp")
-  set_target_properties(troupe_troupe PROPERTIES EXPORT_NAME troupe)
-  add_library(troupe::troupe ALIAS troupe_troupe)
-  install(TARGETS troupe_troupe EXPORT troupe-targets FILE_SET HEADERS)
+  troupe_installed(troupe)
 endfunction()
 
 # A library with installed headers below these base folders.
@@ -102,14 +185,30 @@ function(troupe_library name sources headers bases)
   troupe_compiling(${target})
   target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${bases} FILES ${headers})
   set_target_properties(${target} PROPERTIES
-    EXPORT_NAME ${name}
     DEFINE_SYMBOL "" # so that shared and static libraries are made of the same objects
     INSTALL_RPATH "$ORIGIN"
     VERIFY_INTERFACE_HEADER_SETS ON
     VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "SHARED_LIBRARY")
+    set(exports "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/exports.map")
+    target_link_options(${target} PRIVATE "LINKER:--version-script=${exports}")
+    set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${exports}")
+  endif()
+  troupe_installed(${name})
+endfunction()
+
+# Makes troupe_<name> a component that users ask for, installed with what CMake has to know about it.
+function(troupe_installed name)
+  set(target troupe_${name})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
   add_library(troupe::${name} ALIAS ${target})
-  install(TARGETS ${target} EXPORT troupe-targets FILE_SET HEADERS)
+  set_property(GLOBAL APPEND PROPERTY TROUPE_COMPONENTS ${name})
+  install(TARGETS ${target} EXPORT troupe-${name}
+          LIBRARY COMPONENT libraries NAMELINK_COMPONENT development
+          ARCHIVE COMPONENT development
+          FILE_SET HEADERS COMPONENT development)
 endfunction()
 
 # How the sources of all libraries are compiled: alike, so that one precompiled header serves them.
@@ -128,8 +227,8 @@ endfunction()
 # Writes <troupe/NAME.hpp>, which includes all of these that are a user's; unchanged, it stays.
 function(troupe_umbrella name)
   set(folder troupe)
-  if(name STREQUAL "testing")
-    set(folder testing)
+  if(NOT name MATCHES "^(runtime|actors|net)$")
+    set(folder ${name})
   endif()
   set(text "#pragma once\n\n// All headers of troupe::${name}. It compiles slowly: small programs name what they use.\n")
   set(lines)

@@ -40,19 +40,27 @@ with tempfile.TemporaryDirectory() as build:
                              env=environment, text=True, capture_output=True)
     said = " ".join(unknown.stderr.split())
     assert unknown.returncode != 0, "an unknown component is found"
-    assert "no component `bogus`" in said and "testing" in said, unknown.stderr
+    assert "no component `bogus`" in said, unknown.stderr
+    assert "it has runtime, actors, net, testing, troupe" in said, unknown.stderr
 
     pkg_config = shutil.which("pkg-config")
     if pkg_config is None:
         print("pkg-config is not installed: not tried")
         sys.exit(0)
     environment = dict(os.environ, PKG_CONFIG_PATH=str(next(prefix.rglob("pkgconfig"))))
-    flags = subprocess.run([pkg_config, "--cflags", "--libs", "troupe"], env=environment, text=True,
-                           check=True, capture_output=True).stdout.split()
-    program = str(Path(build) / "consumer")
-    subprocess.run([compiler, "-std=c++20", "-o", program, here / "main.cpp", *flags], check=True)
     libraries = dict(os.environ, LD_LIBRARY_PATH=str(next(prefix.rglob("pkgconfig")).parent))
-    subprocess.run([program], env=libraries, check=True)
+    for module, source in (("troupe", "main.cpp"), ("troupe-runtime", "runtime_alone.cpp")):
+        flags = subprocess.run([pkg_config, "--cflags", "--libs", module], env=environment, text=True,
+                               check=True, capture_output=True).stdout.split()
+        program = str(Path(build) / module)
+        subprocess.run([compiler, "-std=c++20", "-o", program, here / source, *flags], check=True)
+        subprocess.run([program], env=libraries, check=True)
+    # Those of the others are whole, too.
+    for module in ("troupe-actors", "troupe-net", "troupe-testing"):
+        flags = subprocess.run([pkg_config, "--cflags", "--libs", module], env=environment, text=True,
+                               check=True, capture_output=True).stdout.split()
+        assert {"-DASIO_STANDALONE", "-DASIO_DISABLE_STD_ALIGNED_ALLOC", "-ltroupe_runtime",
+                "-l" + module.replace("-", "_")} <= set(flags), f"{module}: {flags}"
 
     # Without the definitions it says so, and does not compile.
     refused = subprocess.run([compiler, "-std=c++20", "-fsyntax-only", "-DASIO_STANDALONE",

@@ -1,0 +1,7 @@
+#pragma once
+
+namespace troupe {
+
+int lowest();
+
+} // namespace troupe

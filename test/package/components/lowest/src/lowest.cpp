@@ -1,0 +1,5 @@
+#include "troupe/runtime/lowest.hpp"
+
+int troupe::lowest() {
+  return 1;
+}

@@ -1,0 +1,5 @@
+#include "troupe/above/above.hpp"
+
+int troupe::above() {
+  return below() + COUNTS_BY;
+}
