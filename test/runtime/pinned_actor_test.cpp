@@ -216,6 +216,7 @@ TEST_CASE("an actor that has ended has no delayed calls, whoever asks it for one
   const auto held = std::make_shared<int>(0);
   caf::actor_config cfg{&rt.scheduler().loop(0)};
   rt.system().spawn_impl<late, caf::hidden>(cfg, std::ref(calls), held);
+  rt.settle(); // it begins
   rt.advance(2ms);
   REQUIRE(calls.size() == 1);
   CHECK_FALSE(calls[0].active());
