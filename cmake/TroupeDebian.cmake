@@ -1,0 +1,84 @@
+# Debian packages, as scripts/packages makes them: this build has the shared libraries and the programs, another
+# (TROUPE_STATIC_BUILD) the static libraries, of the same objects.
+set(TROUPE_STATIC_BUILD "" CACHE PATH "A build of the static libraries, for the package of headers")
+set(soversion ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+set(libraries libtroupe${soversion}) # by Debian's rule: the name changes when the ABI does
+
+# The programs have names of their own in /usr/bin, where `hello` and `netcat` are taken; each has a manual page
+# of what is at the head of its source and what it says to --help.
+get_property(programs DIRECTORY examples PROPERTY BUILDSYSTEM_TARGETS)
+set(pages)
+foreach(program IN LISTS programs)
+  get_target_property(type ${program} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    string(REPLACE "_" "-" name troupe-${program})
+    set(page "${PROJECT_BINARY_DIR}/man/${name}.1.gz")
+    add_custom_command(OUTPUT "${page}"
+      COMMAND ${CMAKE_COMMAND} -E env
+              "LD_LIBRARY_PATH=$<TARGET_FILE_DIR:troupe_runtime>:$<TARGET_FILE_DIR:troupe_actors>:$<TARGET_FILE_DIR:troupe_net>"
+              python3 "${PROJECT_SOURCE_DIR}/scripts/lib/manual_page.py" $<TARGET_FILE:${program}>
+              "${PROJECT_SOURCE_DIR}/examples/${program}.cpp" ${PROJECT_VERSION} "${page}"
+      DEPENDS ${program} "${PROJECT_SOURCE_DIR}/examples/${program}.cpp"
+              "${PROJECT_SOURCE_DIR}/scripts/lib/manual_page.py"
+      VERBATIM)
+    list(APPEND pages "${page}")
+    install(PROGRAMS $<TARGET_FILE:${program}> DESTINATION ${CMAKE_INSTALL_BINDIR} RENAME ${name}
+            COMPONENT programs)
+    install(FILES "${page}" DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT programs)
+  endif()
+endforeach()
+add_custom_target(troupe_manual_pages ALL DEPENDS ${pages})
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME troupe)
+set(CPACK_PACKAGE_VENDOR "Troupe contributors")
+set(CPACK_PACKAGE_CONTACT "Troupe contributors <troupe@localhost>")
+set(CPACK_PACKAGE_DIRECTORY "${PROJECT_BINARY_DIR}/packages")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_COMPONENTS_ALL libraries development programs)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_STATIC development) # of that build; what both have is this one's
+set(CPACK_INSTALL_CMAKE_PROJECTS "${TROUPE_STATIC_BUILD};troupe;STATIC;/" "${PROJECT_BINARY_DIR};troupe;ALL;/")
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${PROJECT_BINARY_DIR}")
+foreach(component runtime actors net)
+  list(APPEND CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${PROJECT_BINARY_DIR}/${component}")
+endforeach()
+# Where one package needs another, it is the one that was made with it.
+set(exactly "(= ${PROJECT_VERSION})")
+
+set(CPACK_DEBIAN_LIBRARIES_PACKAGE_NAME ${libraries})
+set(CPACK_DEBIAN_LIBRARIES_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_LIBRARIES_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_LIBRARIES_PACKAGE_CONTROL_EXTRA "${PROJECT_BINARY_DIR}/debian/triggers"
+                                                 "${PROJECT_BINARY_DIR}/debian/shlibs")
+set(CPACK_COMPONENT_LIBRARIES_DESCRIPTION "The shared libraries.")
+
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libtroupe-dev)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
+    "${libraries} ${exactly}, libcaf-dev (>= 0.17.6), libcaf-dev (<< 0.18), libasio-dev, libspdlog-dev, libfmt-dev, libssl-dev (>= 3.0)")
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
+    "Headers, static libraries, and files for CMake and pkg-config.")
+
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME troupe-examples)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_DEPENDS "${libraries} ${exactly}")
+set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION
+    "The example programs, among them a chat server, with manual pages.")
+
+file(WRITE "${PROJECT_BINARY_DIR}/debian/triggers" "activate-noawait ldconfig\n")
+set(shlibs)
+foreach(component runtime actors net testing)
+  string(APPEND shlibs "libtroupe_${component} ${soversion} ${libraries} (>= ${PROJECT_VERSION})\n")
+endforeach()
+file(WRITE "${PROJECT_BINARY_DIR}/debian/shlibs" "${shlibs}")
+foreach(pair libraries:${libraries} development:libtroupe-dev programs:troupe-examples)
+  string(REPLACE ":" ";" pair ${pair})
+  list(GET pair 0 component)
+  list(GET pair 1 package)
+  install(FILES LICENSE DESTINATION share/doc/${package} RENAME copyright COMPONENT ${component})
+endforeach()
+include(CPack)
