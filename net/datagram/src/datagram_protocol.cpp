@@ -1,16 +1,10 @@
 #include <troupe/net/datagram_protocol.hpp>
 
 #include <stdexcept>
-#include <typeinfo>
-
-#include <caf/behavior.hpp>
-#include <caf/detail/pretty_type_name.hpp>
-#include <spdlog/logger.h>
 
 #include <troupe/net/multicast_transport.hpp>
 #include <troupe/runtime/detail/uncaught.hpp>
 #include <troupe/runtime/failure.hpp>
-#include <troupe/runtime/loop_scheduler.hpp>
 
 #include "datagram_binding.hpp"
 
@@ -59,38 +53,16 @@ closed_multicast closed_groups;
 
 } // namespace
 
-datagram_protocol::datagram_protocol(caf::actor_config& cfg) : super(cfg), transport_(&closed) {
-  set_exception_handler([](caf::scheduled_actor* self, std::exception_ptr& e) -> caf::error {
-    try {
-      std::rethrow_exception(e);
-    } catch (...) {
-      static_cast<datagram_protocol*>(self)->log_current_exception();
-    }
-    return failure{e}.to_caf_error();
-  });
-}
+datagram_protocol::datagram_protocol(caf::actor_config& cfg) : super(cfg), transport_(&closed) {}
 
 datagram_protocol::~datagram_protocol() = default;
 
 void datagram_protocol::datagram_received(bytes_view, const net_address&) {}
 
-std::string datagram_protocol::log_prefix() const {
-  return caf::detail::pretty_type_name(typeid(*this));
-}
-
-caf::behavior datagram_protocol::make_behavior() {
-  return {[](caf::unit_t) {
-  }};
-}
-
 multicast_transport& datagram_protocol::multicast() const {
   if (multicast_ == nullptr)
     throw std::logic_error("multicast: this port was not opened by listen_multicast");
   return *multicast_;
-}
-
-std::string datagram_protocol::log_name() const {
-  return log_prefix();
 }
 
 const char* datagram_protocol::name() const {
@@ -152,31 +124,13 @@ void datagram_protocol::on_exit() {
 // -- what the transport delivers ----------------------------------------------------------------
 
 bool datagram_protocol::deliver(bytes_view data, const net_address& from) noexcept {
-  try {
-    datagram_received(data, from);
-  } catch (...) {
-    log_exception("datagram_received");
-  }
+  guarded("datagram_received", [&] { datagram_received(data, from); });
   return !getf(is_shutting_down_flag | is_cleaned_up_flag);
 }
 
 bool datagram_protocol::deliver_refusal() noexcept {
-  try {
-    connection_refused();
-  } catch (...) {
-    log_exception("connection_refused");
-  }
+  guarded("connection_refused", [this] { connection_refused(); });
   return !getf(is_shutting_down_flag | is_cleaned_up_flag);
-}
-
-void datagram_protocol::fail_with_current_exception() {
-  log_current_exception();
-  quit(failure::current().to_caf_error());
-}
-
-void datagram_protocol::log_exception(const char* where) const noexcept {
-  detail::note_place(where);
-  log_current_exception();
 }
 
 // -- naming one ---------------------------------------------------------------------------------

@@ -1,47 +1,12 @@
 #include <troupe/net/process_protocol.hpp>
 
 #include <stdexcept>
-#include <typeinfo>
-
-#include <caf/behavior.hpp>
-#include <caf/detail/pretty_type_name.hpp>
-#include <caf/exit_reason.hpp>
-#include <spdlog/logger.h>
 
 #include <troupe/runtime/detail/uncaught.hpp>
-#include <troupe/runtime/loop_scheduler.hpp>
 
 namespace troupe {
 
-namespace {
-
-const caf::behavior& no_messages() {
-  static const caf::behavior nothing{[](caf::unit_t) {
-  }};
-  return nothing;
-}
-
-caf::error exit_reason_of(const failure& reason) {
-  if (reason.check(errc::process_done))
-    return caf::exit_reason::normal;
-  if (reason.check(errc::runtime_stopped))
-    return caf::exit_reason::user_shutdown;
-  return reason.to_caf_error();
-}
-
-} // namespace
-
-process_protocol::process_protocol(caf::actor_config& cfg) : super(cfg) {
-  set_exception_handler([](caf::scheduled_actor* self, std::exception_ptr& e) -> caf::error {
-    auto& p = *static_cast<process_protocol*>(self);
-    try {
-      std::rethrow_exception(e);
-    } catch (...) {
-      p.fail_with_current_exception();
-    }
-    return p.reason_.to_caf_error();
-  });
-}
+process_protocol::process_protocol(caf::actor_config& cfg) : super(cfg) {}
 
 process_protocol::~process_protocol() = default;
 
@@ -68,14 +33,6 @@ void process_protocol::child_connection_lost(int fd) {
 void process_protocol::process_exited(const failure&) {}
 
 void process_protocol::process_ended(const failure&) {}
-
-std::string process_protocol::log_prefix() const {
-  return caf::detail::pretty_type_name(typeid(*this));
-}
-
-caf::behavior process_protocol::make_behavior() {
-  return no_messages();
-}
 
 std::string process_protocol::log_name() const {
   auto name = log_prefix();
@@ -112,7 +69,7 @@ void process_protocol::exited(const failure& reason) {
 void process_protocol::end(const failure& reason) {
   if (!reason_)
     reason_ = reason;
-  enter("process_ended", [this] { quit(exit_reason_of(reason_)); });
+  enter("process_ended", [this] { quit(exit_reason(reason_, errc::process_done)); });
 }
 
 void process_protocol::stop_requested() {
@@ -123,29 +80,15 @@ void process_protocol::stop_requested() {
 
 void process_protocol::fail_with_current_exception() {
   reason_ = failure::current();
-  log_current_exception();
-  quit(reason_.to_caf_error());
+  super::fail_with_current_exception();
 }
 
 void process_protocol::on_exit() {
   // Nothing may leave here: the actor ends in a destructor (pinned_actor::enter).
-  const auto guarded = [this](const char* where, auto&& fn) {
-    try {
-      fn();
-    } catch (...) {
-      detail::note_place(where);
-      log_current_exception();
-    }
-  };
   if (transport_ != nullptr)
     guarded("stop_producing", [this] { transport_->protocol_ended(); });
-  if (!reason_) { // the actor quit, or was told to
-    const auto& why = fail_state_;
-    reason_ = !why || why == caf::exit_reason::normal ? failure{errc::connection_done}
-              : why == caf::exit_reason::user_shutdown && loop().stopping()
-                ? failure{errc::runtime_stopped}
-                : failure{why};
-  }
+  if (!reason_)
+    reason_ = quit_reason();
   guarded("process_ended", [this] { process_ended(exit_ ? exit_ : reason_); });
   transport_ = nullptr;
   super::on_exit();

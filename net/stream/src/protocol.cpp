@@ -1,11 +1,7 @@
 #include <troupe/net/protocol.hpp>
 
 #include <stdexcept>
-#include <typeinfo>
 
-#include <caf/behavior.hpp>
-#include <caf/detail/pretty_type_name.hpp>
-#include <caf/exit_reason.hpp>
 #include <spdlog/logger.h>
 
 #include <troupe/net/factory.hpp>
@@ -17,37 +13,7 @@
 
 namespace troupe {
 
-namespace {
-
-// A protocol that takes no messages still needs a behavior, or CAF would take it for ended. One
-// for all: each of its own would cost a connection 130 bytes.
-const caf::behavior& no_messages() {
-  static const caf::behavior nothing{[](caf::unit_t) {
-  }};
-  return nothing;
-}
-
-caf::error exit_reason_of(const failure& reason) {
-  if (reason.check(errc::connection_done))
-    return caf::exit_reason::normal;
-  if (reason.check(errc::runtime_stopped))
-    return caf::exit_reason::user_shutdown;
-  return reason.to_caf_error();
-}
-
-} // namespace
-
-protocol::protocol(caf::actor_config& cfg) : super(cfg) {
-  set_exception_handler([](caf::scheduled_actor* self, std::exception_ptr& e) -> caf::error {
-    auto& p = *static_cast<protocol*>(self);
-    try {
-      std::rethrow_exception(e);
-    } catch (...) {
-      p.fail_with_current_exception();
-    }
-    return p.reason_.to_caf_error();
-  });
-}
+protocol::protocol(caf::actor_config& cfg) : super(cfg) {}
 
 protocol::~protocol() {
   delete wrapper();
@@ -67,14 +33,6 @@ void protocol::make_connection(troupe::transport& t) {
 void protocol::data_received(bytes_view) {}
 
 void protocol::connection_lost(const failure&) {}
-
-std::string protocol::log_prefix() const {
-  return caf::detail::pretty_type_name(typeid(*this));
-}
-
-caf::behavior protocol::make_behavior() {
-  return no_messages();
-}
 
 void protocol::refuse_transport() const {
   throw std::logic_error("transport(): the protocol has no connection: there is one from "
@@ -139,7 +97,7 @@ std::string protocol::log_owner() const {
 void protocol::end_connection(const failure& reason) {
   if (!reason_)
     reason_ = reason;
-  enter("connection_lost", [this] { quit(exit_reason_of(reason_)); });
+  enter("connection_lost", [this] { quit(exit_reason(reason_, errc::connection_done)); });
 }
 
 void protocol::stop_requested() {
@@ -156,28 +114,14 @@ void protocol::lose_connection(const failure& reason) {
 
 void protocol::fail_with_current_exception() {
   reason_ = failure::current();
-  log_current_exception();
-  quit(reason_.to_caf_error());
+  super::fail_with_current_exception();
 }
 
 void protocol::on_exit() {
   // Nothing may leave here: the actor ends in a destructor (pinned_actor::enter).
-  const auto guarded = [this](const char* where, auto&& fn) {
-    try {
-      fn();
-    } catch (...) {
-      detail::note_place(where);
-      log_current_exception();
-    }
-  };
   detail::ended_connection ended{.connected = connected_};
-  if (!reason_) { // the actor quit, or was told to
-    const auto& why = fail_state_;
-    reason_ = !why || why == caf::exit_reason::normal ? failure{errc::connection_done}
-              : why == caf::exit_reason::user_shutdown && loop().stopping()
-                ? failure{errc::runtime_stopped}
-                : failure{why};
-  }
+  if (!reason_)
+    reason_ = quit_reason();
   if (connected_) {
     // Does nothing where it was the transport that ended.
     guarded("stop_producing", [this] { transport_->protocol_ended(); });

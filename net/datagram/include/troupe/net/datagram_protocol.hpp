@@ -14,9 +14,9 @@
 
 #include <troupe/net/datagram_transport.hpp>
 #include <troupe/net/net_address.hpp>
+#include <troupe/net/transport_actor.hpp>
 #include <troupe/runtime/bytes.hpp>
 #include <troupe/runtime/detail/buildable.hpp>
-#include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/runtime/promise.hpp>
 
 namespace troupe {
@@ -53,9 +53,9 @@ struct datagram_binding;
 /// ```
 ///
 /// Thread: its loop's. Source: twisted.internet.protocol.DatagramProtocol
-class datagram_protocol : public pinned_actor {
+class datagram_protocol : public transport_actor {
 public:
-  using super = pinned_actor;
+  using super = transport_actor;
 
   explicit datagram_protocol(caf::actor_config& cfg);
   ~datagram_protocol() override;
@@ -84,12 +84,6 @@ public:
   /// Nobody listens where this connected port sent to. Called once for all refusals that came
   /// since the last call; the port stays open. A port that is not connected never hears of them.
   virtual void connection_refused() {}
-
-  /// Returns the name under which this protocol logs: its class, unless overridden.
-  [[nodiscard]] virtual std::string log_prefix() const;
-
-  /// Returns how it takes messages: none, unless overridden.
-  caf::behavior make_behavior() override;
 
   // -- what it has ------------------------------------------------------------------------------
 
@@ -121,19 +115,12 @@ public:
   // -- CAF's side -------------------------------------------------------------------------------
 
   const char* name() const override;
-
-  /// Returns the name under which it logs.
-  [[nodiscard]] std::string log_name() const override;
   void on_exit() final;
-
-protected:
-  void fail_with_current_exception() override;
 
 private:
   friend struct detail::datagram_binding;
 
   void stopped();
-  void log_exception(const char* where) const noexcept;
 
   datagram_transport* transport_;
   multicast_transport* multicast_ = nullptr;

@@ -4,9 +4,9 @@
 
 #include <troupe/net/process_status.hpp>
 #include <troupe/net/process_transport.hpp>
+#include <troupe/net/transport_actor.hpp>
 #include <troupe/runtime/bytes.hpp>
 #include <troupe/runtime/failure.hpp>
-#include <troupe/runtime/pinned_actor.hpp>
 
 namespace troupe {
 
@@ -36,9 +36,9 @@ namespace troupe {
 /// ```
 ///
 /// Thread: its loop's. Source: twisted.internet.protocol.ProcessProtocol
-class process_protocol : public pinned_actor {
+class process_protocol : public transport_actor {
 public:
-  using super = pinned_actor;
+  using super = transport_actor;
 
   explicit process_protocol(caf::actor_config& cfg);
   ~process_protocol() override;
@@ -77,12 +77,6 @@ public:
   /// `errc::runtime_stopped`, the exception that left a callback, or the reason with which the actor
   /// quit.
   virtual void process_ended(const failure& reason);
-
-  /// Returns the name under which this protocol logs: its class, unless overridden.
-  [[nodiscard]] virtual std::string log_prefix() const;
-
-  /// Returns how it takes messages: none, unless overridden.
-  caf::behavior make_behavior() override;
 
   // -- what it has ------------------------------------------------------------------------------
 

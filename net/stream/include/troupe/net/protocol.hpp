@@ -6,9 +6,9 @@
 #include <caf/actor.hpp>
 
 #include <troupe/net/transport.hpp>
+#include <troupe/net/transport_actor.hpp>
 #include <troupe/runtime/bytes.hpp>
 #include <troupe/runtime/failure.hpp>
-#include <troupe/runtime/pinned_actor.hpp>
 
 namespace troupe {
 
@@ -39,9 +39,9 @@ class protocol_wrapper;
 /// written `troupe::transport` and `troupe::factory` there: `void send_to(troupe::transport& t);`.
 ///
 /// Thread: its loop's. Source: twisted.internet.protocol.Protocol
-class protocol : public pinned_actor {
+class protocol : public transport_actor {
 public:
-  using super = pinned_actor;
+  using super = transport_actor;
 
   explicit protocol(caf::actor_config& cfg);
   ~protocol() override;
@@ -67,12 +67,6 @@ public:
   /// `errc::connection_aborted` after `abort_connection`, `errc::runtime_stopped` if the runtime
   /// ended it, the exception that left a callback, or the reason with which the actor quit.
   virtual void connection_lost(const failure& reason);
-
-  /// Returns the name under which this protocol logs: its class, unless overridden.
-  [[nodiscard]] virtual std::string log_prefix() const;
-
-  /// Returns how it takes messages: none, unless overridden.
-  caf::behavior make_behavior() override;
 
   // -- what it has ------------------------------------------------------------------------------
 
