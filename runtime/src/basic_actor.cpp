@@ -11,6 +11,7 @@
 #include <caf/sec.hpp>
 
 #include <troupe/runtime/coroutine.hpp>
+#include <troupe/runtime/detail/class_name.hpp>
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/repeats.hpp>

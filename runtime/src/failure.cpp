@@ -13,6 +13,7 @@
 #include <caf/sec.hpp>
 #include <cxxabi.h>
 
+#include <troupe/runtime/detail/class_name.hpp>
 #include <troupe/runtime/failure.hpp>
 
 #include "log.hpp"

@@ -1,9 +1,7 @@
 #include "log.hpp"
 
 #include <array>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 
 #include <caf/actor.hpp>
 #include <caf/actor_addr.hpp>
@@ -11,8 +9,8 @@
 #include <caf/duration.hpp>
 #include <caf/timespan.hpp>
 #include <caf/type_nr.hpp>
-#include <cxxabi.h>
 
+#include <troupe/runtime/detail/class_name.hpp>
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/logger.hpp>
 
@@ -76,13 +74,6 @@ void note_place(const char* name) noexcept {
 
 const char* noted_place() noexcept {
   return latest.exception == present_exception() ? latest.place : nullptr;
-}
-
-std::string class_name(const std::type_info& type) {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> text{
-    abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free};
-  return status == 0 ? text.get() : type.name();
 }
 
 std::string describe(const std::exception_ptr& e) {

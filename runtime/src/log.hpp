@@ -2,7 +2,6 @@
 
 #include <exception>
 #include <string>
-#include <typeinfo>
 
 #include <caf/type_erased_tuple.hpp>
 #include <spdlog/logger.h>
@@ -15,9 +14,6 @@ class mailbox_element;
 } // namespace caf
 
 namespace troupe::detail {
-
-/// Returns the name of a class as it is written in the source.
-[[nodiscard]] std::string class_name(const std::type_info& type);
 
 /// Returns what the exception says of itself.
 std::string describe(const std::exception_ptr& e);

@@ -4,8 +4,8 @@
 #include <typeinfo>
 
 #include <caf/detail/invoke_result_visitor.hpp>
-#include <caf/detail/pretty_type_name.hpp>
 
+#include <troupe/runtime/detail/class_name.hpp>
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
@@ -258,7 +258,7 @@ void pinned_actor::quit(caf::error reason) {
 }
 
 actor_description pinned_actor::describe() const {
-  return {"actor", caf::detail::pretty_type_name(typeid(*this))};
+  return {"actor", detail::class_name(typeid(*this))};
 }
 
 } // namespace troupe

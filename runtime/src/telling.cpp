@@ -8,6 +8,8 @@
 #include <caf/system_messages.hpp>
 #include <caf/type_nr.hpp>
 
+#include <troupe/runtime/detail/class_name.hpp>
+
 #include "log.hpp"
 #include "log_sink.hpp"
 

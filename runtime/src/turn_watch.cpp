@@ -4,7 +4,7 @@
 
 #include <spdlog/logger.h>
 
-#include "log.hpp"
+#include <troupe/runtime/detail/class_name.hpp>
 
 namespace troupe::detail {
 

@@ -6,8 +6,8 @@ namespace troupe {
 
 namespace {
 
-// Nothing that moves the cursor, or ends the text.
-std::string printable(std::string_view text) {
+// Nothing that moves the cursor, or ends the text; as long as `text`, for the mark below it.
+std::string masked(std::string_view text) {
   std::string shown{text};
   for (auto& c : shown)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
@@ -21,15 +21,14 @@ std::string with_mark(std::string_view description, std::size_t position) {
   for (const auto c : description.substr(0, position))
     if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) // not within a character of UTF-8
       space += ' ';
-  return "\n  " + printable(description) + "\n  " + space + '^';
+  return "\n  " + masked(description) + "\n  " + space + '^';
 }
 
 } // namespace
 
 endpoint_syntax_error::endpoint_syntax_error(std::string_view description, std::size_t position,
                                              const std::string& reason)
-  : std::invalid_argument(printable(reason) + with_mark(description, position)),
-    position_(position) {}
+  : std::invalid_argument(masked(reason) + with_mark(description, position)), position_(position) {}
 
 endpoint_description endpoint_description::parse(std::string_view text) {
   endpoint_description result{std::string(text), {}, {}};

@@ -3,55 +3,16 @@
 #include <algorithm>
 #include <cstring>
 
+#include <troupe/runtime/detail/utf8.hpp>
+
 namespace troupe {
 
 namespace {
 
-constexpr char32_t broken = 0xffffffff;
-
-struct character {
-  char32_t code;    // or `broken`
-  std::size_t size; // in bytes, at least one
-};
-
-// Reads what `text`, which is not empty, begins with. What is broken is as long as it could have been
-// the beginning of something: Unicode 3.9, "U+FFFD substitution of maximal subparts".
-character next_character(std::string_view text) noexcept {
-  const auto at = [&](std::size_t i) {
-    return static_cast<unsigned char>(text[i]);
-  };
-  const auto first = at(0);
-  if (first < 0x80)
-    return {first, 1};
-  std::size_t size = 0;
-  unsigned char low = 0x80, high = 0xbf; // of the second byte
-  if (first >= 0xc2 && first <= 0xdf) {
-    size = 2;
-  } else if (first >= 0xe0 && first <= 0xef) {
-    size = 3;
-    if (first == 0xe0) // shorter forms are
-      low = 0xa0;
-    else if (first == 0xed) // surrogates
-      high = 0x9f;
-  } else if (first >= 0xf0 && first <= 0xf4) {
-    size = 4;
-    if (first == 0xf0)
-      low = 0x90;
-    else if (first == 0xf4) // beyond U+10FFFF
-      high = 0x8f;
-  } else {
-    return {broken, 1};
-  }
-  char32_t code = first & (0x7fu >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    if (i == text.size() || at(i) < low || at(i) > high)
-      return {broken, i};
-    code = code << 6 | (at(i) & 0x3fu);
-    low = 0x80;
-    high = 0xbf;
-  }
-  return {code, size};
-}
+using detail::append_escaped;
+using detail::append_hex;
+using detail::character;
+using detail::next_character;
 
 enum class kind { shown, separates, harmful };
 
@@ -92,7 +53,7 @@ bool is_printable(std::string_view text) noexcept {
     if (text.empty())
       return true;
     const auto c = next_character(text);
-    if (c.code == broken || kind_of(c.code) != kind::shown)
+    if (c.code == character::broken || kind_of(c.code) != kind::shown)
       return false;
     text.remove_prefix(c.size);
   }
@@ -106,7 +67,7 @@ void append_printable(std::string& to, std::string_view text) {
     if (text.empty())
       return;
     const auto c = next_character(text);
-    if (c.code == broken)
+    if (c.code == character::broken)
       to += "\xef\xbf\xbd"; // U+FFFD
     else if (const auto k = kind_of(c.code); k == kind::shown)
       to += text.substr(0, c.size);
@@ -123,7 +84,6 @@ std::string printable(std::string_view text) {
 }
 
 std::string quoted_text(std::string_view text, std::size_t most) {
-  constexpr std::string_view digits = "0123456789abcdef";
   const auto more = text.size() - std::min(text.size(), most);
   text.remove_suffix(more);
   std::string all{'"'};
@@ -139,18 +99,14 @@ std::string quoted_text(std::string_view text, std::size_t most) {
       all += "\\n";
     else if (c.code == '\t')
       all += "\\t";
-    else if (c.code != broken && kind_of(c.code) == kind::shown)
+    else if (c.code != character::broken && kind_of(c.code) == kind::shown)
       all += bytes;
-    else if (c.code != broken && c.code > 0x9f) {
+    else if (c.code != character::broken && c.code > 0x9f) {
       all += "\\u{";
-      for (int shift = c.code > 0xffff ? 20 : 12; shift >= 0; shift -= 4)
-        all += digits[c.code >> shift & 15];
+      append_hex(all, c.code, c.code > 0xffff ? 6 : 4);
       all += '}';
     } else {
-      for (const char b : bytes)
-        all.append("\\x")
-          .append(1, digits[static_cast<unsigned char>(b) >> 4])
-          .append(1, digits[b & 15]);
+      append_escaped(all, bytes);
     }
   }
   all += '"';

@@ -5,11 +5,11 @@
 #include <typeinfo>
 
 #include <caf/behavior.hpp>
-#include <caf/detail/pretty_type_name.hpp>
 #include <caf/logger.hpp>
 #include <spdlog/logger.h>
 
 #include <troupe/net/protocol_wrapper.hpp>
+#include <troupe/runtime/detail/class_name.hpp>
 #include <troupe/runtime/detail/uncaught.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
@@ -18,7 +18,7 @@
 namespace troupe {
 
 std::string factory::log_prefix() const {
-  return caf::detail::pretty_type_name(typeid(*this));
+  return detail::class_name(typeid(*this));
 }
 
 std::string factory::log_name() const {

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <typeinfo>
 
-#include <caf/detail/pretty_type_name.hpp>
+#include <troupe/runtime/detail/class_name.hpp>
 
 namespace troupe {
 
@@ -44,7 +44,7 @@ void protocol_wrapper::connection_lost(const failure&) {}
 std::string protocol_wrapper::log_prefix() const {
   const auto wrapped =
     toward_protocol_ != nullptr ? toward_protocol_->log_prefix() : protocol_->log_prefix();
-  return wrapped + " (" + caf::detail::pretty_type_name(typeid(*this)) + ')';
+  return wrapped + " (" + detail::class_name(typeid(*this)) + ')';
 }
 
 } // namespace troupe

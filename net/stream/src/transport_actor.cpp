@@ -3,9 +3,9 @@
 #include <typeinfo>
 
 #include <caf/behavior.hpp>
-#include <caf/detail/pretty_type_name.hpp>
 #include <caf/exit_reason.hpp>
 
+#include <troupe/runtime/detail/class_name.hpp>
 #include <troupe/runtime/detail/uncaught.hpp>
 
 namespace troupe {
@@ -24,7 +24,7 @@ transport_actor::transport_actor(caf::actor_config& cfg) : super(cfg) {
 transport_actor::~transport_actor() = default;
 
 std::string transport_actor::log_prefix() const {
-  return caf::detail::pretty_type_name(typeid(*this));
+  return detail::class_name(typeid(*this));
 }
 
 // One that takes no messages still needs a behavior, or CAF would take it for ended. One for all: each

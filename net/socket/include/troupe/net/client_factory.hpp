@@ -2,11 +2,13 @@
 
 #include <memory>
 #include <tuple>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
 #include <troupe/net/connector.hpp>
 #include <troupe/net/factory.hpp>
+#include <troupe/runtime/detail/class_name.hpp>
 
 namespace troupe {
 
@@ -99,9 +101,7 @@ public:
                       args_);
   }
 
-  std::string log_prefix() const override {
-    return "client of " + caf::detail::pretty_type_name(typeid(P));
-  }
+  std::string log_prefix() const override { return "client of " + detail::class_name(typeid(P)); }
 
 private:
   std::tuple<Args...> args_;

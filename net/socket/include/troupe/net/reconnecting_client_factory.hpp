@@ -4,11 +4,13 @@
 #include <functional>
 #include <optional>
 #include <tuple>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
 #include <troupe/net/client_factory.hpp>
 #include <troupe/net/detail/retry_report.hpp>
+#include <troupe/runtime/detail/class_name.hpp>
 
 namespace troupe {
 
@@ -108,9 +110,7 @@ public:
                       args_);
   }
 
-  std::string log_prefix() const override {
-    return "client of " + caf::detail::pretty_type_name(typeid(P));
-  }
+  std::string log_prefix() const override { return "client of " + detail::class_name(typeid(P)); }
 
 private:
   std::tuple<Args...> args_;

@@ -6,16 +6,17 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <typeinfo>
 #include <utility>
 
 #include <caf/actor.hpp>
 #include <caf/actor_cast.hpp>
-#include <caf/detail/pretty_type_name.hpp>
 
 #include <troupe/net/net_address.hpp>
 #include <troupe/net/protocol.hpp>
 #include <troupe/runtime/deferred.hpp>
 #include <troupe/runtime/detail/buildable.hpp>
+#include <troupe/runtime/detail/class_name.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 
 namespace troupe {
@@ -315,9 +316,7 @@ public:
                       args_);
   }
 
-  std::string log_prefix() const override {
-    return "factory of " + caf::detail::pretty_type_name(typeid(P));
-  }
+  std::string log_prefix() const override { return "factory of " + detail::class_name(typeid(P)); }
 
 private:
   std::tuple<Args...> args_;
