@@ -10,8 +10,6 @@
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 
-#include "topic_state.hpp"
-
 namespace troupe::detail {
 
 namespace {
@@ -45,18 +43,18 @@ auto& floating_subscribers_of(event_loop& home) {
 
 // -- subscriber ---------------------------------------------------------------------------------
 
-std::uint32_t subscriber::find(const topic_state& topic) const noexcept {
+std::uint32_t subscriber::find(const topic_subscribers& topic) const noexcept {
   for (std::uint32_t i = 0; i < subscriptions.size(); ++i)
     if (subscriptions[i].topic == &topic)
       return i;
   return subscriber_list::none;
 }
 
-void subscriber::add(topic_state& topic, subscriber_entry entry, event_loop& home) {
+void subscriber::add(topic_subscribers& topic, subscriber_entry entry, event_loop& home) {
   entry.who = this;
   entry.slot = static_cast<std::uint32_t>(subscriptions.size());
   const bool reads = entry.write == nullptr;
-  subscriptions.push_back({caf::intrusive_ptr<topic_state>{&topic}, 0, reads});
+  subscriptions.push_back({caf::intrusive_ptr<topic_subscribers>{&topic}, 0, reads});
   subscriptions.back().index = topic.list(home, reads).add(entry);
 }
 

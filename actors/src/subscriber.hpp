@@ -10,15 +10,15 @@
 
 #include <troupe/runtime/event_loop.hpp>
 
-#include "subscriber_list.hpp"
+#include "topic_subscribers.hpp"
 
 namespace troupe::detail {
 
 /// One topic of a subscriber.
 struct subscription {
-  caf::intrusive_ptr<topic_state> topic; // which exists as long as it has subscribers
-  std::uint32_t index;                   // in the topic's list
-  bool reads;                            // gets messages, and so is in that list
+  caf::intrusive_ptr<topic_subscribers> topic; // which exists as long as it has subscribers
+  std::uint32_t index;                         // in the topic's list
+  bool reads;                                  // gets messages, and so is in that list
 };
 
 /// What topics know of one actor that subscribes to some.
@@ -27,8 +27,8 @@ struct subscription {
 struct subscriber {
   std::vector<subscription> subscriptions;
 
-  [[nodiscard]] std::uint32_t find(const topic_state& topic) const noexcept;
-  void add(topic_state& topic, subscriber_entry entry, event_loop& home);
+  [[nodiscard]] std::uint32_t find(const topic_subscribers& topic) const noexcept;
+  void add(topic_subscribers& topic, subscriber_entry entry, event_loop& home);
   void remove(std::uint32_t slot, event_loop& home) noexcept;
   void remove_all(event_loop& home) noexcept;
 };

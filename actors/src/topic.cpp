@@ -88,7 +88,7 @@ void topic::observe_drops(const caf::actor& who) const {
 }
 
 std::size_t topic::subscribers() const noexcept {
-  return state_ ? state_->subscribers() : 0;
+  return state_ ? state_->count() : 0;
 }
 
 const std::string& topic::name() const noexcept {

@@ -62,39 +62,23 @@ private:
 } // namespace
 
 void intrusive_ptr_add_ref(const topic_state* state) noexcept {
-  state->references_.fetch_add(1, std::memory_order_relaxed);
+  intrusive_ptr_add_ref(static_cast<const topic_subscribers*>(state));
 }
 
 void intrusive_ptr_release(const topic_state* state) noexcept {
-  if (state->references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-    delete state;
-}
-
-bool topic_state::try_hold() const noexcept {
-  auto count = references_.load(std::memory_order_relaxed);
-  while (count != 0)
-    if (references_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed))
-      return true;
-  return false;
+  intrusive_ptr_release(static_cast<const topic_subscribers*>(state));
 }
 
 topic_state::topic_state(const topic_home& home) : topic_state(home, {}, nullptr) {}
 
 topic_state::topic_state(const topic_home& home, std::string name,
                          caf::intrusive_ptr<topic_directory> directory)
-  : home_(home), shards_(std::make_unique<shard[]>(home.loops)), name_(std::move(name)),
+  : topic_subscribers(home.loops), home_(home), name_(std::move(name)),
     directory_(std::move(directory)) {}
 
 topic_state::~topic_state() {
   if (directory_)
     directory_->forget(*this);
-}
-
-std::size_t topic_state::subscribers() const noexcept {
-  std::size_t sum = 0;
-  for (std::size_t i = 0; i < home_.loops; ++i)
-    sum += shards_[i].interested.load(std::memory_order_relaxed);
-  return sum;
 }
 
 // -- who subscribes -----------------------------------------------------------------------------
@@ -104,7 +88,7 @@ void topic_state::subscribe(const caf::strong_actor_ptr& who) {
   if (!alive())
     return; // so that one has ended
   auto& home = home_of(who);
-  shards_[home.index()].interested.fetch_add(1, std::memory_order_acq_rel);
+  comes(home);
   run_in_order(home, [self = caf::intrusive_ptr{this}, who, &home] { self->add(who, home); });
 }
 
@@ -119,7 +103,7 @@ void topic_state::unsubscribe(const caf::strong_actor_ptr& who) {
 
 void topic_state::subscribe_here(pinned_actor& who, write_published write) {
   auto& home = who.loop();
-  shards_[home.index()].interested.fetch_add(1, std::memory_order_acq_rel);
+  comes(home);
   add_entry(pinned_subscriber::make(who), {&who, write, nullptr, 0}, home);
 }
 
@@ -152,26 +136,15 @@ void topic_state::remove(subscriber* record, event_loop& home) noexcept {
 
 // Looks where there is less to look at: few rooms have many users who are in many rooms.
 std::uint32_t topic_state::slot_of(const subscriber& record, event_loop& home) const noexcept {
-  const auto& here = shards_[home.index()].here;
-  if (here == nullptr)
+  auto* const lists = here(home);
+  if (lists == nullptr)
     return subscriber_list::none;
-  if (record.subscriptions.size() <= here->transports.size() + here->readers.size())
+  if (record.subscriptions.size() <= lists->transports.size() + lists->readers.size())
     return record.find(*this);
-  for (auto* list : {&here->transports, &here->readers})
+  for (auto* list : {&lists->transports, &lists->readers})
     if (const auto index = list->find(record); index != subscriber_list::none)
       return list->at(index).slot;
   return subscriber_list::none;
-}
-
-subscriber_list& topic_state::list(event_loop& home, bool readers) {
-  auto& here = shards_[home.index()].here;
-  if (!here)
-    here = std::make_unique<subscribers_of_loop>();
-  return readers ? here->readers : here->transports;
-}
-
-void topic_state::left(event_loop& home) noexcept {
-  shards_[home.index()].interested.fetch_sub(1, std::memory_order_acq_rel);
 }
 
 // -- publishing ---------------------------------------------------------------------------------
@@ -182,7 +155,7 @@ void topic_state::publish(const shared_bytes& bytes, const caf::abstract_actor* 
   const caf::intrusive_ptr self{this}; // a subscriber's producer may drop the last handle
   caf::strong_actor_ptr kept;          // so that its address stays its own until all have delivered
   for (std::size_t i = 0; i < home_.loops; ++i) {
-    if (shards_[i].interested.load(std::memory_order_acquire) == 0)
+    if (!any(i))
       continue;
     if (!alive())
       return;
@@ -190,8 +163,8 @@ void topic_state::publish(const shared_bytes& bytes, const caf::abstract_actor* 
     const bool in_place = home.is_current() && home.keeps_order();
     if (in_place) {
       deliver_to_transports(home, bytes, left_out);
-      const auto& here = shards_[i].here;
-      if (!here || here->readers.empty())
+      const auto* const lists = here(home);
+      if (lists == nullptr || lists->readers.empty())
         continue;
     }
     if (left_out != nullptr && !kept)
@@ -207,13 +180,13 @@ void topic_state::publish(const shared_bytes& bytes, const caf::abstract_actor* 
 
 void topic_state::deliver_to_transports(event_loop& home, const shared_bytes& bytes,
                                         const caf::abstract_actor* left_out) {
-  const auto& here = shards_[home.index()].here;
-  if (!here)
+  auto* const lists = here(home);
+  if (lists == nullptr)
     return;
   const bool watched = watched_.load(std::memory_order_relaxed);
   const auto dropped_before = home.writes_dropped();
   std::vector<caf::actor> missed_by;
-  here->transports.walk([&](const subscriber_entry& entry) {
+  lists->transports.walk([&](const subscriber_entry& entry) {
     if (entry.target == left_out)
       return;
     try {
@@ -231,11 +204,11 @@ void topic_state::deliver_to_transports(event_loop& home, const shared_bytes& by
 
 void topic_state::deliver_to_readers(event_loop& home, const shared_bytes& bytes,
                                      const caf::abstract_actor* left_out) {
-  const auto& here = shards_[home.index()].here;
-  if (!here || here->readers.empty())
+  auto* const lists = here(home);
+  if (lists == nullptr || lists->readers.empty())
     return;
   shared_message message{caf::make_message(published{topic{caf::intrusive_ptr{this}}, bytes})};
-  here->readers.walk([&](const subscriber_entry& entry) {
+  lists->readers.walk([&](const subscriber_entry& entry) {
     if (entry.target != nullptr) {
       if (entry.target != left_out)
         message.give(*entry.target);
