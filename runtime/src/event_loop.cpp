@@ -2,14 +2,10 @@
 
 #include <algorithm>
 
-#include <asio/post.hpp>
 #include <caf/logger.hpp>
-#include <caf/scheduled_actor.hpp>
 #include <sched.h>
 
-#include <troupe/runtime/detail/cpu.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
-#include <troupe/runtime/pinned_actor.hpp>
 
 #include "log.hpp"
 #include "wake_timer.hpp"
@@ -64,81 +60,7 @@ event_loop::~event_loop() {
   }
 }
 
-// -- from any thread ----------------------------------------------------------------------------
-
-void event_loop::post(task fn) {
-  count_message();
-  auto* node = new detail::inbox_node;
-  node->fn = std::move(fn);
-  push_from_outside(node);
-}
-
-void event_loop::post_quietly(task fn) {
-  count_message();
-  auto* node = new detail::inbox_node;
-  node->fn = std::move(fn);
-  inbox_.push(node);
-}
-
-void event_loop::exec_later(caf::resumable* job) {
-  if (is_current()) {
-    const auto waiting = floating_.push(job);
-    if (alone_)
-      return;
-    if (waiting > 1)
-      scheduler_.work_available(*this);
-    else
-      scheduler_.look_out(*this); // whoever queues it may go on for long
-    return;
-  }
-  if (alone_) {
-    auto* node = new detail::inbox_node;
-    node->job = job;
-    return push_from_outside(node);
-  }
-  arrivals_.push(job);
-  if (!wake_if_asleep())
-    scheduler_.look_out(*this);
-}
-
-void event_loop::enqueue_pinned(caf::resumable* job) {
-  if (is_current())
-    return pinned_.push(job);
-  auto* node = new detail::inbox_node;
-  node->job = job;
-  node->pinned = true;
-  push_from_outside(node);
-}
-
-void event_loop::push_from_outside(detail::inbox_node* node) {
-  inbox_.push(node);
-  if (!is_current())
-    wake_if_asleep();
-}
-
-// The loop says that it sleeps before it looks at the inbox for the last time, and whoever pushes
-// looks at `asleep_` after the push. So one of both sees the other, and of many that push only
-// the first pays for the wake-up.
-bool event_loop::wake_if_asleep() {
-  if (!asleep_.load(std::memory_order_seq_cst) || !asleep_.exchange(false))
-    return false;
-  woken_at_.store(now().time_since_epoch().count(), std::memory_order_relaxed);
-  wake();
-  return true;
-}
-
-void event_loop::wake() {
-  if (scheduler_.winding_.load(std::memory_order_acquire))
-    return scheduler_.wake_winding();
-  asio::post(*io_, [] {});
-}
-
-void event_loop::leave() {
-  leaving_.store(true, std::memory_order_release);
-  wake();
-}
-
-// -- the loop -----------------------------------------------------------------------------------
+// -- a turn -------------------------------------------------------------------------------------
 
 void event_loop::run() {
   const turning here{*this};
@@ -156,33 +78,6 @@ void event_loop::iterate(mode how) {
   begin_work();
   turn(how);
   counting_.busy.end(watch_.began());
-}
-
-// A stretch of work begins: turns, one after the other, until the next wait.
-void event_loop::begin_work() {
-  waits_ = false;
-  const auto t = time();
-  watch_.begin_turn(t);
-  counting_.busy.begin(t);
-  if (alone_)
-    return;
-  stop_sleeping();
-  if (on_lookout_.load(std::memory_order_seq_cst) && on_lookout_.exchange(false)) {
-    scheduler_.looks_out_.store(false, std::memory_order_seq_cst);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (auto* const peer = scheduler_.victim(*this))
-      scheduler_.look_out(*peer); // in case that this loop is busy for long, too
-  }
-  if (!arrivals_.empty())
-    scheduler_.look_out(*this);
-}
-
-void event_loop::stop_sleeping() {
-  if (!std::exchange(sleeps_, false))
-    return;
-  scheduler_.asleep_.fetch_sub(1, std::memory_order_relaxed);
-  asleep_.store(false, std::memory_order_seq_cst);
-  scheduler_.searching_.store(0, std::memory_order_relaxed); // this loop looks for itself now
 }
 
 void event_loop::turn(mode how) {
@@ -247,81 +142,6 @@ bool event_loop::run_operation(bool wait) noexcept {
     detail::log_uncaught(scheduler_.logger(), "the handler of an operation");
     return true;
   }
-}
-
-void event_loop::wait_for_io() {
-  counting_.busy.end(watch_.began()); // the last turn ended then
-  watch_.begin_step();
-  waits_ = true;
-  wait_for_event();
-  // The handler of the event has run already. Where it entered an actor, the turn began there.
-  if (waits_)
-    return begin_work();
-  if (watch_.step_was_long())
-    watch_.look(time(), "the handler of an operation", nullptr);
-}
-
-void event_loop::wait_for_event() {
-  if (!alone_ && mean_gap_ < options_.poll_before_sleep.count() && poll_for_peers())
-    return;
-  const auto dry_since = now();
-  if (const auto due = timers_.next_due()) {
-    if (*due <= dry_since)
-      return;
-    if (!wake_timer_->arm(saturating_add(*due, options_.timer_slack)))
-      return;
-  }
-  asleep_.store(true, std::memory_order_seq_cst);
-  scheduler_.asleep_.fetch_add(1, std::memory_order_seq_cst);
-  sleeps_ = true;
-  std::atomic_thread_fence(std::memory_order_seq_cst); // see stealable_queue::push
-  const bool found = has_arrived() || leaving_.load(std::memory_order_seq_cst)
-                     || (!alone_ && scheduler_.victim(*this) != nullptr);
-  if (!found) {
-    counting_.sleeps.add();
-    counting_.io_events.add(run_operation(true) ? 1 : 0);
-  }
-  stop_sleeping();
-  if (const auto woken = woken_at_.exchange(0, std::memory_order_relaxed); woken != 0) {
-    constexpr std::int64_t long_gap = 1'000'000; // 1 ms: beyond it, all gaps are alike
-    const auto gap =
-      std::clamp<std::int64_t>(woken - dry_since.time_since_epoch().count(), 0, long_gap);
-    mean_gap_ = (mean_gap_ + gap) / 2;
-  }
-}
-
-// Looks for work from other threads for as long as it has lately taken to come. Waking a sleeping
-// thread costs some 30 us of latency and several of CPU on both sides.
-bool event_loop::poll_for_peers() {
-  constexpr auto between_looks_at_io = std::chrono::microseconds(10);
-  const auto start = now();
-  auto looked_at_io = start;
-  for (;;) {
-    for (int i = 0; i < 32; ++i) {
-      if (has_arrived()) {
-        mean_gap_ = (mean_gap_ + (now() - start).count()) / 2;
-        return true;
-      }
-      detail::cpu_relax();
-    }
-    const auto t = now();
-    if (t - start > options_.poll_before_sleep)
-      break;
-    if (t - looked_at_io > between_looks_at_io) {
-      looked_at_io = t;
-      if (run_operation(false)) {
-        counting_.io_events.add();
-        return true;
-      }
-      if (const auto due = timers_.next_due(); due && *due <= t)
-        return true;
-      if (steal())
-        return true;
-    }
-  }
-  // It did not pay. Only gaps that are measured to be short bring the mean down again.
-  mean_gap_ = 4 * options_.poll_before_sleep.count();
-  return false;
 }
 
 void event_loop::take_inbox() {
@@ -456,177 +276,6 @@ void event_loop::flush() {
 
 void event_loop::forget(end_of_turn& what) noexcept {
   std::replace(ending_.begin(), ending_.end(), &what, static_cast<end_of_turn*>(nullptr));
-}
-
-bool event_loop::steal() {
-  auto* const victim = scheduler_.victim(*this);
-  if (victim == nullptr)
-    return false;
-  auto count = victim->floating_.steal_half(floating_);
-  if (count == 0)
-    count = take_arrivals(*victim);
-  if (count == 0)
-    return false;
-  counting_.actors_stolen.add(count);
-  if (victim->floating_.size() > 0 || floating_.size() > 1)
-    scheduler_.work_available(*this); // one more thief may find something
-  return true;
-}
-
-// -- counting -----------------------------------------------------------------------------------
-
-void event_loop::count_message() noexcept {
-  auto* const from = current_;
-  if (from != nullptr && from != this && &from->scheduler_ == &scheduler_)
-    from->counting_.sent_to[index_].add();
-}
-
-loop_counters event_loop::counters() const noexcept {
-  const auto& c = counting_;
-  loop_counters result;
-  result.turns = c.turns.get();
-  result.sleeps = c.sleeps.get();
-  result.io_events = c.io_events.get();
-  result.delayed_calls = c.delayed_calls.get();
-  result.actors_resumed = c.actors_resumed.get();
-  result.actors_stolen = c.actors_stolen.get();
-  result.jobs_from_outside = c.jobs_from_outside.get();
-  result.bytes_received = c.bytes_received.get();
-  result.bytes_sent = c.bytes_sent.get();
-  result.unhandled_messages = c.unhandled_messages.get();
-  result.dead_letters = c.dead_letters.get();
-  result.writes_dropped = c.writes_dropped.get();
-  result.publications_dropped = c.publications_dropped.get();
-  for (const auto& sent : c.sent_to)
-    result.messages_sent += sent.get();
-  for (const auto& loop : scheduler_.loops_)
-    result.messages_received += loop->counting_.sent_to[index_].get();
-  result.busy = c.busy.total(time());
-  result.long_turns = c.long_turns.get();
-  for (std::size_t i = 0; i < result.turn_lengths.size(); ++i)
-    result.turn_lengths[i] = c.turn_lengths[i].get();
-  result.longest_turn = duration(static_cast<duration::rep>(c.longest_turn.get()));
-  result.actors = load();
-  return result;
-}
-
-// -- the end ------------------------------------------------------------------------------------
-
-void event_loop::each_pinned(const std::function<void(pinned_actor&)>& fn) {
-  pinned_actor::each(first_pinned_, fn);
-}
-
-bool event_loop::stop_requested() const noexcept {
-  return scheduler_.stop_requested();
-}
-
-void event_loop::begin_stop() {
-  stopping_ = true;
-  each_pinned([](pinned_actor& a) { a.ask_to_stop(); });
-}
-
-void event_loop::end_pinned() {
-  stopping_ = over_ = true;
-  while (first_pinned_ != nullptr) // an ending actor may start others
-    each_pinned([](pinned_actor& a) { a.end_now(); });
-  while (!ending_.empty() || !flushed_.empty())
-    flush();
-}
-
-void event_loop::drop(caf::resumable* job, caf::execution_unit& unit, bool briefly) {
-  const auto type = job->subtype();
-  if (type == caf::resumable::scheduled_actor || type == caf::resumable::io_actor) {
-    auto* actor = static_cast<caf::scheduled_actor*>(job);
-    actor->context(&unit);
-    actor->quit(caf::exit_reason::user_shutdown);
-    if (briefly || !actor->finalize()) // it runs on_exit, which a bare cleanup() would leave out
-      actor->cleanup(caf::exit_reason::user_shutdown, &unit);
-  }
-  caf::intrusive_ptr_release(job);
-}
-
-// As long as nothing turns: in the thread that destroys the runtime, or in the caretaker's, which leaves
-// actors and functions to the former.
-bool event_loop::take_leftovers(leftovers what) {
-  const bool end_actors = what != leftovers::keep_actors;
-  auto* const before = std::exchange(current_, this);
-  const void* const owner = end_actors ? home_.move() : nullptr; // the caretaker has no say
-  bool any = false;
-  const auto take = [&](caf::resumable* job) {
-    any = true;
-    if (end_actors)
-      return drop(job, *this, what == leftovers::drop_actors);
-    while (job->resume(this, options_.messages_per_actor) == caf::resumable::resume_later)
-      ;
-    caf::intrusive_ptr_release(job);
-  };
-  const auto is_actor = [](const caf::resumable* job) {
-    return job->subtype() == caf::resumable::scheduled_actor
-           || job->subtype() == caf::resumable::io_actor;
-  };
-  // One generation: what comes of this is for the next pass.
-  take_arrivals(*this);
-  while (auto* node = inbox_.pop())
-    if (node != &inbox_end_)
-      kept_.push_back(node);
-  inbox_end_queued_ = false;
-  for (auto* node : std::exchange(kept_, {})) {
-    if (!end_actors && (node->job == nullptr || is_actor(node->job))) {
-      kept_.push_back(node);
-      continue;
-    }
-    any = true;
-    if (node->job != nullptr)
-      take(node->job);
-    delete node;
-  }
-  if (end_actors) {
-    for (auto left = pinned_.size(); left > 0; --left)
-      take(pinned_.pop_front());
-    timers_.clear();
-  }
-  for (auto left = floating_.size(); left > 0; --left) {
-    auto* const job = floating_.pop_front();
-    if (job == nullptr)
-      break;
-    if (end_actors || !is_actor(job))
-      take(job);
-    else
-      floating_.push(job);
-  }
-  if (end_actors)
-    end_pinned();
-  if (end_actors)
-    home_.give_back(owner);
-  current_ = before;
-  return any;
-}
-
-void event_loop::end_pinned_from_outside() {
-  const turning here{*this};
-  end_pinned();
-  timers_.clear();
-}
-
-// Transports that are closed delete themselves when their last operation comes back, cancelled: those
-// are taken in. What still waits for the system is destroyed unrun.
-void event_loop::shut_io() {
-  const turning here{*this};
-  wake_timer_->close();
-  if (lookout_)
-    lookout_->close();
-  work_.reset();
-  io_->restart();
-  // A handler of the user's own that posts itself must not keep the end from coming.
-  const auto until = now() + std::chrono::seconds(1);
-  for (bool any = true; any && now() < until;) {
-    any = run_operation(false);
-    for (; !ending_.empty() || !flushed_.empty(); any = true)
-      flush();
-  }
-  io_.reset();
-  wake_timer_.reset();
-  lookout_.reset();
 }
 
 } // namespace troupe

@@ -1,43 +1,20 @@
-#include <atomic>
-#include <cstdlib>
 #include <memory>
-#include <optional>
 #include <ostream>
 #include <typeinfo>
 
-#include <caf/actor_system_config.hpp>
-#include <caf/atom.hpp>
-#include <caf/exit_reason.hpp>
-#include <caf/make_message.hpp>
-#include <caf/pec.hpp>
-#include <caf/sec.hpp>
 #include <cxxabi.h>
 
 #include <troupe/runtime/detail/class_name.hpp>
 #include <troupe/runtime/failure.hpp>
 
-#include "log.hpp"
+#include "failure_data.hpp"
 
 namespace troupe {
 
-namespace detail {
-
-struct failure_data {
-  mutable std::atomic<std::size_t> references{1};
-  std::exception_ptr exception;
-  std::error_code code = make_error_code(errc::none); // if there is no exception
-  std::string text;
-  // Of an exception on another node: its type. Of a code of another node: its category, and then
-  // `number` is the code.
-  std::string remote_type;
-  int number = 0;
-  caf::error caf; // an error of one of CAF's own categories
-  std::optional<source_location> where;
-};
-
-} // namespace detail
-
 using detail::failure_data;
+using detail::is;
+using detail::is_ours;
+using detail::type_of;
 
 // The standard library puts a colon behind an empty text, too.
 std::system_error detail::error_with_context(errc code, const std::string& context) {
@@ -46,61 +23,6 @@ std::system_error detail::error_with_context(errc code, const std::string& conte
 }
 
 namespace {
-
-constexpr auto troupe_atom = caf::atom("troupe");
-constexpr auto errno_atom = caf::atom("errno");
-constexpr auto generic_atom = caf::atom("generic");
-
-bool is_ours(const std::error_code& code) {
-  return code.category() == troupe_category();
-}
-
-bool is(const std::error_code& code, errc name) {
-  return code == make_error_code(name);
-}
-
-// The codes of one category of CAF's own, as those of std::error_code.
-class caf_category final : public std::error_category {
-public:
-  using render = std::string (*)(int code);
-  caf_category(const char* name, caf::atom_value atom, render text)
-    : name_(name), atom_(atom), text_(text) {}
-
-  const char* name() const noexcept override { return name_; }
-  std::string message(int code) const override { return text_(code); }
-  [[nodiscard]] caf::atom_value atom() const noexcept { return atom_; }
-
-private:
-  const char* const name_;
-  const caf::atom_value atom_;
-  const render text_;
-};
-
-template <class Code>
-std::string name_of(int code) {
-  return to_string(static_cast<Code>(code));
-}
-
-template <class Wanted>
-const caf_category* find_caf_category(Wanted is_it) {
-  static const caf_category all[] = {
-    {"caf::system", caf::atom("system"), &name_of<caf::sec>},
-    {"caf::exit", caf::atom("exit"), &name_of<caf::exit_reason>},
-    {"caf::parser", caf::atom("parser"), &name_of<caf::pec>},
-  };
-  for (const auto& category : all)
-    if (is_it(category))
-      return &category;
-  return nullptr;
-}
-
-const caf_category* find_caf_category(caf::atom_value atom) {
-  return find_caf_category([=](const caf_category& c) { return c.atom() == atom; });
-}
-
-const caf_category* find_caf_category(const std::string& name) {
-  return find_caf_category([&](const caf_category& c) { return name == c.name(); });
-}
 
 /// What is thrown where the text says it all, and that of the code would only say it again.
 struct told_error final : std::system_error {
@@ -122,12 +44,6 @@ auto visit(const std::exception_ptr& e, F f) {
   } catch (...) {
     return f(static_cast<const std::exception*>(nullptr));
   }
-}
-
-std::string type_of(const std::exception_ptr& e) {
-  return visit(e, [](const std::exception* x) -> std::string {
-    return detail::class_name(x != nullptr ? typeid(*x) : *abi::__cxa_current_exception_type());
-  });
 }
 
 std::string what_of(const std::exception_ptr& e) {
@@ -154,25 +70,6 @@ std::exception_ptr nested_in(const std::exception_ptr& e) {
   }
 }
 
-std::string without_suffix(std::string text, const std::string& suffix) {
-  if (text.ends_with(": " + suffix))
-    text.resize(text.size() - suffix.size() - 2);
-  else if (text == suffix)
-    text.clear();
-  return text;
-}
-
-// CAF itself prints the numbers of its codes only.
-std::string caf_text(const caf::error& e) {
-  const auto* const category = find_caf_category(e.category());
-  if (category == nullptr)
-    return caf::to_string(e);
-  auto text = category->message(e.code());
-  if (!e.context().empty())
-    text += detail::describe_message(e.context());
-  return text;
-}
-
 std::string text_of(const std::error_code& code, const std::string& context) {
   if (context.empty())
     return code.message();
@@ -187,6 +84,12 @@ std::string location_text(const source_location& where) {
 }
 
 } // namespace
+
+std::string detail::type_of(const std::exception_ptr& e) {
+  return visit(e, [](const std::exception* x) -> std::string {
+    return class_name(x != nullptr ? typeid(*x) : *abi::__cxa_current_exception_type());
+  });
+}
 
 failure::failure(failure_data* data) noexcept : bits_(reinterpret_cast<std::uintptr_t>(data)) {}
 
@@ -217,38 +120,6 @@ failure::failure(std::exception_ptr e, source_location where) {
   bits_ = reinterpret_cast<std::uintptr_t>(data);
 }
 
-failure::failure(const caf::error& e) {
-  if (!e)
-    return;
-  const auto& context = e.context();
-  if (context.match_elements<failure>()) {
-    *this = context.get_as<failure>(0);
-    return;
-  }
-  auto text =
-    context.match_elements<std::string>() ? context.get_as<std::string>(0) : std::string{};
-  if (e.category() == troupe_atom)
-    *this = failure(static_cast<errc>(e.code()), std::move(text));
-  else if (e.category() == errno_atom)
-    *this = failure(std::error_code(e.code(), std::system_category()), std::move(text));
-  else if (e.category() == generic_atom)
-    *this = failure(std::error_code(e.code(), std::generic_category()), std::move(text));
-  else if (e == caf::sec::request_timeout)
-    *this = errc::timed_out;
-  else if (e == caf::sec::request_receiver_down)
-    *this = errc::actor_down;
-  else if (e == caf::sec::unexpected_message)
-    *this = failure(errc::no_handler, std::move(text));
-  else {
-    auto* data = new failure_data;
-    data->code = errc::foreign;
-    if (const auto* const category = find_caf_category(e.category()))
-      data->code = {e.code(), *category};
-    data->caf = e;
-    bits_ = reinterpret_cast<std::uintptr_t>(data);
-  }
-}
-
 failure failure::current(source_location where) {
   auto e = std::current_exception();
   if (e == nullptr)
@@ -273,14 +144,6 @@ bool failure::check(const std::error_code& code) const {
       && data()->remote_type == code.category().name() && data()->number == code.value())
     return true;
   return this->code() == code;
-}
-
-bool failure::check(const caf::error& e) const {
-  if (!bare() && data()->caf)
-    return data()->caf == e;
-  const auto mine = to_caf_error();
-  // The translated ones: a caf::sec::request_timeout is found as errc::timed_out.
-  return mine == e || mine == failure(e).to_caf_error();
 }
 
 bool failure::matches(bool (*is_one)(const std::exception_ptr&)) const {
@@ -315,7 +178,7 @@ std::string failure::message() const {
   if (d.exception != nullptr)
     return what_of(d.exception);
   if (d.caf)
-    return d.text.empty() ? caf_text(d.caf) : d.text;
+    return d.text.empty() ? detail::caf_text(d.caf) : d.text;
   if (!d.remote_type.empty())
     return d.text;
   return text_of(d.code, d.text);
@@ -352,92 +215,6 @@ std::string failure::brief_traceback() const {
   return result;
 }
 
-caf::error failure::to_caf_error() const {
-  if (bare()) {
-    const auto code = static_cast<errc>(bits_ >> 1);
-    return code == errc::none ? caf::error{} : make_error(code);
-  }
-  const auto& d = *data();
-  if (d.caf)
-    return d.caf;
-  const auto c = code();
-  const bool fits = c.value() > 0 && c.value() < 256;
-  auto category = troupe_atom;
-  auto number = static_cast<std::uint8_t>(errc::foreign);
-  if (fits && is_ours(c)) {
-    number = static_cast<std::uint8_t>(c.value());
-  } else if (fits && c.category() == std::system_category()) {
-    category = errno_atom;
-    number = static_cast<std::uint8_t>(c.value());
-  } else if (fits && c.category() == std::generic_category()) {
-    category = generic_atom;
-    number = static_cast<std::uint8_t>(c.value());
-  }
-  return {number, category, caf::make_message(*this)};
-}
-
-failure::wire_format failure::to_wire() const {
-  const auto c = code();
-  wire_format wire{c.value(), c.category().name(), {}, {}};
-  if (bare())
-    return wire;
-  const auto& d = *data();
-  if (d.exception != nullptr) {
-    wire.text = message();
-    if (is(c, errc::exception))
-      wire.type_name = type_of(d.exception);
-    else // a std::system_error, whose text ends with what its code says already
-      wire.text = without_suffix(std::move(wire.text), c.message());
-  } else if (d.caf) {
-    wire.text = message();
-    wire.number = d.caf.code();
-    wire.category = type_name();
-  } else if (!d.remote_type.empty()) {
-    wire.text = d.text;
-    if (is(c, errc::exception)) {
-      wire.type_name = d.remote_type;
-    } else {
-      wire.number = d.number;
-      wire.category = d.remote_type;
-    }
-  } else {
-    // A category that the other side may not know cannot say its message there.
-    const bool known = is_ours(c) || c.category() == std::system_category()
-                       || c.category() == std::generic_category();
-    wire.text = known ? d.text : message();
-  }
-  return wire;
-}
-
-failure failure::from_wire(const wire_format& wire) {
-  const auto known = [&]() -> const std::error_category* {
-    for (const auto* c : {&troupe_category(), &std::system_category(), &std::generic_category()})
-      if (wire.category == c->name())
-        return c;
-    return nullptr;
-  }();
-  if (known != nullptr && wire.type_name.empty()) {
-    failure result{std::error_code(wire.number, *known), wire.text};
-    if (!result.bare())
-      const_cast<failure_data*>(result.data())->where.reset(); // it was made elsewhere
-    return result;
-  }
-  auto* data = new failure_data;
-  data->text = wire.text;
-  data->number = wire.number;
-  if (const auto* const category = find_caf_category(wire.category)) {
-    data->code = {wire.number, *category};
-    data->caf = caf::error{static_cast<std::uint8_t>(wire.number), category->atom()};
-  } else if (!wire.type_name.empty()) {
-    data->code = errc::exception;
-    data->remote_type = wire.type_name;
-  } else {
-    data->code = errc::foreign;
-    data->remote_type = wire.category;
-  }
-  return failure{data};
-}
-
 failure detail::caught() noexcept {
   auto* data = new failure_data;
   data->exception = std::current_exception();
@@ -455,23 +232,6 @@ void failure::release_data() noexcept {
 
 std::ostream& operator<<(std::ostream& out, const failure& f) {
   return out << f.message();
-}
-
-void register_failure(caf::actor_system_config& config) {
-  config.add_message_type<failure>("failure");
-  config.add_error_category(
-    troupe_atom, [](std::uint8_t code, caf::atom_value, const caf::message& context) {
-      if (context.match_elements<failure>())
-        return context.get_as<failure>(0).message();
-      if (context.match_elements<std::string>())
-        return failure(static_cast<errc>(code), context.get_as<std::string>(0)).message();
-      return failure(static_cast<errc>(code)).message();
-    });
-  for (const auto category : {errno_atom, generic_atom})
-    config.add_error_category(
-      category, [category](std::uint8_t code, caf::atom_value, const caf::message& context) {
-        return failure(caf::error{code, category, context}).message();
-      });
 }
 
 } // namespace troupe

@@ -1,0 +1,130 @@
+// How a loop with nothing to do waits: it takes work from others, watches for more, and sleeps.
+#include <troupe/runtime/event_loop.hpp>
+
+#include <algorithm>
+
+#include <troupe/runtime/detail/cpu.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
+
+#include "wake_timer.hpp"
+
+namespace troupe {
+
+// A stretch of work begins: turns, one after the other, until the next wait.
+void event_loop::begin_work() {
+  waits_ = false;
+  const auto t = time();
+  watch_.begin_turn(t);
+  counting_.busy.begin(t);
+  if (alone_)
+    return;
+  stop_sleeping();
+  if (on_lookout_.load(std::memory_order_seq_cst) && on_lookout_.exchange(false)) {
+    scheduler_.looks_out_.store(false, std::memory_order_seq_cst);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (auto* const peer = scheduler_.victim(*this))
+      scheduler_.look_out(*peer); // in case that this loop is busy for long, too
+  }
+  if (!arrivals_.empty())
+    scheduler_.look_out(*this);
+}
+
+void event_loop::stop_sleeping() {
+  if (!std::exchange(sleeps_, false))
+    return;
+  scheduler_.asleep_.fetch_sub(1, std::memory_order_relaxed);
+  asleep_.store(false, std::memory_order_seq_cst);
+  scheduler_.searching_.store(0, std::memory_order_relaxed); // this loop looks for itself now
+}
+
+void event_loop::wait_for_io() {
+  counting_.busy.end(watch_.began()); // the last turn ended then
+  watch_.begin_step();
+  waits_ = true;
+  wait_for_event();
+  // The handler of the event has run already. Where it entered an actor, the turn began there.
+  if (waits_)
+    return begin_work();
+  if (watch_.step_was_long())
+    watch_.look(time(), "the handler of an operation", nullptr);
+}
+
+void event_loop::wait_for_event() {
+  if (!alone_ && mean_gap_ < options_.poll_before_sleep.count() && poll_for_peers())
+    return;
+  const auto dry_since = now();
+  if (const auto due = timers_.next_due()) {
+    if (*due <= dry_since)
+      return;
+    if (!wake_timer_->arm(saturating_add(*due, options_.timer_slack)))
+      return;
+  }
+  asleep_.store(true, std::memory_order_seq_cst);
+  scheduler_.asleep_.fetch_add(1, std::memory_order_seq_cst);
+  sleeps_ = true;
+  std::atomic_thread_fence(std::memory_order_seq_cst); // see stealable_queue::push
+  const bool found = has_arrived() || leaving_.load(std::memory_order_seq_cst)
+                     || (!alone_ && scheduler_.victim(*this) != nullptr);
+  if (!found) {
+    counting_.sleeps.add();
+    counting_.io_events.add(run_operation(true) ? 1 : 0);
+  }
+  stop_sleeping();
+  if (const auto woken = woken_at_.exchange(0, std::memory_order_relaxed); woken != 0) {
+    constexpr std::int64_t long_gap = 1'000'000; // 1 ms: beyond it, all gaps are alike
+    const auto gap =
+      std::clamp<std::int64_t>(woken - dry_since.time_since_epoch().count(), 0, long_gap);
+    mean_gap_ = (mean_gap_ + gap) / 2;
+  }
+}
+
+// Looks for work from other threads for as long as it has lately taken to come. Waking a sleeping
+// thread costs some 30 us of latency and several of CPU on both sides.
+bool event_loop::poll_for_peers() {
+  constexpr auto between_looks_at_io = std::chrono::microseconds(10);
+  const auto start = now();
+  auto looked_at_io = start;
+  for (;;) {
+    for (int i = 0; i < 32; ++i) {
+      if (has_arrived()) {
+        mean_gap_ = (mean_gap_ + (now() - start).count()) / 2;
+        return true;
+      }
+      detail::cpu_relax();
+    }
+    const auto t = now();
+    if (t - start > options_.poll_before_sleep)
+      break;
+    if (t - looked_at_io > between_looks_at_io) {
+      looked_at_io = t;
+      if (run_operation(false)) {
+        counting_.io_events.add();
+        return true;
+      }
+      if (const auto due = timers_.next_due(); due && *due <= t)
+        return true;
+      if (steal())
+        return true;
+    }
+  }
+  // It did not pay. Only gaps that are measured to be short bring the mean down again.
+  mean_gap_ = 4 * options_.poll_before_sleep.count();
+  return false;
+}
+
+bool event_loop::steal() {
+  auto* const victim = scheduler_.victim(*this);
+  if (victim == nullptr)
+    return false;
+  auto count = victim->floating_.steal_half(floating_);
+  if (count == 0)
+    count = take_arrivals(*victim);
+  if (count == 0)
+    return false;
+  counting_.actors_stolen.add(count);
+  if (victim->floating_.size() > 0 || floating_.size() > 1)
+    scheduler_.work_available(*this); // one more thief may find something
+  return true;
+}
+
+} // namespace troupe
