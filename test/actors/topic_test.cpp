@@ -2,110 +2,21 @@
 
 #include <map>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include <caf/send.hpp>
 
 #include <troupe/actors/topics.hpp>
-#include <troupe/runtime/floating_actor.hpp>
-#include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/testing/manual_runtime.hpp>
 
 #include "support/catch.hpp"
+#include "support/topic_fixture.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
 using namespace std::string_literals;
-
-namespace {
-
-using go_atom = caf::atom_constant<caf::atom("go")>;
 using told = std::vector<std::string>;
-
-/// Writes down what it is sent, and then does what the test wants.
-template <class Base>
-class reader : public Base {
-public:
-  using action = std::function<void(reader&)>;
-  reader(caf::actor_config& cfg, told* heard, action on_published = {})
-    : Base(cfg), heard_(heard), on_published_(std::move(on_published)) {}
-
-  caf::behavior make_behavior() override {
-    return {[this](const published& p) {
-      heard_->emplace_back(p.bytes.text());
-      if (on_published_)
-        on_published_(*this);
-    }};
-  }
-
-private:
-  told* heard_;
-  action on_published_;
-};
-
-using pinned_reader = reader<pinned_actor>;
-using floating_reader = reader<floating_actor>;
-
-/// Has a transport as a protocol has, which keeps what is written, up to a limit.
-class fake_connection : public pinned_actor {
-public:
-  struct output {
-    std::string written;
-    std::size_t limit = SIZE_MAX;
-    std::uint64_t refused = 0;
-    bool closing = false;
-    std::function<void()> on_write;
-    void write(const shared_bytes& bytes) {
-      if (written.size() + bytes.size() > limit)
-        return void(++refused);
-      written += bytes.text();
-      if (on_write)
-        on_write();
-    }
-    [[nodiscard]] std::uint64_t refused_writes() const { return refused; }
-    [[nodiscard]] bool disconnecting() const { return closing; }
-  };
-
-  fake_connection(caf::actor_config& cfg, output* out) : pinned_actor(cfg), out_(out) {}
-  caf::behavior make_behavior() override {
-    return {[](go_atom) {
-    }};
-  }
-  [[nodiscard]] bool connected() const { return true; }
-  [[nodiscard]] output& transport() const { return *out_; }
-
-private:
-  output* out_;
-};
-
-struct topic_fixture {
-  manual_runtime rt;
-  topic room{rt};
-
-  caf::actor connect(fake_connection::output& out) {
-    auto handle = rt.spawn_on<fake_connection>(0, &out);
-    rt.settle();
-    rt.in_turn([&] { room.subscribe(&connection(handle)); });
-    return handle;
-  }
-  static fake_connection& connection(const caf::actor& a) {
-    return *static_cast<fake_connection*>(caf::actor_cast<caf::abstract_actor*>(a));
-  }
-  // As the loop's own code, whether or not anything is on its way to the loop.
-  template <class F>
-  void run(F fn) {
-    rt.in_turn(fn);
-    rt.settle();
-  }
-  void end(const caf::actor& a) {
-    caf::anon_send_exit(a, caf::exit_reason::user_shutdown);
-    rt.settle();
-  }
-  void publish(std::string_view text, except left_out = {}) {
-    run([&] { room.publish(text, left_out); });
-  }
-};
-
-} // namespace
 
 TEST_CASE_METHOD(topic_fixture, "what is published is written to each subscribed transport",
                  "[topic]") {
@@ -166,38 +77,6 @@ TEST_CASE_METHOD(topic_fixture, "subscribing twice is subscribing once", "[topic
   CHECK(room.subscribers() == 0);
   publish("y");
   CHECK(a.written == "x");
-}
-
-TEMPLATE_TEST_CASE("any actor may subscribe, and gets messages", "[topic]", pinned_reader,
-                   floating_reader) {
-  manual_runtime rt;
-  const topic room{rt};
-  told heard, heard_too;
-  const caf::actor first = rt.spawn<TestType>(&heard), second = rt.spawn<TestType>(&heard_too);
-  rt.settle();
-  room.subscribe(first);
-  room.subscribe(second);
-  CHECK(room.subscribers() == 2); // counted at once
-  for (const auto* text : {"a", "b", "c"})
-    room.publish(text, text == "b"s ? except{first} : except{});
-  rt.settle();
-  CHECK(heard == told{"a", "c"});
-  CHECK(heard_too == told{"a", "b", "c"});
-  room.unsubscribe(first);
-  room.publish("d");
-  rt.settle();
-  CHECK(heard == told{"a", "c"});
-  CHECK(heard_too.back() == "d");
-}
-
-TEST_CASE_METHOD(topic_fixture, "an actor's own handle subscribes it for messages, whatever it is",
-                 "[topic]") {
-  fake_connection::output a;
-  const auto who = connect(a);
-  run([&] { room.subscribe(who); }); // instead of its transport
-  CHECK(room.subscribers() == 1);
-  publish("x");
-  CHECK(a.written.empty());
 }
 
 TEST_CASE_METHOD(topic_fixture, "a subscriber that ends is removed", "[topic]") {
@@ -289,84 +168,6 @@ TEST_CASE_METHOD(topic_fixture, "what a subscriber throws ends that subscriber, 
   CHECK(a.written == "xy");
   CHECK(c.written == "xy");
   CHECK(b.written == "x");
-}
-
-TEST_CASE_METHOD(topic_fixture, "a handler runs outside the publisher's code", "[topic]") {
-  told heard;
-  bool publishing = false, nested = false;
-  const caf::actor who =
-    rt.spawn_on<pinned_reader>(0, &heard, [&](pinned_reader&) { nested = nested || publishing; });
-  rt.settle();
-  rt.in_turn([&] {
-    room.subscribe(who);
-    publishing = true;
-    room.publish("x");
-    publishing = false;
-    CHECK(heard.empty());
-  });
-  rt.settle();
-  CHECK(heard == told{"x"});
-  CHECK_FALSE(nested);
-}
-
-TEST_CASE_METHOD(topic_fixture, "a handler may publish, unsubscribe and quit", "[topic]") {
-  told first, second;
-  const caf::actor echoing = rt.spawn_on<pinned_reader>(0, &first, [&](pinned_reader& self) {
-    if (first.size() < 3)
-      room.publish("again");
-    else
-      self.quit();
-  });
-  const caf::actor once =
-    rt.spawn_on<pinned_reader>(0, &second, [&](pinned_reader& self) { room.unsubscribe(&self); });
-  rt.settle();
-  room.subscribe(echoing);
-  room.subscribe(once);
-  publish("x");
-  CHECK(first == told{"x", "again", "again"});
-  CHECK(second == told{"x"});
-  CHECK(room.subscribers() == 0);
-}
-
-TEST_CASE_METHOD(topic_fixture, "what a handler does to its message is not seen by the next one",
-                 "[topic]") {
-  told second;
-  const caf::actor last = rt.spawn_on<pinned_reader>(0, &second);
-  class taker : public pinned_actor {
-  public:
-    taker(caf::actor_config& cfg, caf::actor next) : pinned_actor(cfg), next_(std::move(next)) {}
-    caf::behavior make_behavior() override {
-      return {[this](published& p) { // takes its own, changes it, and passes it on
-        p.bytes = shared_bytes{"changed"};
-        delegate(next_, p);
-      }};
-    }
-
-  private:
-    caf::actor next_;
-  };
-  for (int i = 0; i < 2; ++i)
-    room.subscribe(rt.spawn_on<taker>(0, last));
-  room.subscribe(last);
-  rt.settle();
-  publish("x");
-  CHECK(std::count(second.begin(), second.end(), "x") == 1);
-  CHECK(std::count(second.begin(), second.end(), "changed") == 2);
-}
-
-TEST_CASE_METHOD(topic_fixture, "a message that waits for the subscriber is handled first",
-                 "[topic]") {
-  told heard;
-  const caf::actor who = rt.spawn_on<pinned_reader>(0, &heard);
-  rt.settle();
-  run([&] {
-    room.subscribe(who);
-    room.publish("published");
-    caf::anon_send(who, published{room, shared_bytes{"sent"}});
-  });
-  rt.settle();
-  CHECK(heard.size() == 2);
-  CHECK(std::count(heard.begin(), heard.end(), "published") == 1);
 }
 
 TEST_CASE_METHOD(topic_fixture, "the observer of drops hears who missed what", "[topic]") {
@@ -495,32 +296,6 @@ TEST_CASE_METHOD(topic_fixture,
   publish("not for strangers");
   CHECK(room.subscribers() == 0);
   CHECK(out.written.empty());
-}
-
-TEST_CASE_METHOD(topic_fixture, "a reader whose handler throws ends, and the others read on",
-                 "[topic]") {
-  told heard[4];
-  logged_errors errors{rt};
-  for (int i = 0; i < 4; ++i) {
-    caf::actor handle = rt.spawn_on<pinned_reader>(0, &heard[i], [i](pinned_reader& self) {
-      if (i == 1)
-        throw std::runtime_error("out of order");
-      if (i == 2)
-        self.quit();
-    });
-    rt.settle();
-    rt.in_turn([&] { room.subscribe(handle); });
-  } // nobody else holds them
-  room.publish("a"s);
-  rt.settle();
-  room.publish("b"s);
-  rt.settle();
-  CHECK(heard[0] == told{"a", "b"});
-  CHECK(heard[1] == told{"a"});
-  CHECK(heard[2] == told{"a"});
-  CHECK(heard[3] == told{"a", "b"});
-  CHECK(room.subscribers() == 2);
-  CHECK(errors.flush<std::runtime_error>().size() == 1);
 }
 
 TEST_CASE("a topic of a runtime that is gone has nobody to tell", "[topic]") {

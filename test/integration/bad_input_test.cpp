@@ -248,16 +248,6 @@ const mistake mistakes[] = {
    }},
 };
 
-bool come_down_to(std::size_t descriptors) {
-  const auto limit = std::chrono::steady_clock::now() + 10s;
-  while (open_descriptors() > descriptors)
-    if (std::chrono::steady_clock::now() > limit)
-      return false;
-    else
-      std::this_thread::yield();
-  return true;
-}
-
 } // namespace
 
 TEST_CASE("every mistake is a failure that names it, and leaves nothing open", "[bad_input]") {
@@ -272,6 +262,6 @@ TEST_CASE("every mistake is a failure that names it, and leaves nothing open", "
     const auto text = m.make(s);
     CAPTURE(text, m.says(s));
     CHECK(text.find(m.says(s)) != std::string::npos);
-    CHECK(come_down_to(before));
+    CHECK(comes_down_to(before));
   }
 }

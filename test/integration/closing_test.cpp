@@ -72,16 +72,6 @@ std::size_t flood(client& c, std::size_t most) {
   return sent;
 }
 
-bool has_at_most(std::size_t descriptors, duration time) {
-  const auto limit = std::chrono::steady_clock::now() + time;
-  while (open_descriptors() > descriptors)
-    if (std::chrono::steady_clock::now() > limit)
-      return false;
-    else
-      std::this_thread::yield();
-  return true;
-}
-
 } // namespace
 
 TEST_CASE("a peer that sent more than was read gets the whole last answer", "[closing]") {
@@ -158,7 +148,7 @@ TEST_CASE("a peer that falls silent is not waited for longer than the limit", "[
   REQUIRE(told.wait(2)); // the protocol is told at once
   CHECK(std::chrono::steady_clock::now() - begun < detail::closing_time);
   CHECK(open_descriptors() == before + 2); // both ends
-  CHECK(has_at_most(before + 1, detail::closing_time + 5s));
+  CHECK(comes_down_to(before + 1, detail::closing_time + 5s));
   CHECK(std::chrono::steady_clock::now() - begun >= detail::closing_time);
 }
 

@@ -1,6 +1,5 @@
 // On which loop a connection is made and runs, and what that is good for.
 
-#include <map>
 #include <optional>
 
 #include <troupe/actors/supervisor.hpp>
@@ -14,6 +13,8 @@
 #include "support/catch.hpp"
 #include "support/client.hpp"
 #include "support/directory.hpp"
+#include "support/echo.hpp"
+#include "support/on_loop.hpp"
 #include "support/running.hpp"
 
 using namespace troupe;
@@ -21,12 +22,6 @@ using namespace troupe::testing;
 using namespace std::chrono_literals;
 
 namespace {
-
-class echo : public protocol {
-public:
-  using protocol::protocol;
-  void data_received(bytes_view data) override { transport().write(data); }
-};
 
 /// Tells on which loop it is, and that of its factory.
 class where_am_i : public protocol {
@@ -37,17 +32,6 @@ public:
 private:
   events* told_;
 };
-
-/// Runs `fn` in a turn of that loop, and waits for it.
-template <class F>
-void on_loop(running& r, std::size_t loop, F fn) {
-  events done;
-  r.rt.scheduler().loop(loop).post([&] {
-    fn();
-    done.add("done");
-  });
-  REQUIRE(done.wait(1));
-}
 
 std::string what(const std::function<void()>& fn) {
   try {

@@ -13,14 +13,13 @@
 #include <troupe/net/reconnecting_client_factory.hpp>
 #include <troupe/net/resolver.hpp>
 #include <troupe/net/tcp_endpoint.hpp>
-#include <troupe/runtime/threads.hpp>
 
 #include "support/catch.hpp"
+#include "support/on_loop.hpp"
 #include "support/running.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -190,11 +189,6 @@ private:
 
   scene* s_;
 };
-
-template <class F>
-auto on_loop(running& server, F fn) {
-  return blocking_call_from_thread(server.rt.reactor(), std::move(fn));
-}
 
 } // namespace
 

@@ -12,12 +12,13 @@
 #include <troupe/net/stdio_endpoint.hpp>
 #include <troupe/net/tcp_endpoint.hpp>
 #include <troupe/net/unix_endpoint.hpp>
-#include <troupe/runtime/threads.hpp>
 
 #include "listening_socket.hpp"
 #include "support/catch.hpp"
 #include "support/client.hpp"
 #include "support/directory.hpp"
+#include "support/echo.hpp"
+#include "support/on_loop.hpp"
 #include "support/running.hpp"
 #include "support/tls.hpp"
 
@@ -26,12 +27,6 @@ using namespace troupe::testing;
 using namespace std::chrono_literals;
 
 namespace {
-
-class echo : public protocol {
-public:
-  using protocol::protocol;
-  void data_received(bytes_view data) override { transport().write(data); }
-};
 
 class teller : public protocol {
 public:
@@ -61,16 +56,6 @@ private:
   events& told_;
   bool builds_;
 };
-
-/// Does `fn` on loop 0, and returns its result.
-template <class F>
-auto on_loop(running& r, F fn) {
-  std::promise<decltype(fn())> result;
-  auto future = result.get_future();
-  r.rt.reactor().call_from_thread([&] { result.set_value(fn()); });
-  REQUIRE(future.wait_for(10s) == std::future_status::ready);
-  return future.get();
-}
 
 /// Waits until `event` has been told `count` times; false after twenty seconds without.
 bool wait_for(events& told, const std::string& event, std::size_t count) {
@@ -207,10 +192,7 @@ TEST_CASE("E05: cancelling stops the attempt and leaves nothing behind", "[endpo
     }
     SECTION("while it runs") {
       r.start();
-      on_loop(r, [&] {
-        cancel();
-        return 0;
-      });
+      on_loop(r, [&] { cancel(); });
       CHECK(told.count("cancelled") == 1);
       CHECK(told.count("stop with 0") == 1);
     }
@@ -326,20 +308,16 @@ TEST_CASE("a port adopts a socket that listens, and leaves it open", "[endpoints
       connect_protocol<teller>(*to, std::ref(told)).add_callback([](const connected_protocol& p) {
         p.enter([](protocol& t) { t.transport().write("hello"); });
       });
-      return 0;
     };
     r.start();
     on_loop(r, greet);
     REQUIRE(told.wait_for("hello"));
     on_loop(r, [&] {
       port.stop_listening();
-      return greet(); // it waits in the queue of the socket
+      greet(); // it waits in the queue of the socket
     });
     REQUIRE(told.wait_for("made", 2));
-    on_loop(r, [&] {
-      port.start_listening();
-      return 0;
-    });
+    on_loop(r, [&] { port.start_listening(); });
     REQUIRE(told.wait_for("hello", 2));
   }
   CHECK(open_descriptors() == before);
@@ -390,7 +368,6 @@ TEST_CASE("standard input and output are the one connection of a port", "[endpoi
     on_loop(r, [&] {
       port.stop_listening();
       CHECK_THROWS_AS(port.start_listening(), std::logic_error);
-      return 0;
     });
     REQUIRE(told.wait(4));
     CHECK(told.all().back() == "stop with 1");

@@ -5,8 +5,6 @@
 #include <latch>
 #include <memory>
 #include <optional>
-#include <stdexcept>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,9 +14,6 @@
 #include <troupe/actors/respond.hpp>
 #include <troupe/actors/supervisor.hpp>
 #include <troupe/actors/topic.hpp>
-#include <troupe/net/client_factory.hpp>
-#include <troupe/net/connect_tcp.hpp>
-#include <troupe/net/protocol.hpp>
 #include <troupe/runtime/actor_timers.hpp>
 #include <troupe/runtime/coroutine.hpp>
 #include <troupe/runtime/deferred_lock.hpp>
@@ -29,8 +24,7 @@
 #include <troupe/runtime/threads.hpp>
 
 #include "support/catch.hpp"
-#include "support/process_reporter.hpp"
-#include "support/running.hpp"
+#include "support/means.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -39,32 +33,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using ask_atom = caf::atom_constant<caf::atom("ask")>;
-
-enum class means { quit_inside, quit_outside, kill, exception, stop };
-
-constexpr means all_means[] = {means::quit_inside, means::quit_outside, means::kill,
-                               means::exception, means::stop};
-
-std::string to_string(means how) {
-  constexpr const char* names[] = {"by quitting in its own code", "by quitting outside of it",
-                                   "killed by a message", "by an exception", "with the runtime"};
-  return names[static_cast<std::size_t>(how)];
-}
-
-void end(runtime& rt, pinned_actor& who, means how) {
-  switch (how) {
-  case means::quit_inside:
-    return who.enter([&] { who.quit(); });
-  case means::quit_outside:
-    return who.quit();
-  case means::kill:
-    return caf::anon_send_exit(caf::actor_cast<caf::actor>(&who), caf::exit_reason::kill);
-  case means::exception:
-    return who.enter([] { throw std::runtime_error("in the middle"); });
-  case means::stop:
-    return rt.stop();
-  }
-}
 
 /// Does, when it begins, what the case wants, and keeps what it is asked.
 class patient : public pinned_actor {
@@ -427,111 +395,5 @@ TEST_CASE("an actor that is a supervisor's child ends, and is started again", "[
       rt.run();
       CHECK(starts == (how == means::stop ? 1 : 2));
       CHECK(ends == starts);
-    }
-}
-
-namespace {
-
-/// Tells what happens to it.
-class telling : public protocol {
-public:
-  using action = std::function<void(telling&)>;
-  telling(caf::actor_config& cfg, events* told, std::string name, action made, action lost)
-    : protocol(cfg), told_(told), name_(std::move(name)), made_(std::move(made)),
-      lost_(std::move(lost)) {}
-  void connection_made() override { made_(*this); }
-  void connection_lost(const failure&) override {
-    told_->add(name_ + " lost");
-    lost_(*this);
-  }
-
-private:
-  events* told_;
-  std::string name_;
-  action made_, lost_;
-};
-
-/// Tells why there is no connection.
-class telling_clients : public client_factory {
-public:
-  telling_clients(caf::actor_config& cfg, events* told) : client_factory(cfg), told_(told) {}
-  protocol_ptr build_protocol(const net_address&) override { return nullptr; }
-  void started_connecting(connector&) override { told_->add("begins"); }
-  void client_connection_failed(connector&, const failure&) override { told_->add("failed"); }
-
-private:
-  events* told_;
-};
-
-} // namespace
-
-TEST_CASE("a connection's actor ends, and its peer is told", "[ends]") {
-  for (const auto how : all_means)
-    DYNAMIC_SECTION("ends " << to_string(how)) {
-      events told;
-      runtime rt{{.loops = 1, .grace = 5s, .install_signal_handlers = false}};
-      const auto port = listen_tcp(
-        rt, 0,
-        factory::for_protocol<telling>(
-          &told, "server",
-          [&](telling& s) {
-            rt.reactor().call_later(
-              1ms, [&rt, how, &s, alive = caf::strong_actor_ptr{s.ctrl()}] { end(rt, s, how); });
-          },
-          [](telling&) {}));
-      connect_tcp(rt, "127.0.0.1", port.get_host().port(),
-                  client_factory::for_protocol<telling>(
-                    &told, "client", [](telling&) {}, [&](telling&) { rt.stop(); }));
-      rt.run();
-      CHECK(told.count("server lost") == 1);
-      CHECK(told.count("client lost") == 1);
-    }
-}
-
-TEST_CASE("the factory of an attempt to connect ends, and the attempt with it", "[ends]") {
-  for (const auto how : all_means)
-    DYNAMIC_SECTION("ends " << to_string(how)) {
-      events told;
-      const auto before = open_descriptors();
-      {
-        runtime rt{{.loops = 1, .grace = 5s, .install_signal_handlers = false}};
-        const auto clients = client_factory::of<telling_clients>(&told);
-        connect_tcp(rt, "192.0.2.1", 9, clients); // an address for documentation: nobody answers
-        rt.reactor().call_later(20ms, [&] {
-          end(rt, *clients.get(), how);
-          rt.reactor().call_later(20ms, [&] { rt.stop(); });
-        });
-        rt.run();
-      }
-      CHECK(told.count("begins") == 1);
-      CHECK(open_descriptors() == before);
-    }
-}
-
-TEST_CASE("a process's actor ends, and its program hears the end of its pipes", "[ends]") {
-  for (const auto how : all_means)
-    DYNAMIC_SECTION("ends " << to_string(how)) {
-      events told;
-      {
-        runtime rt{{.loops = 1, .grace = 5s, .install_signal_handlers = false}};
-        const std::function<void()> stop_without_children = [&] {
-          if (has_no_children())
-            rt.stop();
-          else
-            rt.reactor().call_later(1ms, [&] { stop_without_children(); });
-        };
-        const auto begin = [&](reporter& p) {
-          rt.reactor().call_later(1ms, [&] {
-            end(rt, p, how);
-            stop_without_children();
-          });
-        };
-        spawn_process(rt, reports(told, {.on_made = begin}), "cat");
-        rt.run();
-      }
-      CHECK(told.count("made") == 1);
-      if (how == means::stop) // nobody is left who would wait for it
-        ::waitid(P_ALL, 0, nullptr, WEXITED);
-      CHECK(has_no_children());
     }
 }

@@ -8,6 +8,8 @@
 
 #include "support/catch.hpp"
 #include "support/client.hpp"
+#include "support/echo.hpp"
+#include "support/on_loop.hpp"
 #include "support/running.hpp"
 
 using namespace troupe;
@@ -15,12 +17,6 @@ using namespace troupe::testing;
 using namespace std::chrono_literals;
 
 namespace {
-
-class echo : public protocol {
-public:
-  using protocol::protocol;
-  void data_received(bytes_view data) override { transport().write(data); }
-};
 
 class counting_actor : public pinned_actor {
 public:
@@ -34,16 +30,6 @@ public:
 private:
   events* log_;
 };
-
-/// Runs `fn` in a turn of the loop, and waits for it.
-void on_loop(running& r, std::size_t loop, const std::function<void()>& fn) {
-  events done;
-  r.rt.scheduler().loop(loop).post([&] {
-    fn();
-    done.add("done");
-  });
-  REQUIRE(done.wait(1));
-}
 
 struct page_server {
   explicit page_server(std::function<std::string()> extra = {})

@@ -5,7 +5,6 @@
 #include <net/if.h>
 
 #include <troupe/net/listen_multicast.hpp>
-#include <troupe/runtime/loop_scheduler.hpp>
 
 #include "support/catch.hpp"
 #include "support/datagrams.hpp"
@@ -20,10 +19,6 @@ using strings = std::vector<std::string>;
 
 const std::string lo = "127.0.0.1";
 const std::string group = "225.0.0.250";
-
-datagram_protocol_ref told(events& log, datagram_script s = {}) {
-  return datagram_protocol::of<told_datagrams>(&log, std::move(s));
-}
 
 /// Writes down whether `d` succeeded, or else why not.
 void tell(events& log, chained<void> d) {

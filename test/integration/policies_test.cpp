@@ -9,6 +9,7 @@
 
 #include "support/catch.hpp"
 #include "support/client.hpp"
+#include "support/echo.hpp"
 #include "support/running.hpp"
 
 using namespace troupe;
@@ -17,10 +18,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-class echo : public protocol {
+class told_echo : public echo {
 public:
-  echo(caf::actor_config& cfg, events* log) : protocol(cfg), log_(log) {}
-  void data_received(bytes_view data) override { transport().write(data); }
+  told_echo(caf::actor_config& cfg, events* log) : echo(cfg), log_(log) {}
   void connection_lost(const failure& why) override { log_->add("lost: " + why.message()); }
 
 private:
@@ -30,7 +30,7 @@ private:
 struct served {
   template <class Wrap>
   explicit served(Wrap wrap)
-    : server(3), port(listen_tcp(server.rt, 0, wrap(factory::for_protocol<echo>(&log)))) {
+    : server(3), port(listen_tcp(server.rt, 0, wrap(factory::for_protocol<told_echo>(&log)))) {
     server.start();
   }
   [[nodiscard]] client connect() const { return client{port.get_host().port()}; }
@@ -38,11 +38,6 @@ struct served {
   running server;
   listening_port port;
 };
-
-void expect_echo(client& c) {
-  c.send("hi");
-  CHECK(c.receive(2) == "hi");
-}
 
 } // namespace
 

@@ -14,6 +14,7 @@
 #include <troupe/net/connect_process.hpp>
 
 #include "support/catch.hpp"
+#include "support/echo.hpp"
 #include "support/few_descriptors.hpp"
 #include "support/running.hpp"
 
@@ -74,12 +75,6 @@ private:
 builder<protocol> calls(events& told, caller::actions what = {}) {
   return build<caller>(std::ref(told), std::move(what));
 }
-
-class echo : public protocol {
-public:
-  using protocol::protocol;
-  void data_received(bytes_view data) override { transport().write(data); }
-};
 
 const std::string clean = "lost: the connection was closed cleanly";
 

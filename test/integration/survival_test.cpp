@@ -1,7 +1,6 @@
 // What a server must survive: crowds, rude peers, and its own end at any moment.
 
 #include <atomic>
-#include <fstream>
 #include <numeric>
 
 #include <caf/send.hpp>
@@ -12,6 +11,7 @@
 #include "support/catch.hpp"
 #include "support/client.hpp"
 #include "support/running.hpp"
+#include "support/text.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -82,10 +82,6 @@ public:
 private:
   std::atomic<long>* open_;
 };
-
-std::string text_of(errc code) {
-  return failure{code}.message();
-}
 
 /// Waits until `open` is `count`; false after ten seconds.
 bool becomes(const std::atomic<long>& open, long count) {

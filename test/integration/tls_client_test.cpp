@@ -8,7 +8,9 @@
 #include <troupe/net/start_tls.hpp>
 
 #include "support/catch.hpp"
+#include "support/echo.hpp"
 #include "support/running.hpp"
+#include "support/text.hpp"
 #include "support/tls.hpp"
 #include "tls_kind.hpp"
 
@@ -17,12 +19,6 @@ using namespace troupe::testing;
 using namespace std::chrono_literals;
 
 namespace {
-
-class echo : public protocol {
-public:
-  using protocol::protocol;
-  void data_received(bytes_view data) override { transport().write(data); }
-};
 
 /// Says hello, tells what comes back, and closes.
 class caller : public protocol {
@@ -73,10 +69,6 @@ void dial(running& r, std::uint16_t port, const tls_client_context& tls, const s
       log.add(failed == nullptr ? "told: open" : "told: " + failed->message());
     });
   });
-}
-
-std::string text_of(errc code) {
-  return failure{code}.message();
 }
 
 struct world {

@@ -5,21 +5,12 @@
 #include <spdlog/sinks/ringbuffer_sink.h>
 
 #include "support/catch.hpp"
+#include "support/echo.hpp"
 #include "support/tls_served.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
 using namespace std::chrono_literals;
-
-namespace {
-
-class echo : public protocol {
-public:
-  using protocol::protocol;
-  void data_received(bytes_view data) override { transport().write(data); }
-};
-
-} // namespace
 
 // -- who is let in ----------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@
 #include <troupe/runtime/threads.hpp>
 
 #include <fstream>
-#include <thread>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -16,19 +15,14 @@
 #include "support/catch.hpp"
 #include "support/descriptors.hpp"
 #include "support/directory.hpp"
+#include "support/echo.hpp"
 #include "support/running.hpp"
+#include "support/text.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
-using namespace std::chrono_literals;
 
 namespace {
-
-class echo : public protocol {
-public:
-  using protocol::protocol;
-  void data_received(bytes_view data) override { transport().write(data); }
-};
 
 /// Says something, and tells what comes back.
 class caller : public protocol {
@@ -76,10 +70,6 @@ std::string refusal(runtime& rt, const std::string& path, const unix_listen_opti
     return e.what();
   }
   return "it listens";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// A server of another make, which takes no lock and has not begun to listen.

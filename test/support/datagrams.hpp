@@ -1,12 +1,14 @@
 #pragma once
 
 #include <functional>
-#include <future>
 #include <memory>
 #include <string>
+#include <system_error>
+#include <utility>
 
 #include <troupe/net/listen_multicast.hpp>
 
+#include "support/on_loop.hpp"
 #include "support/running.hpp"
 
 namespace troupe::testing {
@@ -54,20 +56,36 @@ private:
   datagram_script script_;
 };
 
-/// Runs `fn` on the loop with that number, and waits for it.
-template <class F>
-void on_loop(running& server, F fn, std::size_t loop = 0) {
-  std::promise<void> done;
-  server.rt.scheduler().loop(loop).post([&] {
-    fn();
-    done.set_value();
-  });
-  done.get_future().get();
+inline datagram_protocol_ref told(events& log, datagram_script s = {}) {
+  return datagram_protocol::of<told_datagrams>(&log, std::move(s));
 }
+
+/// Sends everything back.
+inline const datagram_script echoing{.received = [](auto& self, auto data, const auto& from) {
+  if (const auto error = self.transport().write(data, from)) // Catch2's checks are for one thread
+    throw std::system_error(error);
+}};
 
 /// Returns the protocol of a port; it lives while the runtime does, unless it has ended.
 inline told_datagrams& protocol_of(const datagram_port& port) {
   return *static_cast<told_datagrams*>(caf::actor_cast<caf::abstract_actor*>(port.actor()));
+}
+
+/// Returns what the port has counted, as its loop sees it.
+inline datagram_counters counters_of(running& server, const datagram_port& port,
+                                     std::size_t loop = 0) {
+  return on_loop(server, loop, [&] { return protocol_of(port).transport().counters(); });
+}
+
+/// Returns why a port cannot be opened.
+template <class F>
+std::string refusal_of(F open) {
+  try {
+    open();
+  } catch (const cannot_listen_error& e) {
+    return e.what();
+  }
+  return "it is open";
 }
 
 inline net_address local(std::uint16_t port) {

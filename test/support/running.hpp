@@ -123,4 +123,15 @@ inline std::size_t open_descriptors() {
     std::distance(std::filesystem::directory_iterator{"/proc/self/fd"}, {}));
 }
 
+/// Waits until this process has no more than so many descriptors open; false if it still has.
+inline bool comes_down_to(std::size_t descriptors, duration patience = std::chrono::seconds(10)) {
+  const auto limit = std::chrono::steady_clock::now() + patience;
+  while (open_descriptors() > descriptors)
+    if (std::chrono::steady_clock::now() > limit)
+      return false;
+    else
+      std::this_thread::yield();
+  return true;
+}
+
 } // namespace troupe::testing

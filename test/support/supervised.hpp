@@ -9,22 +9,16 @@
 
 #include <troupe/actors/root_supervisor.hpp>
 #include <troupe/net/net_children.hpp>
-#include <troupe/runtime/threads.hpp>
 
 #include "support/catch.hpp"
 #include "support/client.hpp"
+#include "support/echo.hpp"
+#include "support/on_loop.hpp"
 #include "support/running.hpp"
 
 namespace troupe::testing {
 
 using crash_atom = caf::atom_constant<caf::atom("crash")>;
-
-/// Sends everything back.
-class echo : public protocol {
-public:
-  using protocol::protocol;
-  void data_received(bytes_view data) override { transport().write(data); }
-};
 
 /// Crashes when it is told to.
 class frail_factory : public factory {
@@ -41,21 +35,5 @@ public:
 private:
   events* log_;
 };
-
-inline void expect_echo(client& c, const std::string& text = "hi") {
-  c.send(text);
-  CHECK(c.receive(text.size()) == text);
-}
-
-inline void expect_echo(std::uint16_t port) {
-  client c{port};
-  expect_echo(c);
-}
-
-/// Runs `fn` on loop 0 and waits for what comes of it.
-template <class F>
-auto on_loop(running& server, F fn) {
-  return blocking_call_from_thread(server.rt.reactor(), std::move(fn));
-}
 
 } // namespace troupe::testing

@@ -1,54 +1,22 @@
-#include <functional>
+#include <troupe/net/line_receiver.hpp>
+
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <troupe/net/line_receiver.hpp>
 #include <troupe/testing/protocol_fixture.hpp>
 
 #include "support/catch.hpp"
+#include "support/line_recorder.hpp"
 
 using namespace troupe;
 using namespace std::string_literals;
 using strings = std::vector<std::string>;
+using testing::line_recorder;
+using fixture = testing::protocol_fixture<line_recorder>;
 
 namespace {
-
-// Records all that it gets; `on_line`, `on_raw` and `on_exceeded` do what a test wants done.
-class recorder : public line_receiver {
-public:
-  using line_receiver::line_receiver;
-
-  void line_received(std::string_view line) override {
-    received.emplace_back(line);
-    if (on_line)
-      on_line(line);
-  }
-  void raw_data_received(bytes_view data) override {
-    received.push_back("raw:" + std::string{as_text(data)});
-    if (on_raw)
-      on_raw(as_text(data));
-  }
-  void line_length_exceeded(bytes_view data) override {
-    exceeded.emplace_back(as_text(data));
-    if (on_exceeded)
-      on_exceeded(as_text(data));
-    else
-      line_receiver::line_length_exceeded(data);
-  }
-  void connection_lost(const failure& why) override {
-    ended.push_back(why.message()), reason = why;
-  }
-
-  strings received;
-  strings exceeded;
-  strings ended;
-  failure reason;
-  std::function<void(std::string_view)> on_line, on_raw, on_exceeded;
-};
-
-using fixture = testing::protocol_fixture<recorder>;
 
 // Twisted's LineTester: "len N" is followed by N raw bytes.
 class mixed : public line_receiver {
@@ -302,75 +270,6 @@ TEST_CASE("data fed from within a callback comes after what is there") {
   t.deliver("a\r\nb\r\n");
   t.deliver("f\r\n");
   CHECK(t->received == strings{"a", "b", "c", "d", "ef"});
-}
-
-TEST_CASE("an unfinished line may be as long as the limit and most of a delimiter") {
-  fixture t;
-  t.deliver(std::string(16385, 'x'));
-  CHECK(t->exceeded.empty());
-  t.deliver("x");
-  CHECK(t->exceeded == strings{std::string(16386, 'x')});
-  CHECK(t.transport.disconnecting());
-}
-
-TEST_CASE("the delimiter does not count as part of the line") {
-  SECTION("short limit") {
-    fixture t;
-    t->set_max_length(4);
-    for (const auto* piece : {"xxx", "\r", "\nxxx"})
-      t.deliver(std::string_view{piece});
-    CHECK_FALSE(t.transport.disconnecting());
-    CHECK(t->received == strings{"xxx"});
-  }
-  SECTION("default limit") {
-    fixture t;
-    t.deliver(std::string(16384, 'x') + "\r");
-    CHECK_FALSE(t.transport.disconnecting());
-    t.deliver("\n");
-    CHECK(t->received == strings{std::string(16384, 'x')});
-    t.deliver(std::string(16385, 'x') + "\r\n");
-    CHECK(t->received.size() == 1);
-    CHECK(t.transport.disconnecting());
-  }
-}
-
-TEST_CASE("line_length_exceeded gets all there is") {
-  const std::string many(14, 'a');
-  fixture t;
-  t->set_max_length(6);
-  t->on_exceeded = [](std::string_view) {
-  };
-  SECTION("unended") {
-    t.deliver(many);
-  }
-  SECTION("behind a line") {
-    t.deliver("x\r\n" + many);
-    CHECK(t->received == strings{"x"});
-  }
-  SECTION("ended, with more behind") {
-    t.deliver(many + "\r\n" + many + "\r\n");
-    CHECK(t->exceeded == strings{many + "\r\n" + many + "\r\n"});
-    return;
-  }
-  SECTION("begun by an unfinished line") {
-    t.deliver("aaaa");
-    t.deliver("aaaaaaaaaa");
-  }
-  CHECK(t->exceeded == strings{many});
-  t.deliver("next\r\n");
-  CHECK(t->received.back() == "next");
-}
-
-TEST_CASE("what is given back from a line that is too long is delivered") {
-  fixture t;
-  t->set_max_length(3);
-  t->on_exceeded = [&](std::string_view data) {
-    t->set_line_mode(data.substr(data.find('\n') + 1));
-  };
-  t.deliver("far too long\r\nok\r\nend");
-  CHECK(t->received == strings{"ok"});
-  t.deliver("\r\n");
-  CHECK(t->received == strings{"ok", "end"});
 }
 
 TEST_CASE("nothing is delivered once the end was asked for") {
