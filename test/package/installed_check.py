@@ -30,7 +30,8 @@ for header in headers:
         assert name in have, f"no umbrella has {name}"
 
 doc = next(prefix.rglob("doc/troupe"))
-for name in ("LICENSE", "README.md", "CHANGELOG.md", "net/README.md", "examples/README.md",
+for name in ("LICENSE", "README.md", "CHANGELOG.md", "net/README.md", "net/stream/README.md",
+             "docs/internals/received-byte.md", "examples/README.md",
              "examples/tested_protocol/CMakeLists.txt"):
     assert (doc / name).exists(), f"{name} is not installed"
 
