@@ -43,7 +43,8 @@ TEST_CASE("two UNIX ports talk, one of them connected") {
     const directory d;
     events server_log, client_log;
     running server{loops};
-    listen_unix_datagram(server.rt, d / "server", told(server_log, bound ? echo : script{}),
+    listen_unix_datagram(server.rt, d / "server",
+                         told(server_log, bound ? echoing : datagram_script{}),
                          {.loop = loops - 1});
     const auto port =
       connect_unix_datagram(server.rt, d / "server",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,7 +13,8 @@ namespace troupe::testing {
 class under_root {
 public:
   under_root(running& server, events& log, std::vector<child_spec> children,
-             supervisor_options options = {.intensity = 100, .backoff = {.initial = 20ms}}) {
+             supervisor_options options = {.intensity = 100,
+                                           .backoff = {.initial = std::chrono::milliseconds(20)}}) {
     options.name = "net";
     options.observer = [&log](const supervisor_event& e) {
       log.add(std::string{name(e.kind)} + ":" + e.child);
