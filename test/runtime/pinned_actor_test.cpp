@@ -190,7 +190,8 @@ TEST_CASE("a handle of an actor that has ended may be sent to when the runtime i
   CHECK(told.back() == "told to end");
 }
 
-TEST_CASE("an actor that has ended has no delayed calls, whoever asks it for one", "[pinned_actor]") {
+TEST_CASE("an actor that has ended has no delayed calls, whoever asks it for one",
+          "[pinned_actor]") {
   /// Asks for a call behind its end.
   class late : public pinned_actor {
   public:

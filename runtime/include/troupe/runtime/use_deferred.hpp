@@ -106,7 +106,8 @@ struct asio_handler {
     return operation->signal.slot();
   }
   void operator()(auto&&... values) {
-    if (event_loop::handler_begins() && !operation->made->called()) // else it was cancelled, and this is what came of it
+    if (event_loop::handler_begins()
+        && !operation->made->called()) // else it was cancelled, and this is what came of it
       operation->complete(std::forward<decltype(values)>(values)...);
   }
   std::shared_ptr<asio_operation<T>> operation;
