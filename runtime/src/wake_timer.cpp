@@ -47,7 +47,7 @@ void wake_timer::end_wait_in(duration span) noexcept {
 }
 
 void wake_timer::read() {
-  descriptor_->async_read_some(asio::buffer(expirations_),
+  descriptor_->async_read_some(asio::buffer(&expirations_, sizeof expirations_),
                                reading_.with([this](const asio::error_code& ec, std::size_t) {
                                  if (ec)
                                    return; // cancelled: the loop is going away

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -38,9 +37,7 @@ private:
   operation_room reading_; // so that no shortage of memory ends the reading for good
   const int fd_;
   time_point armed_{};
-  // Longer than what a timerfd gives: Asio then knows from the short read that nothing is left,
-  // and does not try again.
-  std::array<std::uint64_t, 2> expirations_{};
+  std::uint64_t expirations_ = 0;
 };
 
 } // namespace troupe::detail

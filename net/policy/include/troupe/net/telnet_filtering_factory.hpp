@@ -26,7 +26,7 @@ private:
 /// f = troupe::factory::of<troupe::telnet_filtering_factory>(f);
 /// ```
 ///
-/// Thread: loop 0.
+/// Thread: that of its port's loop.
 class telnet_filtering_factory : public wrapping_factory {
 public:
   using wrapping_factory::wrapping_factory;

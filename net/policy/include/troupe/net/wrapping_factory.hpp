@@ -21,7 +21,7 @@ namespace troupe {
 /// Both factories start and stop together, count the connection, and limit how many there are; the
 /// protocol's `factory()` is the inner one.
 ///
-/// Thread: loop 0. Source: twisted.protocols.policies.WrappingFactory
+/// Thread: that of its port's loop. Source: twisted.protocols.policies.WrappingFactory
 class wrapping_factory : public factory {
 public:
   using super = factory;
