@@ -1,5 +1,6 @@
-"""Proves that the maps are true: the tables of files name what there is, each once, and nothing else;
-net/README.md has the order that is compiled; the paths and names that pages mention exist.
+"""Proves that the maps are true: the tables of files name what there is, each once, and nothing else,
+also those of net/protocols/ and net/cluster; net/README.md has the order that is compiled; the paths and
+names that pages mention exist.
 
 Usage: maps_check.py <source folder>
 """
@@ -118,7 +119,7 @@ def check_mentions(page, words):
     for name in code(text):
         header = re.fullmatch(r"<(troupe/.+/.+\.hpp)>", name) # others are made by CMake
         if header:
-            if not list(net.glob(f"*/include/{header[1]}")) and not list(root.glob(f"*/include/{header[1]}")):
+            if not any(list(base.glob(f"*/include/{header[1]}")) for base in (net, net / "protocols", root)):
                 wrong.append(f"{where}: there is no {name}")
         elif is_path(name) and not exists(page, name):
             wrong.append(f"{where}: there is no `{name}`")
@@ -141,6 +142,8 @@ def check_mentions(page, words):
 def main():
     seen = wings()
     parts = [net / wing for wing in [*seen, "testing"]] + [root / "runtime", root / "actors"]
+    parts += [made.parent for folder in ("protocols/*", "cluster")
+              for made in sorted(net.glob(f"{folder}/CMakeLists.txt"))]
     for part in parts:
         check_table(part)
     check_order(seen)
