@@ -6,7 +6,9 @@
 //                                                Welcome, ann!
 //                                                <bob> hello, ann
 //
-// `/help` there lists the commands: /join ROOM and others. Ctrl-C here stops it. `--help` lists the options.
+// `/help` there lists the commands: /join ROOM and others. With `--telnet 8023` telnet clients find another port,
+// where they edit their lines, and what others say does not get into them; on the first one `/terminal` does
+// that. Ctrl-C here stops it. `--help` lists the options.
 
 #include <optional>
 
@@ -14,10 +16,15 @@
 #include "server_program.hpp"
 
 int main(int argc, char** argv) {
-  return server_program::run(argc, argv, "chat_server", "A chat server.", 8123,
-                             [service = std::optional<chat_service>{}](auto& rt) mutable {
-                               if (!service)
-                                 service.emplace(rt);
-                               return service->make_factory();
-                             });
+  std::optional<chat_service> service; // one for all ports
+  const auto with_service = [&](troupe::runtime& rt) -> chat_service& {
+    return service ? *service : service.emplace(rt);
+  };
+  return server_program::run(
+    argc, argv, "chat_server", "A chat server.", 8123,
+    [&](auto& rt) { return with_service(rt).make_factory(); }, false,
+    {{"--telnet", "TCP port for telnet clients, whose lines are edited here; 0 takes a free one",
+      [&](auto& rt) {
+        return with_service(rt).make_factory(troupe::telnet_editing::at_once);
+      }}});
 }

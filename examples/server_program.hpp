@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <sys/resource.h>
 
@@ -28,14 +30,23 @@ inline void allow_many_connections() {
   }
 }
 
+/// Another way in: a port of its own, at the same interface, with an option of its own.
+struct door {
+  std::string option; ///< such as "--telnet"
+  std::string about;  ///< what `--help` says of it
+  std::function<troupe::factory_ref(troupe::runtime&)> make_factory;
+  std::optional<std::uint16_t> port{}; ///< that was asked for
+};
+
 /// Is the `main` of a server: reads the options, listens, says where, and serves until Ctrl-C.
 ///
 /// \param make_factory  called with the runtime; returns the factory of what the server speaks. With
 ///                      `--placement reuse_port` it is called once for each loop.
 /// \param secure        whether it speaks that over TLS
+/// \param doors         other ways in, that are opened if their options are given
 template <class F>
 int run(int argc, char** argv, const std::string& name, const std::string& about,
-        std::uint16_t port, F make_factory, bool secure = false) {
+        std::uint16_t port, F make_factory, bool secure = false, std::vector<door> doors = {}) {
   troupe::runtime_options options;
   troupe::listen_options listen;
   std::size_t max_connections = 65536;
@@ -53,6 +64,8 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
     ->check(command_line::local_address);
   if (!secure)
     app.add_option("--unix", unix_path, "listens at this UNIX socket too; @NAME is without a file");
+  for (auto& d : doors)
+    app.add_option(d.option, d.port, d.about);
   app.add_option("--loops", options.loops, "event loops, and so threads; 0 is one a core (0)");
   app
     .add_option("--placement", place,
@@ -104,6 +117,19 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
                     .to_string()
                     .c_str());
     std::printf("%s listens on %s\n", name.c_str(), listening.get_host().to_string().c_str());
+    for (const auto& d : doors) {
+      if (!d.port)
+        continue;
+      const auto protocols = d.make_factory(rt);
+      troupe::listen_options of_door = listen;
+      of_door.loop = 0;
+      of_door.reuse_port = false;
+      of_door.placement = troupe::placement::round_robin;
+      const auto opened = troupe::listen_tcp(rt, *d.port, protocols, of_door);
+      protocols.get()->set_max_connections(max_connections);
+      std::printf("%s listens on %s (%s)\n", name.c_str(), opened.get_host().to_string().c_str(),
+                  d.option.substr(2).c_str());
+    }
     if (!unix_path.empty()) {
       const troupe::factory_ref protocols = make_factory(rt);
       troupe::listen_unix(rt, unix_path, protocols);

@@ -9,7 +9,6 @@
 
 #include <troupe/net/factory.hpp>
 #include <troupe/net/printable.hpp>
-#include <troupe/net/telnet_filter.hpp>
 #include <troupe/net/text_line_receiver.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/runtime.hpp>
@@ -17,6 +16,7 @@
 #include "names.hpp"
 #include "rooms.hpp"
 #include "talk_budget.hpp"
+#include "terminal.hpp"
 #include "user_registry.hpp"
 
 /// A chat: its names and its rooms, which any number of ports may serve.
@@ -27,7 +27,9 @@ struct chat_service {
   chat_service(troupe::runtime& rt, caf::actor names)
     : users(std::move(names)), rooms(std::make_shared<chat_rooms>(rt)) {}
 
-  [[nodiscard]] troupe::factory_ref make_factory() const;
+  /// \param editing  when the terminal of a telnet client is asked for
+  [[nodiscard]] troupe::factory_ref
+  make_factory(troupe::telnet_editing editing = troupe::telnet_editing::if_offered) const;
 
   caf::actor users;
   std::shared_ptr<chat_rooms> rooms;
@@ -41,7 +43,9 @@ struct chat_service {
 // What users say is text for other people's terminals, so it is made `printable`, and so are names
 // (names.hpp). Who talks faster than his budget is read only while the room is open (rooms.hpp); who
 // is told something by many, in private, is protected by their budgets alone.
-class chat : public troupe::text_line_receiver, private troupe::producer {
+class chat : public troupe::text_line_receiver,
+             public troupe::terminal_user,
+             private troupe::producer {
 public:
   chat(caf::actor_config& cfg, chat_service service)
     : text_line_receiver(cfg), users_(std::move(service.users)), rooms_(std::move(service.rooms)) {}
@@ -55,13 +59,6 @@ public:
   }
 
   void data_received(troupe::bytes_view data) override {
-    std::string copy;
-    std::string answer;
-    data = telnet_.filter(data, copy, answer);
-    if (!answer.empty())
-      transport().write(answer);
-    if (data.empty())
-      return;
     if (!paused() && !may_talk())
       hold();
     collect([&] { text_line_receiver::data_received(data); });
@@ -97,6 +94,14 @@ public:
     if (claimed_)
       send(users_, release_atom::value, name_);
   }
+
+  void terminal_changed(troupe::telnet_lines_protocol&) override { show_where(); }
+
+  troupe::completions complete(std::string_view line, std::size_t cursor) override {
+    return complete_command(line, cursor);
+  }
+
+  void input_ended(troupe::telnet_lines_protocol&) override { quit_chat(); }
 
   caf::behavior make_behavior() override {
     return shared_behavior<&chat::told, &chat::answered, &chat::granted, &chat::taken, &chat::asked,
@@ -197,6 +202,8 @@ private:
       quit_chat();
     else if (verb == "help")
       transport().write(help);
+    else if (verb == "terminal")
+      use_terminal();
     else if (!named_)
       send_line("Choose a name first: type it, and press Enter.");
     else if (verb == "join")
@@ -224,8 +231,25 @@ private:
     "  /nick NAME        gives you another name\r\n"
     "  /msg NAME TEXT    tells one alone, in any room (to a NAME without spaces)\r\n"
     "  /notices on       tells you who comes, leaves and is renamed; /notices off\r\n"
+    "  /terminal         lets you edit lines here; for telnet clients\r\n"
     "  /quit             ends the connection\r\n"
     "  //text            says what begins with a slash\r\n";
+
+  [[nodiscard]] troupe::telnet_lines_protocol* terminal() const {
+    return troupe::telnet_lines_protocol::of(*this);
+  }
+
+  void show_where() {
+    show_in_terminal(terminal(), named_ ? name_ : std::string_view{},
+                     room_ ? room_->look() : std::string_view{});
+  }
+
+  void use_terminal() {
+    if (auto* const t = terminal(); t != nullptr && !t->editing())
+      t->ask_for_terminal();
+    else
+      send_line("Your lines are edited here already.");
+  }
 
   void quit_chat() {
     transport().unregister_producer(); // the connection would wait for more output
@@ -269,6 +293,7 @@ private:
     room_->said.subscribe(this);
     if (notices_)
       room_->happens.subscribe(this);
+    show_where();
     notify(name_ + " has come.");
   }
 
@@ -296,6 +321,7 @@ private:
 
   void renamed(const std::string& before) {
     send_line("You are " + name_ + " now.");
+    show_where();
     notify(before + " is called " + name_ + " now.");
   }
 
@@ -473,13 +499,13 @@ private:
   std::unique_ptr<pace> pace_;
   talk* said_ = nullptr; // collects what is said, while lines are received
   talk_budget budget_;
-  troupe::telnet_filter telnet_;
   bool claimed_ = false; // the registry has to be told when `name_` is free
   bool named_ = false;
   bool asking_ = false;  // the registry has not answered
   bool notices_ = false; // where the client is a person's, one asks for them
 };
 
-inline troupe::factory_ref chat_service::make_factory() const {
-  return troupe::factory::for_protocol<chat>(*this);
+inline troupe::factory_ref chat_service::make_factory(troupe::telnet_editing editing) const {
+  return troupe::factory::of<troupe::telnet_lines_factory>(
+    troupe::factory::for_protocol<chat>(*this), troupe::telnet_lines_options{.editing = editing});
 }

@@ -158,7 +158,7 @@ def commands():
         ask(eve, eve_lines, "/msg ann", "Whom, and what? /msg NAME TEXT")
         ask(eve, eve_lines, "/dance", "There is no command /dance; /help lists them.")
         say(eve, "/help")
-        shown = [eve_lines.readline() for _ in range(9)]  # a screen has 24
+        shown = [eve_lines.readline() for _ in range(10)]  # a screen has 24
         assert b"/join ROOM" in shown[1] and b"//text" in shown[-1], shown
         assert all(len(line) <= 80 for line in shown), shown
         say(eve, "/quit")

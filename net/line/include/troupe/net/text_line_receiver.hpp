@@ -8,7 +8,7 @@ namespace troupe {
 /// the system at the other end; a line that is too long is passed over, and costs no connection.
 ///
 /// What is in a line is not looked at. `printable` makes it fit to be shown to others, and a
-/// `telnet_filter` in front keeps the commands of a telnet client out of it.
+/// `telnet_lines_factory` (troupe::telnet) keeps the commands of a telnet client out of it.
 ///
 /// ```cpp
 /// class shout : public troupe::text_line_receiver {
