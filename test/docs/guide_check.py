@@ -1,0 +1,125 @@
+"""Runs the guide's programs, and compares what they print with what the guide shows.
+
+Usage: guide_check.py <source folder> <folder of the guide's programs>
+
+`time.cancel.txt` is what `time cancel` prints, and `time.txt` what `time` does. A `session.txt` in the folder of a
+server is a conversation with it:
+
+    ann connects  (or `connects over TLS`)
+    ann reads  What's your name?
+    ann types  ann
+    ann ends   closes the connection
+    ann lost   the server closes it
+"""
+
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+root, programs = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
+guide = root / "examples/guide"
+
+
+def output_of(page):
+    """Runs what `page` has the output of; returns what is wrong."""
+    name, *case = page.name[: -len(".txt")].split(".")
+    done = subprocess.run([programs / name, *case], capture_output=True, text=True, timeout=60, cwd=guide)
+    if done.returncode != 0 or done.stdout != page.read_text():
+        return f"{name} {' '.join(case)}: status {done.returncode}\n{done.stdout}{done.stderr}--- expected:\n{page.read_text()}"
+    return None
+
+
+class user:
+    def __init__(self, port, tls=None):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
+        self.file = self.socket.makefile("rb")
+
+    def reads(self, text):
+        got = self.file.readline().decode().rstrip("\r\n")
+        assert got == text, f"read {got!r}, not {text!r}"
+
+    def types(self, text):
+        self.socket.sendall(text.encode() + b"\r\n")
+
+    def ends(self, _):
+        self.file.close()
+        self.socket.close()
+
+    def lost(self, _):
+        assert self.file.readline() == b"", "the connection is open"
+
+
+def arguments_of(name, folder):
+    """Returns what the program of a chat is started with, and how one comes to it over TLS."""
+    if name != "chat5":
+        return ([] if name == "chat1" else ["0"]), None  # the first program has no arguments
+    key, chain = f"{folder}/key.pem", f"{folder}/chain.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", chain], check=True, capture_output=True)
+    return ["tcp:0", f"ssl:0:privateKey={key}:certKey={chain}"], ssl.create_default_context(cafile=chain)
+
+
+def conversation(page):
+    """Starts a server, and plays a session with it."""
+    name = page.parent.name
+    if name == "chat1":
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", 8123))
+            except OSError:
+                print("something listens at port 8123: chat1 was not tried")
+                return None
+    with tempfile.TemporaryDirectory() as folder:
+        arguments, tls = arguments_of(name, folder)
+        return conversation_with(page, [programs / name, *arguments], tls)
+
+
+def conversation_with(page, command, tls=None):
+    """Plays a session with a server that says where it listens; over TLS too, at its second port."""
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        said = [server.stdout.readline() for _ in range(2 if tls else 1)]
+        return play(page, server, [int(re.search(r":(\d+)$", line.strip())[1]) for line in said], tls)
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def play(page, server, ports, tls):
+    users = {}
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        who, does, *text = line.split(maxsplit=2)
+        try:
+            if does == "connects":
+                users[who] = user(ports[1], tls) if text else user(ports[0])
+            else:
+                getattr(users[who], does)(text[0] if text else "")
+        except (AssertionError, OSError) as e:
+            return f"{page.relative_to(root)}:{number}: {line}: {e}"
+    server.send_signal(signal.SIGTERM)
+    if server.wait(timeout=20) != 0:
+        return f"{page.relative_to(root)}: the server ended with {server.returncode}"
+    return None
+
+
+def main():
+    outputs = [p for p in sorted(guide.glob("*.txt")) if p.name != "CMakeLists.txt"]
+    sessions = sorted(guide.glob("*/session.txt"))
+    assert outputs and sessions, guide
+    with ThreadPoolExecutor(4) as pool:
+        wrong = [w for w in [*pool.map(output_of, outputs), *pool.map(conversation, sessions)] if w]
+    print(f"{len(outputs)} outputs, {len(sessions)} sessions")
+    return "\n".join(wrong) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
