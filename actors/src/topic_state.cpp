@@ -1,5 +1,6 @@
 #include "topic_state.hpp"
 
+#include <stdexcept>
 #include <utility>
 
 #include <caf/actor_cast.hpp>
@@ -73,8 +74,9 @@ topic_state::topic_state(const topic_home& home) : topic_state(home, {}, nullptr
 
 topic_state::topic_state(const topic_home& home, std::string name,
                          caf::intrusive_ptr<topic_directory> directory)
-  : topic_subscribers(home.loops), home_(home), name_(std::move(name)),
-    directory_(std::move(directory)) {}
+  : topic_subscribers(home.loops), home_(home),
+    longest_(directory ? directory->bounds().longest_publication : SIZE_MAX),
+    name_(std::move(name)), directory_(std::move(directory)) {}
 
 topic_state::~topic_state() {
   if (directory_)
@@ -152,8 +154,16 @@ std::uint32_t topic_state::slot_of(const subscriber& record, event_loop& home) c
 void topic_state::publish(const shared_bytes& bytes, const caf::abstract_actor* left_out) {
   if (bytes.empty())
     return;
+  if (bytes.size() > longest_)
+    refuse_length(bytes.size());
   const caf::intrusive_ptr self{this}; // a subscriber's producer may drop the last handle
-  caf::strong_actor_ptr kept;          // so that its address stays its own until all have delivered
+  publish_here(bytes, left_out);
+  if (elsewhere() != nullptr)
+    carry(bytes);
+}
+
+void topic_state::publish_here(const shared_bytes& bytes, const caf::abstract_actor* left_out) {
+  caf::strong_actor_ptr kept; // so that its address stays its own until all have delivered
   for (std::size_t i = 0; i < home_.loops; ++i) {
     if (!any(i))
       continue;
@@ -170,12 +180,29 @@ void topic_state::publish(const shared_bytes& bytes, const caf::abstract_actor* 
     if (left_out != nullptr && !kept)
       kept.reset(left_out->ctrl());
     // Handlers run from the loop only, never inside another actor's code.
-    home.post([self, bytes, kept, &home, in_place] {
+    home.post([self = caf::intrusive_ptr{this}, bytes, kept, &home, in_place] {
       if (!in_place)
         self->deliver_to_transports(home, bytes, kept ? kept->get() : nullptr);
       self->deliver_to_readers(home, bytes, kept ? kept->get() : nullptr);
     });
   }
+}
+
+void topic_state::carry(const shared_bytes& bytes) {
+  if (alive())
+    directory_->carrier()->carry(topic{caf::intrusive_ptr{this}}, bytes);
+}
+
+void topic_state::interest_changed() noexcept {
+  if (directory_ && directory_->carrier() != nullptr && alive())
+    directory_->carrier()->subscribers_changed(name_);
+}
+
+void topic_state::refuse_length(std::size_t size) const {
+  throw std::length_error(
+    "topic " + escape_text(name_, 64) + ": a publication of " + std::to_string(size)
+    + " bytes is longer than those that travel to other nodes, " + std::to_string(longest_)
+    + "; split it, or raise cluster_options::max_message on all nodes");
 }
 
 void topic_state::deliver_to_transports(event_loop& home, const shared_bytes& bytes,

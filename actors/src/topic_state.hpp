@@ -39,6 +39,15 @@ public:
   void subscribe(const caf::strong_actor_ptr& who);
   void unsubscribe(const caf::strong_actor_ptr& who);
   void publish(const shared_bytes& bytes, const caf::abstract_actor* left_out);
+
+  /// As `publish`, but to the subscribers of this process only. Whoever calls it holds the topic.
+  void publish_here(const shared_bytes& bytes, const caf::abstract_actor* left_out);
+
+  /// What the carrier of shared topics said: who else wants this one, or null.
+  [[nodiscard]] void* elsewhere() const noexcept {
+    return elsewhere_.load(std::memory_order_relaxed);
+  }
+  void set_elsewhere(void* mark) noexcept { elsewhere_.store(mark, std::memory_order_relaxed); }
   void observe_drops(const caf::actor& who);
   [[nodiscard]] caf::actor_system& system() const noexcept { return home_.system; }
 
@@ -53,6 +62,9 @@ public:
   void unsubscribe_here(pinned_actor& who) noexcept;
 
 private:
+  void interest_changed() noexcept override;
+  void carry(const shared_bytes& bytes);
+  [[noreturn]] void refuse_length(std::size_t size) const;
   void add(const caf::strong_actor_ptr& who, event_loop& home);
   void remove(subscriber* record, event_loop& home) noexcept;
   void add_entry(subscriber* record, const subscriber_entry& entry, event_loop& home);
@@ -65,6 +77,8 @@ private:
   void note_drops(event_loop& home, std::uint64_t subscribers, std::size_t bytes);
 
   const topic_home home_;
+  std::atomic<void*> elsewhere_{nullptr};
+  const std::size_t longest_; // of a publication
   std::atomic<bool> watched_{false};
   std::mutex observer_mutex_;
   caf::weak_actor_ptr observer_; // guarded by the mutex

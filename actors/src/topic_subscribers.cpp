@@ -23,11 +23,13 @@ bool topic_subscribers::try_hold() const noexcept {
 }
 
 void topic_subscribers::comes(const event_loop& home) noexcept {
-  shards_[home.index()].interested.fetch_add(1, std::memory_order_acq_rel);
+  if (shards_[home.index()].interested.fetch_add(1, std::memory_order_acq_rel) == 0)
+    interest_changed();
 }
 
 void topic_subscribers::left(const event_loop& home) noexcept {
-  shards_[home.index()].interested.fetch_sub(1, std::memory_order_acq_rel);
+  if (shards_[home.index()].interested.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    interest_changed();
 }
 
 std::size_t topic_subscribers::count() const noexcept {

@@ -55,6 +55,9 @@ public:
   friend void intrusive_ptr_release(const topic_subscribers* all) noexcept;
 
 private:
+  /// Hears that a loop has its first subscriber, or lost its last one. Thread: any.
+  virtual void interest_changed() noexcept {}
+
   struct shard {
     std::atomic<std::uint32_t> interested{0}; // subscribers, and those on their way to it
     std::unique_ptr<lists> here;              // of that loop's thread

@@ -1,5 +1,6 @@
 #include <troupe/actors/topics.hpp>
 
+#include <troupe/actors/topic_sharing.hpp>
 #include <troupe/runtime/runtime.hpp>
 
 #include "topic_directory.hpp"
@@ -8,6 +9,7 @@
 namespace troupe {
 
 topics::topics(runtime& rt) : directory_(new detail::topic_directory{rt.scheduler()}, false) {}
+topics::topics(const topic_sharing& shared) : directory_(shared.directory_) {}
 topics::topics(const topics&) noexcept = default;
 topics& topics::operator=(const topics&) noexcept = default;
 topics::~topics() = default;

@@ -59,7 +59,7 @@ def named(part, name):
     A header of users' brings its source along; one that is in src/ alone is named with that.
     """
     base = part / "include" / "troupe"
-    own = base / ("net" if part.parent == net else part.name)
+    own = base / (part.name if (base / part.name).is_dir() else "net")
     if name.startswith("src/"):
         tried = [part / f"{name}{end}" for end in (".hpp", ".cpp")]
     elif name.startswith("testing/"):

@@ -140,6 +140,9 @@ public:
   ///
   /// Transports on the loop of a protocol that calls this have them when it returns; no handler runs
   /// inside.
+  ///
+  /// \throws std::length_error if the topic is shared with other processes, and these are more bytes than
+  /// travel there; nobody has got them then
   void publish(const shared_bytes& bytes, except left_out = {}) const;
   void publish(std::string_view text, except left_out = {}) const {
     publish(shared_bytes{text}, left_out);
@@ -166,6 +169,7 @@ public:
 private:
   friend class detail::topic_state;
   friend class topics;
+  friend class topic_sharing;
 
   explicit topic(caf::intrusive_ptr<detail::topic_state> state) noexcept;
   static caf::actor as_actor(basic_actor& self);

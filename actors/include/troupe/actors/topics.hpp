@@ -9,6 +9,8 @@
 
 namespace troupe {
 
+class topic_sharing;
+
 namespace detail {
 class topic_directory;
 void intrusive_ptr_add_ref(const topic_directory* directory) noexcept;
@@ -30,11 +32,17 @@ void intrusive_ptr_release(const topic_directory* directory) noexcept;
 class topics {
 public:
   explicit topics(runtime& rt);
+
+  /// Has the topics that `shared` has, which a `cluster` is: each of its objects the same ones. What is
+  /// published reaches the subscribers of other processes, too.
+  explicit topics(const topic_sharing& shared);
   topics(const topics&) noexcept;
   topics& operator=(const topics&) noexcept;
   ~topics();
 
   /// Returns the topic with this name, a new one if there is none.
+  ///
+  /// \throws std::invalid_argument if topics are shared, and the name is empty or too long to travel
   [[nodiscard]] topic get(std::string_view name) const;
 
   /// Returns the topic with this name, or no topic if there is none.

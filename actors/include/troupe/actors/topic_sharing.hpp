@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <caf/intrusive_ptr.hpp>
+
+#include <troupe/actors/topics.hpp>
+
+namespace troupe {
+
+/// Takes publications to other processes, for topics that are shared. A `cluster` has one.
+///
+/// Thread: any; the functions are called by whoever publishes, subscribes or ends.
+class topic_carrier {
+public:
+  virtual ~topic_carrier() = default;
+
+  /// Is handed what was published on a topic that is wanted elsewhere. Called in the publisher's code,
+  /// so what it calls in place must be quick and run nothing of the user's.
+  virtual void carry(const topic& what, const shared_bytes& bytes) = 0;
+
+  /// Hears that the topic may have its first subscriber here, or may have lost its last one: whoever
+  /// wants to know looks, on a loop of its own. May be called more often than that happens.
+  virtual void subscribers_changed(const std::string& name) noexcept = 0;
+};
+
+/// Topics by name that are shared with other processes: what `topics{cluster}` is made of.
+///
+/// As long as nobody elsewhere wants a topic, publishing on it costs what it costs among `topics{rt}`:
+/// whoever carries says by name what is wanted (`wanted_elsewhere`), and is called for that only.
+///
+/// Lifetime: topics may outlive it; then nothing is carried any more. Thread: any.
+class topic_sharing {
+public:
+  struct limits {
+    std::size_t longest_name = SIZE_MAX; ///< of a topic, in bytes; an empty one is refused, too
+    std::size_t longest_publication = SIZE_MAX; ///< in bytes
+  };
+
+  topic_sharing(runtime& rt, std::shared_ptr<topic_carrier> carrier, const limits& bounds);
+  ~topic_sharing();
+  topic_sharing(const topic_sharing&) = delete;
+  topic_sharing& operator=(const topic_sharing&) = delete;
+
+  /// Says who else wants the topic with this name, now or as soon as there is one: `mark` means
+  /// something to the carrier, and null means nobody.
+  void wanted_elsewhere(std::string_view name, void* mark) const;
+
+  /// Returns what `wanted_elsewhere` said of this topic last.
+  [[nodiscard]] static void* mark_of(const topic& what) noexcept;
+
+  /// Gives `bytes` to the subscribers that the topic has here, as `publish` does, and carries nothing.
+  static void deliver(const topic& what, const shared_bytes& bytes);
+
+private:
+  friend class topics;
+  const caf::intrusive_ptr<detail::topic_directory> directory_;
+};
+
+} // namespace troupe

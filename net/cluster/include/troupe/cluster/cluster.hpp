@@ -1,0 +1,127 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <caf/actor_cast.hpp>
+
+#include <troupe/actors/topic_sharing.hpp>
+#include <troupe/cluster/cluster_options.hpp>
+#include <troupe/cluster/node_event.hpp>
+#include <troupe/runtime/basic_actor.hpp>
+#include <troupe/runtime/deferred.hpp>
+
+namespace troupe {
+
+class clock;
+class runtime;
+
+namespace detail {
+class cluster_core;
+}
+
+/// What a cluster has counted since it was made. All only grow.
+struct cluster_counters {
+  std::uint64_t messages_out = 0;          // to the backplane
+  std::uint64_t messages_in = 0;           // from it
+  std::uint64_t bytes_out = 0;             // in these
+  std::uint64_t bytes_in = 0;              // in these
+  std::uint64_t refused_messages = 0;      // that were none, or of another version of the protocol
+  std::uint64_t publications_out = 0;      // one for each node that it was sent to
+  std::uint64_t publications_dropped = 0;  // likewise, that were not sent
+  std::uint64_t publications_in = 0;       // that came
+  std::uint64_t publications_unwanted = 0; // of these, those whose last subscriber had just left
+  std::uint64_t publications_missed = 0;   // that did not come
+  std::uint64_t publications_repeated = 0; // that came again, and were dropped
+  std::uint64_t isolations = 0;
+  std::uint64_t incarnations = 0;
+};
+
+/// This process as a node among others: who else is there, and topics over all of them.
+///
+/// ```cpp
+/// troupe::runtime rt;
+/// troupe::cluster cluster{rt, {.name = "chat-1", .via = wire}};
+/// troupe::topics rooms{cluster}; // was: rooms{rt}
+/// rooms.get("lobby").publish("Good morning.\r\n");
+/// ```
+///
+/// Nodes find each other over the backplane, without a list: who has the same `cluster_options::cluster`
+/// belongs to it. Each says every `heartbeat` that it lives; who is silent for `down_after` is down, by
+/// what was received and by the steady clock. A node that was taken for down and hears of it goes on as a
+/// new incarnation of itself; its clients notice nothing.
+///
+/// **What is published** is delivered to subscribers of this node in place, as without a cluster; and
+/// once a turn goes, in one message, to each other node that has subscribers of these topics. At most
+/// once: what one publisher publishes reaches each subscriber in that order, over topics too, never
+/// twice; what is lost on the way, or did not fit, is counted at both ends and told
+/// (`node_event::publications_missed`), unless the process that published it has ended. A subscription
+/// is known at the other nodes a moment after it was made; what they publish before that is not for it.
+///
+/// It begins when the runtime runs, and takes leave of the others before the runtime stops.
+///
+/// Lifetime: `rt` outlives it. One for each runtime is usual; tests have many.
+/// Thread: the constructor and the destructor: loop 0, or before and after `run()`; the rest: any, unless
+/// it says otherwise.
+class cluster {
+public:
+  /// \throws std::invalid_argument if an option makes no sense; its text names the option, and what to do
+  cluster(runtime& rt, cluster_options options);
+
+  /// Goes by another clock than that of loop 0: for simulations, in which nodes stop. It outlives this.
+  cluster(runtime& rt, cluster_options options, clock& time);
+
+  /// Takes leave, without waiting for anything, if `leave` was not called.
+  ~cluster();
+  cluster(const cluster&) = delete;
+  cluster& operator=(const cluster&) = delete;
+
+  /// Returns the name of this node.
+  [[nodiscard]] const std::string& name() const noexcept;
+  [[nodiscard]] const cluster_options& options() const noexcept;
+  [[nodiscard]] runtime& home() const noexcept;
+  [[nodiscard]] own_state state() const noexcept;
+
+  /// Returns its incarnation, which is greater than all earlier ones of its name.
+  [[nodiscard]] std::uint64_t incarnation() const noexcept;
+
+  /// Returns what is known of the other nodes, sorted by name, those that were lost or left among them
+  /// until they are forgotten. On loop 0 it is what is known now; elsewhere, as it was at the latest
+  /// change of a state or beat.
+  [[nodiscard]] std::vector<node_info> nodes() const;
+
+  /// Returns how many topics have subscribers on this node, and how many on others, as told.
+  [[nodiscard]] std::size_t topics_here() const noexcept;
+  [[nodiscard]] std::size_t topics_elsewhere() const noexcept;
+  [[nodiscard]] cluster_counters counters() const noexcept;
+
+  /// Calls `fn`, as `self`, with each node that is up, and with what happens from then on; until `self`
+  /// ends. Does not keep it alive.
+  ///
+  /// Thread: that of `self`. Order: that of the events.
+  template <std::derived_from<basic_actor> A>
+  void observe(A& self, std::function<void(const node_event&)> fn) {
+    add_observer(caf::actor_cast<caf::strong_actor_ptr>(&self), std::move(fn));
+  }
+
+  /// Says goodbye: the others take this node for `left` at once, and nothing is heard or sent any more.
+  /// Topics go on within the process. `runtime::stop` does it, before anything else ends.
+  ///
+  /// \returns what fires when the goodbye has been sent; twice is no error
+  /// Thread: loop 0.
+  deferred<void> leave();
+
+  /// What `topics{cluster}` takes.
+  operator const topic_sharing&() const noexcept;
+
+private:
+  void add_observer(caf::strong_actor_ptr who, std::function<void(const node_event&)> fn);
+
+  const std::shared_ptr<detail::cluster_core> core_;
+};
+
+} // namespace troupe

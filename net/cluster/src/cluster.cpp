@@ -1,0 +1,71 @@
+#include <troupe/cluster/cluster.hpp>
+
+#include <utility>
+
+#include "cluster_core.hpp"
+
+namespace troupe {
+
+cluster::cluster(runtime& rt, cluster_options options)
+  : core_(std::make_shared<detail::cluster_core>(rt, std::move(options), nullptr)) {
+  core_->start();
+}
+
+cluster::cluster(runtime& rt, cluster_options options, clock& time)
+  : core_(std::make_shared<detail::cluster_core>(rt, std::move(options), &time)) {
+  core_->start();
+}
+
+cluster::~cluster() {
+  core_->end();
+}
+
+const std::string& cluster::name() const noexcept {
+  return core_->options().name;
+}
+
+const cluster_options& cluster::options() const noexcept {
+  return core_->options();
+}
+
+runtime& cluster::home() const noexcept {
+  return core_->home_runtime();
+}
+
+own_state cluster::state() const noexcept {
+  return core_->state();
+}
+
+std::uint64_t cluster::incarnation() const noexcept {
+  return core_->incarnation();
+}
+
+std::vector<node_info> cluster::nodes() const {
+  return core_->nodes();
+}
+
+std::size_t cluster::topics_here() const noexcept {
+  return core_->topics_here();
+}
+
+std::size_t cluster::topics_elsewhere() const noexcept {
+  return core_->topics_elsewhere();
+}
+
+cluster_counters cluster::counters() const noexcept {
+  return core_->counters();
+}
+
+deferred<void> cluster::leave() {
+  return core_->leave();
+}
+
+cluster::operator const topic_sharing&() const noexcept {
+  return core_->sharing();
+}
+
+void cluster::add_observer(caf::strong_actor_ptr who, std::function<void(const node_event&)> fn) {
+  core_->add_observer(std::move(who), std::move(fn));
+}
+
+} // namespace troupe

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <troupe/cluster/node_event.hpp>
+#include <troupe/runtime/time.hpp>
+
+#include "wire.hpp"
+
+namespace troupe::detail {
+
+struct wanted_topic;
+
+/// All that a node knows of another one.
+struct peer {
+  explicit peer(std::string n) : name(std::move(n)) {}
+
+  const std::string name;
+  std::uint64_t boot = 0; // the process
+  std::uint64_t incarnation = 0;
+  node_state state = node_state::down;
+  std::string version;
+  time_point heard{};
+  time_point ended{};         // when it was taken for down, or left
+  time_point told_outdated{}; // when we last told it that it was
+  duration down_after{};      // at our patience, or at three of its beats
+
+  // What it wants, and the version of that which we have.
+  std::uint64_t interest = 0;
+  std::unordered_map<std::string_view, wanted_topic*> topics; // by the name within the topic
+  time_point asked_interest{};
+  time_point sent_whole_interest{};
+  struct {
+    bool begun = false;
+    std::uint64_t to = 0;
+    std::uint32_t next_part = 0;
+    std::vector<std::string> names;
+  } whole;
+
+  // To it: how many publications were due to it, and those of this turn.
+  std::uint64_t out_stream = 0;
+  std::uint64_t published = 0;
+  std::uint64_t dropped = 0;
+  wire::writer buffer;
+  std::size_t topics_in_buffer = 0;
+  std::uint64_t message = 1; // counts messages, so that topics know whether theirs has their name
+  bool dirty = false;
+  unsigned beats_to_tell = 0; // how many more beats tell `published`
+
+  // From it: how many publications of its stream we know of.
+  std::uint64_t in_stream = 0;
+  std::uint64_t seen = 0;
+  std::uint64_t received = 0;
+  std::uint64_t missed = 0;
+  std::uint64_t missed_untold = 0;
+
+  [[nodiscard]] bool lives() const noexcept {
+    return state == node_state::up || state == node_state::suspected;
+  }
+};
+
+} // namespace troupe::detail

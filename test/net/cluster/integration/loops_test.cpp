@@ -1,0 +1,151 @@
+// Nodes whose runtimes run in threads of their own, on several loops each.
+
+#include <troupe/cluster/cluster.hpp>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <caf/send.hpp>
+
+#include <troupe/actors/topics.hpp>
+#include <troupe/cluster/memory_backplane.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
+
+#include "support/catch.hpp"
+#include "support/client.hpp"
+#include "support/running.hpp"
+
+using namespace troupe;
+using namespace troupe::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+using say_atom = caf::atom_constant<caf::atom("say")>;
+
+/// Publishes "<who> <n>" for each message n.
+class speaker : public pinned_actor {
+public:
+  speaker(caf::actor_config& cfg, topic room, std::string who)
+    : pinned_actor(cfg), room_(std::move(room)), who_(std::move(who)) {}
+  caf::behavior make_behavior() override {
+    return {[this](say_atom, int n) {
+      room_.publish(who_ + ' ' + std::to_string(n));
+    }};
+  }
+
+private:
+  const topic room_;
+  const std::string who_;
+};
+
+/// Expects of each speaker 0, 1, 2 and so on, up to `last`.
+class listener : public pinned_actor {
+public:
+  listener(caf::actor_config& cfg, std::size_t speakers, int last, std::atomic<int>* wrong,
+           events* done)
+    : pinned_actor(cfg), speakers_(speakers), last_(last), wrong_(wrong), done_(done) {}
+  caf::behavior make_behavior() override {
+    return {[this](const published& p) {
+      const std::string line{p.bytes.text()};
+      const auto space = line.find(' ');
+      auto& next = next_[line.substr(0, space)];
+      if (std::stoi(line.substr(space + 1)) != next++)
+        ++*wrong_;
+      if (next == last_ && ++complete_ == speakers_)
+        done_->add("all");
+    }};
+  }
+
+private:
+  const std::size_t speakers_;
+  const int last_;
+  std::atomic<int>* const wrong_;
+  events* const done_;
+  std::map<std::string, int> next_;
+  std::size_t complete_ = 0;
+};
+
+template <class Done>
+bool wait_until(Done done) {
+  for (int i = 0; i < 2000; ++i) {
+    if (done())
+      return true;
+    std::this_thread::sleep_for(5ms);
+  }
+  return false;
+}
+
+} // namespace
+
+TEST_CASE("what each publisher says keeps its order over loops, nodes and thieves", "[cluster]") {
+  const std::size_t loops = GENERATE(1, 3);
+  const int count = static_cast<int>(load_size(10'000));
+  events done, seen;
+  std::atomic<int> wrong{0};
+  auto wire = std::make_shared<memory_backplane>();
+  running a{loops}, b{loops};
+  std::optional<troupe::cluster> left, right;
+  left.emplace(a.rt, cluster_options{.name = "a", .via = wire});
+  right.emplace(b.rt, cluster_options{.name = "b", .via = wire});
+  const topics here{*left}, there{*right};
+  for (std::size_t i = 0; i < loops; ++i)
+    there.get("room").subscribe(
+      caf::actor_cast<caf::actor>(b.rt.spawn_on<listener>(i, loops + 1, count, &wrong, &done)));
+  std::vector<caf::actor> speakers;
+  const auto room = here.get("room");
+  for (std::size_t i = 0; i < loops; ++i)
+    speakers.push_back(
+      caf::actor_cast<caf::actor>(a.rt.spawn_on<speaker>(i, room, "loop" + std::to_string(i))));
+  speakers.push_back(a.rt.spawn([room](caf::event_based_actor*) -> caf::behavior {
+    return {[room](say_atom, int n) {
+      room.publish("floating " + std::to_string(n));
+    }};
+  }));
+  a.start();
+  b.start();
+  REQUIRE(wait_until([&] { return left->topics_elsewhere() == 1; }));
+  for (int n = 0; n < count; ++n)
+    for (const auto& one : speakers)
+      caf::anon_send(one, say_atom::value, n);
+  CHECK(done.wait_for("all", static_cast<int>(loops)));
+  CHECK(wrong == 0);
+  CHECK(left->counters().publications_dropped == 0);
+  CHECK(right->counters().publications_missed == 0);
+  CHECK(right->counters().publications_in == static_cast<std::uint64_t>(count) * (loops + 1));
+
+  a.stop(); // says goodbye by itself
+  CHECK(left->state() == own_state::left);
+  CHECK(wait_until([&] {
+    const auto known = right->nodes();
+    return known.size() == 1 && known[0].state == node_state::left;
+  }));
+  b.stop();
+}
+
+TEST_CASE("nodes that come and go leave nothing behind", "[cluster]") {
+  auto wire = std::make_shared<memory_backplane>();
+  running a{1};
+  troupe::cluster stays{a.rt,
+                        {.name = "stays", .via = wire, .heartbeat = 20ms, .down_after = 200ms}};
+  a.start();
+  for (int i = 0; i < 20; ++i) {
+    running b{2};
+    troupe::cluster comes{b.rt,
+                          {.name = "comes", .via = wire, .heartbeat = 20ms, .down_after = 200ms}};
+    const topics rooms{comes};
+    b.start();
+    REQUIRE(wait_until([&] {
+      const auto known = stays.nodes();
+      return known.size() == 1 && known[0].state == node_state::up;
+    }));
+    b.stop();
+    REQUIRE(wait_until([&] { return stays.nodes().at(0).state == node_state::left; }));
+  }
+  CHECK(stays.nodes().size() == 1);
+  a.stop();
+}

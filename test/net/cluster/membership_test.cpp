@@ -1,0 +1,447 @@
+#include <troupe/cluster/cluster.hpp>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <troupe/cluster/memory_backplane.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
+#include <troupe/testing/cluster_fixture.hpp>
+
+#include "support/catch.hpp"
+
+using namespace troupe;
+using namespace troupe::testing;
+using namespace std::chrono_literals;
+using Catch::Contains;
+using told = std::vector<std::string>;
+
+namespace {
+
+/// Writes down what a cluster tells, as "down n2".
+class watcher final : public pinned_actor {
+public:
+  watcher(caf::actor_config& cfg, troupe::cluster* of, told* events)
+    : pinned_actor(cfg), of_(of), events_(events) {}
+  caf::behavior make_behavior() override {
+    of_->observe(*this, [this](const node_event& e) {
+      events_->push_back(std::string{to_string(e.kind)} + ' ' + e.node);
+    });
+    return {[](caf::unit_t) {
+    }};
+  }
+
+private:
+  troupe::cluster* const of_;
+  told* const events_;
+};
+
+struct watched : cluster_fixture {
+  using cluster_fixture::cluster_fixture;
+  told watch(std::size_t number, told& events) {
+    runtime().spawn_on<watcher>(0, &node(number), &events);
+    runtime().settle();
+    return events;
+  }
+  static told taken(told& events) { return std::exchange(events, {}); }
+};
+
+cluster_options named(std::string name) {
+  cluster_options options;
+  options.name = std::move(name);
+  options.via = std::make_shared<memory_backplane>();
+  return options;
+}
+
+} // namespace
+
+TEST_CASE("nodes find each other over the backplane, without a list", "[cluster]") {
+  watched net{{.nodes = 5}};
+  net.run_for(200ms);
+  CHECK(net.disagreement().empty());
+  CHECK(net.node(0).nodes().size() == 4);
+  CHECK(net.node(0).state() == own_state::up);
+  told events;
+  net.watch(0, events);
+  net.run_for(5ms);
+  CHECK(events == told{"up n1", "up n2", "up n3", "up n4"}); // it begins with those that are up
+}
+
+TEST_CASE("a node that is killed is suspected, and down within three seconds; nobody else is",
+          "[cluster]") {
+  watched net{{.nodes = 3}};
+  net.run_for(5s);
+  told events;
+  net.watch(0, events);
+  net.run_for(5ms);
+  events.clear();
+  net.crash(2);
+  net.run_for(700ms); // its last beat may have been half a second before
+  CHECK(events.empty());
+  net.run_for(600ms);
+  CHECK(events == told{"suspected n2"});
+  net.run_for(650ms);
+  CHECK(events == told{"suspected n2"});
+  net.run_for(1050ms);
+  CHECK(events == told{"suspected n2", "down n2"});
+  CHECK(net.view(0, 2).state == node_state::down);
+  net.run_for(20s);
+  CHECK(events.size() == 2);
+}
+
+TEST_CASE("a process that takes over a name is up at once, and the one before is down",
+          "[cluster]") {
+  watched net{{.nodes = 3}};
+  net.run_for(2s);
+  told events;
+  net.watch(0, events);
+  net.run_for(5ms);
+  events.clear();
+  const auto before = net.view(0, 2).incarnation;
+  net.crash(2);
+  net.run_for(100ms);
+  net.restart(2);
+  net.run_for(200ms);
+  CHECK(events == told{"down n2", "up n2"});
+  CHECK(net.view(0, 2).incarnation > before);
+  net.settle();
+}
+
+TEST_CASE("a node that leaves is not missed", "[cluster]") {
+  watched net{{.nodes = 3}};
+  net.run_for(1s);
+  told events;
+  net.watch(0, events);
+  net.run_for(5ms);
+  events.clear();
+  net.leave(2);
+  CHECK(net.node(2).state() == own_state::left);
+  net.run_for(10ms);
+  CHECK(events == told{"left n2"});
+  net.run_for(10s);
+  CHECK(events.size() == 1);
+  net.restart(2);
+  net.run_for(1s);
+  CHECK(events == told{"left n2", "up n2"});
+  net.settle();
+}
+
+TEST_CASE("a node that stops for a second is suspected at most", "[cluster]") {
+  watched net{{.nodes = 3}};
+  net.run_for(2s);
+  told events;
+  net.watch(0, events);
+  net.run_for(5ms);
+  events.clear();
+  net.stop(2);
+  net.run_for(1s);
+  net.go_on(2);
+  net.run_for(5s);
+  for (const auto& event : events)
+    CHECK((event == "suspected n2" || event == "up n2"));
+  net.settle();
+}
+
+TEST_CASE("a node that stops for ten seconds comes back as a new incarnation, and blames nobody",
+          "[cluster]") {
+  watched net{{.nodes = 3}};
+  net.run_for(2s);
+  told at_0, at_2;
+  net.watch(0, at_0);
+  net.watch(2, at_2);
+  net.run_for(5ms);
+  at_0.clear();
+  at_2.clear();
+  const auto before = net.node(2).incarnation();
+  net.stop(2);
+  net.run_for(10s);
+  CHECK(at_0 == told{"suspected n2", "down n2"});
+  net.go_on(2);
+  net.run_for(1s);
+  CHECK(at_0 == told{"suspected n2", "down n2", "up n2"});
+  CHECK(at_2 == told{"rejoined n2"}); // it took nobody for down, though it had heard nobody
+  CHECK(net.node(2).incarnation() > before);
+  net.settle();
+}
+
+TEST_CASE("halves that do not see each other are two clusters, and one again when they do",
+          "[cluster]") {
+  watched net{{.nodes = 6}};
+  net.run_for(2s);
+  net.split({0, 1, 2});
+  net.run_for(4s);
+  CHECK(net.view(0, 1).state == node_state::up);
+  CHECK(net.view(0, 4).state == node_state::down);
+  CHECK(net.view(4, 0).state == node_state::down);
+  net.mend_all();
+  net.run_for(2s);
+  CHECK(net.disagreement().empty());
+  net.settle();
+}
+
+TEST_CASE("a line that is cut in one direction takes a node from one view only", "[cluster]") {
+  watched net{{.nodes = 3}};
+  net.run_for(2s);
+  net.cut_one_way(1, 0);
+  net.run_for(10s);
+  CHECK(net.view(0, 1).state == node_state::down);
+  CHECK(net.view(1, 0).state == node_state::up);
+  CHECK(net.view(2, 1).state == node_state::up);
+  net.settle();
+}
+
+TEST_CASE("a node that loses its backplane keeps its view for a while, and then believes nothing",
+          "[cluster]") {
+  watched net{{.nodes = 3}};
+  net.run_for(2s);
+  told events;
+  net.watch(0, events);
+  net.run_for(5ms);
+  events.clear();
+  net.unplug(0);
+  net.run_for(9900ms);
+  CHECK(net.node(0).state() == own_state::isolated);
+  CHECK(events == told{"isolated n0"});
+  CHECK(net.view(0, 1).state == node_state::up);
+  CHECK(net.view(1, 0).state == node_state::down);
+  net.run_for(200ms);
+  CHECK(events == told{"isolated n0", "down n1", "down n2"});
+  net.plug(0);
+  net.run_for(1s);
+  CHECK(net.node(0).state() == own_state::up);
+  CHECK(net.disagreement().empty());
+  net.settle();
+}
+
+TEST_CASE("all nodes that lose the backplane for two seconds lose nobody", "[cluster]") {
+  watched net{{.nodes = 5}};
+  net.run_for(3s);
+  told events;
+  net.watch(0, events);
+  net.run_for(5ms);
+  events.clear();
+  for (std::size_t i = 0; i < net.size(); ++i)
+    net.unplug(i);
+  net.run_for(2s);
+  for (std::size_t i = 0; i < net.size(); ++i)
+    net.plug(i);
+  net.run_for(5s);
+  CHECK(events == told{"isolated n0", "rejoined n0"});
+  net.settle();
+}
+
+TEST_CASE("a lossy and slow network makes no false alarm", "[cluster]") {
+  watched net{{.nodes = 10,
+               .seed = 3,
+               .network = {.least_latency = 20ms, .most_latency = 200ms, .loss = 0.02}}};
+  net.run_for(3s);
+  told events;
+  net.watch(0, events);
+  net.run_for(250ms);
+  events.clear();
+  net.run_for(600s);
+  for (const auto& event : events)
+    CHECK_THAT(event, !Contains("down"));
+  net.settle();
+}
+
+TEST_CASE("a node is forgotten in the end, and its return is that of a stranger", "[cluster]") {
+  watched net{{.nodes = 3, .node = {.forget_after = 5s}}};
+  net.run_for(1s);
+  net.crash(2);
+  net.run_for(6s);
+  CHECK(net.node(0).nodes().size() == 2);
+  net.run_for(3s);
+  CHECK(net.node(0).nodes().size() == 1);
+  net.restart(2);
+  net.run_for(1s);
+  CHECK(net.disagreement().empty());
+}
+
+TEST_CASE("a process whose clock is behind takes a name over all the same", "[cluster]") {
+  watched net{{.nodes = 2}};
+  net.run_for(1s);
+  auto wire = std::make_shared<memory_backplane>();
+  manual_runtime rt;
+  auto told_first = named("a"), told_other = named("b"), told_second = named("a");
+  told_first.via = told_other.via = told_second.via = wire;
+  told_first.seed = 1;
+  told_other.seed = 2;
+  told_second.seed = 3;
+  troupe::cluster other{rt, told_other};
+  manual_clock late, early;
+  late.advance(1h);
+  std::optional<troupe::cluster> first{std::in_place, rt, told_first, late};
+  const auto pass = [&](duration span) {
+    for (; span > 0ms; span -= 10ms) {
+      rt.in_turn([&] {
+        late.advance(10ms);
+        early.advance(10ms);
+      });
+      rt.advance(10ms);
+    }
+  };
+  pass(1s);
+  REQUIRE(other.nodes().at(0).state == node_state::up);
+  const auto before = other.nodes().at(0).incarnation;
+  rt.in_turn([&] { first.reset(); });
+  rt.settle();
+  troupe::cluster second{rt, told_second, early};
+  pass(1s);
+  REQUIRE(other.nodes().size() == 1);
+  CHECK(other.nodes()[0].state == node_state::up);
+  CHECK(other.nodes()[0].incarnation > before);
+  CHECK(other.nodes()[0].incarnation == second.incarnation());
+}
+
+// -- names and versions -------------------------------------------------------------------------
+
+TEST_CASE("a second process of a name is refused, and the first one goes on", "[cluster]") {
+  manual_runtime rt;
+  auto options = named("a");
+  options.stop_if_refused = false;
+  troupe::cluster first{rt, options};
+  told events;
+  const auto pass = [&](duration span) {
+    for (; span > 0ms; span -= 10ms)
+      rt.advance(10ms);
+  };
+  pass(1s);
+  troupe::cluster second{rt, options};
+  rt.spawn_on<watcher>(0, &second, &events);
+  pass(1s);
+  CHECK(first.state() == own_state::up);
+  CHECK(second.state() == own_state::refused);
+  CHECK(events == told{"refused a"});
+}
+
+TEST_CASE("of two processes that take a name at once, one gets it", "[cluster]") {
+  manual_runtime rt;
+  auto options = named("a");
+  options.stop_if_refused = false;
+  troupe::cluster first{rt, options};
+  troupe::cluster second{rt, options};
+  for (int i = 0; i < 100; ++i)
+    rt.advance(10ms);
+  CHECK((first.state() == own_state::up) + (second.state() == own_state::up) == 1);
+  CHECK((first.state() == own_state::refused) + (second.state() == own_state::refused) == 1);
+}
+
+TEST_CASE("a refused node gives up its runtime, with what to do", "[cluster]") {
+  auto wire = std::make_shared<memory_backplane>();
+  manual_runtime rt, other;
+  auto options = named("chat-1");
+  options.via = wire;
+  troupe::cluster first{rt, options};
+  for (int i = 0; i < 100; ++i)
+    rt.advance(10ms);
+  troupe::cluster second{other, options};
+  for (int i = 0; i < 100; ++i) {
+    rt.advance(10ms);
+    other.advance(10ms);
+  }
+  CHECK(second.state() == own_state::refused);
+  CHECK(other.stop_requested());
+  CHECK_FALSE(rt.stop_requested());
+  logged_errors errors{other};
+  errors.flush();
+}
+
+TEST_CASE("versions that do not fit are refused on both sides", "[cluster]") {
+  auto wire = std::make_shared<memory_backplane>();
+  manual_runtime rt;
+  auto old_one = named("old"), new_one = named("new");
+  old_one.via = new_one.via = wire;
+  old_one.version = "1.0";
+  new_one.version = "2.0";
+  new_one.compatible = [](std::string_view theirs) {
+    return theirs.substr(0, 2) == "2.";
+  };
+  troupe::cluster a{rt, old_one};
+  troupe::cluster b{rt, new_one};
+  logged_errors errors{rt};
+  for (int i = 0; i < 100; ++i)
+    rt.advance(10ms);
+  REQUIRE(b.nodes().size() == 1);
+  CHECK(b.nodes()[0].state == node_state::refused);
+  const auto logged = errors.flush("refuses us");
+  REQUIRE(logged.size() == 1);
+  CHECK_THAT(logged[0].text, Contains("'1.0'") && Contains("'2.0'"));
+}
+
+TEST_CASE("options that make no sense are refused, with what to do", "[cluster]") {
+  manual_runtime rt;
+  const auto refused = [&](auto change) -> std::string {
+    auto options = named("a");
+    change(options);
+    try {
+      troupe::cluster refused_one{rt, options};
+    } catch (const std::invalid_argument& e) {
+      return e.what();
+    }
+    return "nothing";
+  };
+  using o = cluster_options;
+  CHECK(refused([](o&) {}) == "nothing");
+  for (const auto* name : {"", "a b", "a.b", "caf\xc3\xa9", "a*"})
+    CHECK_THAT(refused([&](o& x) { x.name = name; }),
+               Contains("cluster_options: name is") && Contains("1 to 64 letters"));
+  CHECK_THAT(refused([](o& x) { x.name = std::string(65, 'a'); }), Contains("1 to 64"));
+  CHECK_THAT(refused([](o& x) { x.cluster = "a/b"; }), Contains("cluster is 'a/b'"));
+  CHECK_THAT(refused([](o& x) { x.via = nullptr; }),
+             Contains("via is empty") && Contains("memory"));
+  CHECK_THAT(refused([](o& x) { x.heartbeat = 0ms; }), Contains("heartbeat is 0 ms"));
+  CHECK_THAT(refused([](o& x) { x.down_after = 1s; }),
+             Contains("at least three heartbeats, 1500 ms"));
+  CHECK_THAT(refused([](o& x) { x.isolation_hold = -1s; }), Contains("isolation_hold"));
+  CHECK_THAT(refused([](o& x) { x.forget_after = 1s; }), Contains("forget_after is 1000 ms"));
+  CHECK_THAT(refused([](o& x) { x.max_message = 0; }), Contains("max_message is 0"));
+  CHECK_THAT(refused([](o& x) { x.max_unsent = 1000; }), Contains("max_unsent is 1000"));
+  CHECK_THAT(refused([](o& x) { x.max_topics = 0; }), Contains("max_topics"));
+  CHECK_THAT(refused([](o& x) { x.version = std::string(65, '1'); }), Contains("version has 65"));
+}
+
+// -- many ---------------------------------------------------------------------------------------
+
+TEST_CASE("the same seed is the same run, and another one is another", "[cluster]") {
+  const auto run = [](std::uint64_t seed) {
+    cluster_fixture net{{.nodes = 8, .seed = seed, .network = {.loss = 0.05}}};
+    for (std::size_t i = 0; i < 8; ++i)
+      net.subscribe(i, "lobby");
+    net.run_for(1s);
+    for (int i = 0; i < 50; ++i) {
+      net.publish(static_cast<std::size_t>(i) % 8, "lobby");
+      net.run_for(20ms);
+    }
+    net.split({1, 2});
+    net.crash(5);
+    net.run_for(4s);
+    net.restart(5);
+    net.settle();
+    return net.digest();
+  };
+  const auto first = run(7);
+  CHECK(run(7) == first);
+  CHECK(run(8) != first);
+}
+
+TEST_CASE("hundreds of nodes agree, also after accidents", "[cluster]") {
+  cluster_fixture net{{.nodes = 200, .seed = 11}};
+  net.run_for(1s);
+  CHECK(net.disagreement().empty());
+  std::set<std::size_t> half;
+  for (std::size_t i = 0; i < 100; ++i)
+    half.insert(i);
+  net.split(half);
+  net.run_for(4s);
+  CHECK(net.view(0, 150).state == node_state::down);
+  for (std::size_t i = 0; i < 20; ++i)
+    net.crash(i * 7);
+  net.mend_all();
+  net.run_for(4s);
+  CHECK(net.disagreement().empty());
+  for (std::size_t i = 0; i < 20; ++i)
+    net.restart(i * 7);
+  net.settle();
+  CHECK(net.node(0).nodes().size() == 199);
+}
