@@ -9,7 +9,7 @@ if(CLANG_FORMAT AND PROJECT_IS_TOP_LEVEL)
       set(flag "--dry-run --Werror")
     endif()
     add_custom_target(${kind}
-      COMMAND sh -c "git ls-files -z --cached --others --exclude-standard -- '*.cpp' '*.hpp' | xargs -0 -r ${CLANG_FORMAT} ${flag}"
+      COMMAND sh -c "git ls-files -z --cached --others --exclude-standard -- '*.cpp' '*.hpp' ':!scripts/new_project' | xargs -0 -r ${CLANG_FORMAT} ${flag}"
       WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
       VERBATIM)
   endforeach()

@@ -7,3 +7,5 @@ foreach(page IN ITEMS runtime/README.md actors/README.md net/README.md LISTS pag
 endforeach()
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development FILES_MATCHING PATTERN "*.md")
 install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)
+install(PROGRAMS scripts/new RENAME troupe-new DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT development)
+install(DIRECTORY scripts/new_project DESTINATION ${CMAKE_INSTALL_DATADIR}/troupe COMPONENT development)
