@@ -6,7 +6,7 @@ cd "$root"
 
 # What building takes, as Debian 12 packages it.
 build_packages=(cmake ninja-build g++ ccache git python3 libcaf-dev libasio-dev libspdlog-dev
-  libfmt-dev libcli11-dev libssl-dev libutf8proc-dev catch2)
+  libfmt-dev libcli11-dev libssl-dev libutf8proc-dev catch2 nlohmann-json3-dev)
 
 # need PACKAGE...: installs those that are missing; silent and offline if none is.
 need() {
