@@ -155,7 +155,7 @@ std::uint16_t nats_status(std::string_view block) noexcept {
     number = static_cast<std::uint16_t>(number * 10 + (block[digits++] - '0'));
   const bool ends = digits == block.size() || block[digits] == ' ' || block[digits] == '\r'
                     || block[digits] == '\n' || block[digits] == '\t';
-  return digits == 3 && ends ? number : 0;
+  return digits == 3 && number >= 100 && ends ? number : 0;
 }
 
 } // namespace troupe

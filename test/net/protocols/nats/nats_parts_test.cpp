@@ -66,6 +66,7 @@ TEST_CASE("headers go out and come in") {
   CHECK(nats_headers::parse("NATS/1.0\r\nA:\r\n\r\n").value().get("A") == "");
   CHECK(nats_status("NATS/1.0 100\r\n\r\n") == 100);
   CHECK(nats_status("NATS/1.0 1000\r\n\r\n") == 0);
+  CHECK(nats_status("NATS/1.0 003\r\n\r\n") == 0);
   CHECK(nats_status("NATS/1.0\r\n\r\n") == 0);
   CHECK(nats_status("") == 0);
 }
@@ -73,9 +74,10 @@ TEST_CASE("headers go out and come in") {
 TEST_CASE("what cannot be headers is refused both ways") {
   for (const std::string& bad : std::initializer_list<std::string>{
          ""s, "NATS/1.0"s, "NATS/1.0\r\n"s, "NATS/1.0\r\nA: 1\r\n"s, "HTTP/1.0\r\n\r\n"s,
-         "NATS/1.0x\r\n\r\n"s, "NATS/1.0 abc\r\n\r\n"s, "NATS/1.0\r\nno colon\r\n\r\n"s,
-         "NATS/1.0\r\n: v\r\n\r\n"s, "NATS/1.0\r\nA b: v\r\n\r\n"s, "NATS/1.0\r\n folded\r\n\r\n"s,
-         "NATS/1.0\r\nA: \0\r\n\r\n"s, "NATS/1.0\r\nA: a\rb\r\n\r\n"s, "NATS/1.0\r\n\r\nmore"s}) {
+         "NATS/1.0x\r\n\r\n"s, "NATS/1.0 abc\r\n\r\n"s, "NATS/1.0 003 x\r\n\r\n"s,
+         "NATS/1.0\r\nno colon\r\n\r\n"s, "NATS/1.0\r\n: v\r\n\r\n"s, "NATS/1.0\r\nA b: v\r\n\r\n"s,
+         "NATS/1.0\r\n folded\r\n\r\n"s, "NATS/1.0\r\nA: \0\r\n\r\n"s,
+         "NATS/1.0\r\nA: a\rb\r\n\r\n"s, "NATS/1.0\r\n\r\nmore"s}) {
     INFO(bad);
     const auto got = nats_headers::parse(bad);
     CHECK(!got.has_value());

@@ -1,0 +1,1 @@
+// Nothing: the precompiled header of the tests of components is compiled for it.
