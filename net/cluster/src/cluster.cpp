@@ -6,6 +6,10 @@
 
 namespace troupe {
 
+std::weak_ptr<const detail::cluster_core> detail::core_of(const cluster& of) noexcept {
+  return of.core_;
+}
+
 cluster::cluster(runtime& rt, cluster_options options)
   : core_(std::make_shared<detail::cluster_core>(rt, std::move(options), nullptr)) {
   core_->start();
@@ -34,6 +38,10 @@ runtime& cluster::home() const noexcept {
 
 own_state cluster::state() const noexcept {
   return core_->state();
+}
+
+bool cluster::ready() const noexcept {
+  return core_->ready();
 }
 
 std::uint64_t cluster::incarnation() const noexcept {

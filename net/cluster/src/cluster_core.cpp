@@ -102,6 +102,7 @@ void cluster_core::backplane_up() {
   if (state() != own_state::isolated)
     return;
   take_back(isolation_call_);
+  gave_up_ = false;
   state_ = own_state::up;
   forgive_silence();
   tell_of_us(node_event::rejoined);

@@ -31,6 +31,9 @@
 
 namespace troupe::detail {
 
+/// Tells whether this may be the name of a node.
+[[nodiscard]] bool is_node_name(std::string_view name) noexcept;
+
 /// Checks what a user has chosen. \throws std::invalid_argument
 void check(const cluster_options& options);
 
@@ -72,6 +75,9 @@ public:
   [[nodiscard]] std::uint64_t incarnation() const noexcept { return incarnation_.load(); }
   [[nodiscard]] std::size_t topics_here() const noexcept { return topics_here_.load(); }
   [[nodiscard]] std::size_t topics_elsewhere() const noexcept { return topics_elsewhere_.load(); }
+  [[nodiscard]] bool ready() const noexcept {
+    return state() == own_state::up || (state() == own_state::isolated && !gave_up_.load());
+  }
   [[nodiscard]] std::vector<node_info> nodes() const;
   [[nodiscard]] cluster_counters counters() const noexcept;
   [[nodiscard]] const topic_sharing& sharing() const noexcept { return *sharing_; }
@@ -166,7 +172,8 @@ private:
   std::optional<topics> topics_;
   std::unique_ptr<backplane_link> link_;
   bool link_up_ = false;
-  bool begun_ = false; // has been up
+  bool begun_ = false;               // has been up
+  std::atomic<bool> gave_up_{false}; // has been isolated for too long
   time_point joined_at_{};
   time_point last_tick_{};
   delayed_call tick_call_;

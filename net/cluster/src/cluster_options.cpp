@@ -22,7 +22,7 @@ bool fits_name(char c) {
 }
 
 void expect_name(const std::string& name, const char* option) {
-  if (!name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), fits_name))
+  if (is_node_name(name))
     return;
   refuse(std::string{option} + " is '" + escape_text(name, 80)
          + "'; it must be 1 to 64 letters, digits, '_' and '-'");
@@ -33,6 +33,10 @@ std::string in_ms(duration d) {
 }
 
 } // namespace
+
+bool is_node_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), fits_name);
+}
 
 void check(const cluster_options& options) {
   using namespace std::chrono_literals;

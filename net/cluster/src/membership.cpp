@@ -34,7 +34,7 @@ peer* cluster_core::hear(std::string_view from, const wire::header& h, const wir
   if (found == peers_.end()) {
     if (b == nullptr)
       return nullptr;
-    if (peers_.size() >= most_nodes || from.empty() || from.size() > 64) {
+    if (peers_.size() >= most_nodes || !is_node_name(from)) {
       note_bad_message(from, "a beat, but knows as many nodes as it may, or the name is none");
       return nullptr;
     }
@@ -268,6 +268,7 @@ void cluster_core::forgive_silence() {
 }
 
 void cluster_core::isolated_for_too_long() {
+  gave_up_ = true;
   for (auto& [name, p] : peers_)
     if (p->lives())
       lose(*p, {errc::not_connected, "our own backplane is lost"});

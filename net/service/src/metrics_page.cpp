@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 /// What all requests share.
 struct page {
   runtime& rt;
-  std::function<std::string()> extra;
+  metrics_page_options options;
   std::atomic<bool> stopping{false};
 };
 
@@ -76,7 +76,7 @@ private:
     if (path == "/metrics")
       return tell_metrics();
     if (path != "/healthz")
-      return answer("404 Not Found", "there are /metrics and /healthz\n");
+      return tell_other(path);
     if (page_->stopping || loop().stopping())
       return answer("503 Service Unavailable", "stopping\n");
     answer("200 OK", "ok\n");
@@ -85,15 +85,37 @@ private:
   void tell_metrics() {
     auto text = prometheus_text(page_->rt) + connection_metrics(page_->rt);
     try {
-      if (page_->extra)
-        text += page_->extra();
+      if (page_->options.extra)
+        text += page_->options.extra();
     } catch (...) {
-      const auto why = failure::current();
-      loop().scheduler().logger().error("[{}] unhandled exception in the user's metrics: {}: {}",
-                                        log_prefix(), why.type_name(), why.message());
-      return answer("500 Internal Server Error", why.message() + '\n');
+      return answer_exception("metrics");
     }
     answer("200 OK", text, {}, "text/plain; version=0.0.4; charset=utf-8");
+  }
+
+  void tell_other(std::string_view path) {
+    const auto& pages = page_->options.pages;
+    const auto found = pages.find(path);
+    if (found == pages.end()) {
+      std::string known = "there are ";
+      for (const auto& [name, page] : pages)
+        known += name + ", ";
+      return answer("404 Not Found", known + "/metrics and /healthz\n");
+    }
+    page_answer made;
+    try {
+      made = found->second();
+    } catch (...) {
+      return answer_exception("page");
+    }
+    answer(made.status, made.body, {}, made.type);
+  }
+
+  void answer_exception(std::string_view where) {
+    const auto why = failure::current();
+    loop().scheduler().logger().error("[{}] unhandled exception in the user's {}: {}: {}",
+                                      log_prefix(), where, why.type_name(), why.message());
+    answer("500 Internal Server Error", why.message() + '\n');
   }
 
   void answer(std::string_view status, const std::string& body, std::string_view more = {},
@@ -129,7 +151,11 @@ private:
 } // namespace
 
 factory_ref metrics_page(runtime& rt, std::function<std::string()> extra) {
-  const auto shared = std::shared_ptr<page>(new page{rt, std::move(extra)});
+  return metrics_page(rt, metrics_page_options{.extra = std::move(extra)});
+}
+
+factory_ref metrics_page(runtime& rt, metrics_page_options options) {
+  const auto shared = std::shared_ptr<page>(new page{rt, std::move(options)});
   rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown,
                                         [shared] { shared->stopping = true; });
   return factory::of<metrics_factory>(std::shared_ptr<const page>{shared});

@@ -20,9 +20,12 @@ namespace troupe {
 class clock;
 class runtime;
 
+class cluster;
+
 namespace detail {
 class cluster_core;
-}
+[[nodiscard]] std::weak_ptr<const cluster_core> core_of(const cluster& of) noexcept;
+} // namespace detail
 
 /// What a cluster has counted since it was made. All only grow.
 struct cluster_counters {
@@ -86,6 +89,10 @@ public:
   [[nodiscard]] runtime& home() const noexcept;
   [[nodiscard]] own_state state() const noexcept;
 
+  /// Tells whether it takes part, or has lost its backplane so lately that it still believes what it knows:
+  /// whether users should be sent here.
+  [[nodiscard]] bool ready() const noexcept;
+
   /// Returns its incarnation, which is greater than all earlier ones of its name.
   [[nodiscard]] std::uint64_t incarnation() const noexcept;
 
@@ -119,6 +126,8 @@ public:
   operator const topic_sharing&() const noexcept;
 
 private:
+  friend std::weak_ptr<const detail::cluster_core> detail::core_of(const cluster& of) noexcept;
+
   void add_observer(caf::strong_actor_ptr who, std::function<void(const node_event&)> fn);
 
   const std::shared_ptr<detail::cluster_core> core_;

@@ -1,12 +1,29 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include <troupe/net/factory.hpp>
 #include <troupe/runtime/runtime.hpp>
 
 namespace troupe {
+
+/// What a page of one's own answers with.
+struct page_answer {
+  std::string body{};
+  std::string status = "200 OK"; ///< of HTTP, such as "503 Service Unavailable"
+  std::string type = "text/plain; charset=utf-8";
+};
+
+/// What a `metrics_page` shows beside its own.
+struct metrics_page_options {
+  /// Returns metrics of the user's own, as `metrics_page` says.
+  std::function<std::string()> extra{};
+
+  /// Pages by path, such as "/cluster". They are called as `extra` is.
+  std::map<std::string, std::function<page_answer()>, std::less<>> pages{};
+};
 
 /// Returns a factory that tells over HTTP how this process fares:
 ///
@@ -35,5 +52,8 @@ namespace troupe {
 /// Lifetime: `rt` must outlive the factory, which it does anyway where it runs it.
 /// Source: RFC 9112, as far as this needs it; Prometheus, text format 0.0.4
 [[nodiscard]] factory_ref metrics_page(runtime& rt, std::function<std::string()> extra = {});
+
+/// As above, with more pages.
+[[nodiscard]] factory_ref metrics_page(runtime& rt, metrics_page_options options);
 
 } // namespace troupe
