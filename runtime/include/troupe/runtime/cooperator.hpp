@@ -88,6 +88,7 @@ private:
   std::shared_ptr<detail::cooperative_task_impl> impl_;
 };
 
+/// How a cooperator divides the time between its tasks and everything else.
 struct cooperator_options {
   /// How long it works before others get their turn.
   duration slice = std::chrono::milliseconds(10);

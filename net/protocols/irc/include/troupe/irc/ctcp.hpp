@@ -22,6 +22,7 @@ struct ctcp_request {
   friend bool operator==(const ctcp_request&, const ctcp_request&) = default;
 };
 
+/// A text, taken apart into its requests and the rest.
 struct ctcp_text {
   std::vector<ctcp_request> requests;
   std::string text; ///< what is outside of them

@@ -21,6 +21,7 @@ struct style {
   friend bool operator==(const style&, const style&) = default;
 };
 
+/// A piece of text, and how it looks.
 struct styled_text {
   style look;
   std::string text;

@@ -38,6 +38,7 @@ struct line_view {
   std::size_t cursor = 0; ///< its column
 };
 
+/// What a line editor allows, and what it keeps.
 struct line_editor_options {
   /// How many bytes a line may have as UTF-8; a key that would make it longer rings.
   std::size_t longest_line = 4096;
