@@ -229,8 +229,8 @@ bool basic_actor::cleanup(caf::error&& reason, caf::execution_unit* host) {
     detail::coroutine_base::destroy_all(dropped->coroutines);
   }
   if (!mailbox().closed()) {
-    mailbox()
-      .fetch_more(); // CAF closes it below: that it counts as awake meanwhile changes nothing
+    if (!mailbox().blocked()) // with nothing in it
+      mailbox().fetch_more();
     const auto note = [this](const caf::mailbox_element& x) {
       detail::note_dead_letter(*this, x);
     };

@@ -68,6 +68,7 @@ void event_loop::run() {
   begin_work();
   while (!leaving_.load(std::memory_order_acquire))
     turn(mode::block);
+  detail::forget_place();
   counting_.busy.end(watch_.began());
   leaving_.store(false, std::memory_order_release);
   turning_.store(false, std::memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include <troupe/runtime/detail/cpu.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
+#include "log.hpp"
 #include "wake_timer.hpp"
 
 namespace troupe {
@@ -38,6 +39,7 @@ void event_loop::stop_sleeping() {
 }
 
 void event_loop::wait_for_io() {
+  detail::forget_place();
   counting_.busy.end(watch_.began()); // the last turn ended then
   watch_.begin_step();
   waits_ = true;

@@ -1,7 +1,8 @@
 #include "log.hpp"
 
 #include <array>
-#include <cstring>
+#include <exception>
+#include <utility>
 
 #include <caf/actor.hpp>
 #include <caf/actor_addr.hpp>
@@ -18,22 +19,18 @@ namespace troupe::detail {
 
 namespace {
 
-// The exception that left something which `note_place` was told of, by its address only: it is compared,
-// and never used.
+// The exception that left something which `note_place` was told of. It is kept, for the next one may lie
+// where it was.
 struct noted {
-  const void* exception = nullptr;
+  std::exception_ptr exception;
   const char* place = nullptr;
 };
 
-constinit thread_local noted latest{};
+constinit thread_local bool anything_noted = false;
 
-// What an exception_ptr refers to. It has no way to tell, but it is one pointer (Itanium C++ ABI).
-const void* present_exception() noexcept {
-  const auto e = std::current_exception();
-  static_assert(sizeof e == sizeof(void*));
-  const void* object = nullptr;
-  std::memcpy(&object, &e, sizeof object);
-  return object;
+noted& latest() {
+  thread_local noted one;
+  return one;
 }
 
 template <class... Ts>
@@ -67,13 +64,20 @@ std::string describe_element(const caf::type_erased_tuple& content, std::size_t 
 } // namespace
 
 void note_place(const char* name) noexcept {
-  const auto* const e = present_exception();
-  if (latest.exception != e || latest.place == nullptr)
-    latest = {e, name};
+  auto e = std::current_exception();
+  if (auto& l = latest(); l.exception != e || l.place == nullptr)
+    l = {std::move(e), name};
+  anything_noted = true;
+}
+
+void forget_place() noexcept {
+  if (std::exchange(anything_noted, false))
+    latest() = {};
 }
 
 const char* noted_place() noexcept {
-  return latest.exception == present_exception() ? latest.place : nullptr;
+  return anything_noted && latest().exception == std::current_exception() ? latest().place
+                                                                          : nullptr;
 }
 
 std::string describe(const std::exception_ptr& e) {
@@ -125,7 +129,7 @@ void log_exception(spdlog::logger& logger, std::string_view owner,
     const auto text = describe_exception();
     logger.error("[{}] unhandled exception in {}: {}", owner, noted != nullptr ? noted : place,
                  text);
-    latest = {};
+    forget_place();
   } catch (...) {
     // Nothing is left that could be told to anybody.
   }

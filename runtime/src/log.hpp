@@ -28,6 +28,10 @@ void append_types(std::string& key, const caf::type_erased_tuple& content);
 /// Tells a function that is to run as an actor (`basic_actor::run_as`) from messages.
 [[nodiscard]] bool is_internal(const caf::type_erased_tuple& content) noexcept;
 
+/// Lets go of the exception that `note_place` was told of last in this thread. A loop does so before it
+/// sleeps and when it ends, or the object would stay until the next exception.
+void forget_place() noexcept;
+
 /// Logs the exception that is being handled. `owner` names whose code it left.
 void log_uncaught(spdlog::logger& logger, const char* owner) noexcept;
 

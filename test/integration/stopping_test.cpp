@@ -164,13 +164,12 @@ TEST_CASE("a signal that finds loop 0 blocked ends the process if it comes again
   const auto code = in_child([&] {
     ::freopen("/dev/null", "w", stderr);
     runtime rt{{.loops = 1}};
-    std::thread from_outside;
     rt.reactor().call_when_running([&] {
-      from_outside = std::thread([] {
+      std::thread([] {
         ::kill(::getpid(), SIGTERM);
         std::this_thread::sleep_for(1200ms);
         ::kill(::getpid(), SIGTERM);
-      });
+      }).detach();
       for (;;)
         ::pause();
     });

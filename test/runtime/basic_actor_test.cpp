@@ -218,8 +218,8 @@ TEST_CASE("the deepest callback that an exception left is told", "[actor]") {
     self.enter([] {
       detail::in_callback("data_received", [] {
         try {
-          detail::in_callback("another", [] { throw 1; }); // which is dealt with
-        } catch (int) {
+          detail::in_callback("another", [] { throw std::runtime_error("bang"); });
+        } catch (const std::runtime_error&) { // dealt with; the next one will lie where it was
         }
         detail::in_callback("line_received", [] { throw std::runtime_error("boom"); });
       });

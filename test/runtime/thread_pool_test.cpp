@@ -112,7 +112,7 @@ TEST_CASE("threads that a smaller pool needs no more give their memory back") {
       std::this_thread::yield();
     pool.adjust_size(10, 10);
   }
-#ifndef __SANITIZE_ADDRESS__ // which keeps the addresses of stacks for itself
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // which keep addresses
   // 1,800 of them have ended, with stacks of 8 MiB; malloc keeps some GiB of addresses, too.
   CHECK((pages_of_address_space() - before) * 4096 < 900 * (8L << 20));
 #else
