@@ -124,6 +124,7 @@ private:
   // What is said in one turn.
   struct talk {
     std::string text;     // not published yet
+    std::string head;     // of each line: the name
     std::size_t size = 0; // with what commands cost
   };
 
@@ -160,11 +161,16 @@ private:
   }
 
   void say(std::string_view text) {
-    const auto before = said_->text.size();
-    said_->text.append("<").append(name_).append("> ");
-    troupe::append_printable(said_->text, text);
-    said_->text += "\r\n";
-    count(said_->text.size() - before); // the name in front of short lines makes much of little
+    auto& [said, head, size] = *said_;
+    if (head.empty()) {
+      head.append("<").append(name_).append("> ");
+      said.reserve(little);
+    }
+    const auto before = said.size();
+    said += head;
+    troupe::append_printable(said, text);
+    said.append("\r\n", 2);
+    count(said.size() - before); // the name in front of short lines makes much of little
   }
 
   // Goes on in the next turn once enough was done in this one.

@@ -164,7 +164,10 @@ bool pinned_actor::begin_enter(const char* callback) {
   loop_.watch_.note(typeid(*this), callback);
   if (getf(is_cleaned_up_flag))
     return false;
-  if (!activate(&loop_)) {
+  if (getf(is_initialized_flag) && alive())
+    [[likely]] { // what `activate` looks at, without the call
+    context(&loop_);
+  } else if (!activate(&loop_)) {
     if (!getf(is_cleaned_up_flag))
       finalize(); // it quit, by CAF's means, where it had not been entered
     return false;
@@ -178,7 +181,8 @@ void pinned_actor::end_enter(caf::mailbox_element* before) {
   entered_ = false;
   current_mailbox_element(before);
   bhvr_stack().cleanup();
-  finalize(); // ends the actor here if it has quit
+  if (!alive()) [[unlikely]]
+    finalize(); // ends the actor here if it has quit
 }
 
 bool pinned_actor::handle_now(caf::mailbox_element& message) {

@@ -29,17 +29,22 @@ kind kind_of(char32_t c) noexcept {
   return control || reorders || deprecated ? kind::harmful : kind::shown;
 }
 
-// How much of `text` is plain ASCII from its beginning on; most text is, and is looked at eight bytes
-// at once.
-std::size_t plain_size(std::string_view text) noexcept {
+// Tells whether the eight bytes from `at` on are plain ASCII.
+bool are_plain(const char* at) noexcept {
   constexpr std::uint64_t each = 0x0101010101010101;
+  std::uint64_t bytes;
+  std::memcpy(&bytes, at, sizeof bytes);
+  return ((bytes | (bytes - each * 0x20) | (bytes + each)) & each * 0x80) == 0;
+}
+
+// How much of `text` is plain ASCII from its beginning on; most text is, and is looked at eight bytes
+// at once, some of the last ones twice.
+std::size_t plain_size(std::string_view text) noexcept {
   std::size_t i = 0;
-  for (; i + 8 <= text.size(); i += 8) {
-    std::uint64_t bytes;
-    std::memcpy(&bytes, text.data() + i, sizeof bytes);
-    if (((bytes | (bytes - each * 0x20) | (bytes + each)) & each * 0x80) != 0)
-      break;
-  }
+  while (i + 8 <= text.size() && are_plain(text.data() + i))
+    i += 8;
+  if (text.size() - i < 8 && text.size() >= 8 && are_plain(text.data() + text.size() - 8))
+    return text.size();
   while (i < text.size() && within(static_cast<unsigned char>(text[i]), 0x20, 0x7e))
     ++i;
   return i;
@@ -62,10 +67,10 @@ bool is_printable(std::string_view text) noexcept {
 void append_printable(std::string& to, std::string_view text) {
   for (;;) {
     const auto plain = plain_size(text);
-    to += text.substr(0, plain);
-    text.remove_prefix(plain);
-    if (text.empty())
+    to.append(text.data(), plain);
+    if (plain == text.size()) [[likely]]
       return;
+    text.remove_prefix(plain);
     const auto c = next_character(text);
     if (c.code == character::broken)
       to += "\xef\xbf\xbd"; // U+FFFD

@@ -101,13 +101,20 @@ void stream_transport::send_early() {
 
 // Sends what waits first, in one call; false if not all of that was taken.
 bool stream_transport::send_output(std::error_code& ec) {
-  std::array<iovec, pieces_per_call> pieces;
-  const auto used = output_.gather(pieces);
   std::size_t offered = 0;
-  for (std::size_t i = 0; i < used; ++i)
-    offered += pieces[i].iov_len;
-  const auto sent =
-    layer_ != nullptr ? layer_->send({pieces.data(), used}, ec) : send({pieces.data(), used}, ec);
+  std::size_t sent = 0;
+  if (layer_ == nullptr && output_.is_one_piece()) [[likely]] {
+    const auto piece = output_.front();
+    offered = piece.iov_len;
+    sent = send({&piece, 1}, ec);
+  } else {
+    std::array<iovec, pieces_per_call> pieces;
+    const auto used = output_.gather(pieces);
+    for (std::size_t i = 0; i < used; ++i)
+      offered += pieces[i].iov_len;
+    sent =
+      layer_ != nullptr ? layer_->send({pieces.data(), used}, ec) : send({pieces.data(), used}, ec);
+  }
   output_.consume(sent);
   return sent == offered;
 }

@@ -69,6 +69,14 @@ public:
   void append(const shared_bytes& data); ///< referenced, not copied, unless it is small
   void clear() noexcept;
 
+  /// Tells whether all unsent bytes lie side by side, as they mostly do, and there are some.
+  [[nodiscard]] bool is_one_piece() const noexcept { return first_ != nullptr && first_ == last_; }
+
+  /// Returns the unsent bytes that are first. Precondition: not empty.
+  [[nodiscard]] iovec front() const noexcept {
+    return {const_cast<std::byte*>(first_->data()) + first_->begin, first_->end - first_->begin};
+  }
+
   /// Fills `out` with the unsent bytes, first ones first; returns how many entries it used.
   std::size_t gather(std::span<iovec> out) const noexcept;
 
