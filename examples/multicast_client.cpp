@@ -8,7 +8,6 @@
 // status 1.
 
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include <troupe/net/listen_multicast.hpp>
@@ -18,10 +17,9 @@
 
 class ping_client : public troupe::datagram_protocol {
 public:
-  ping_client(caf::actor_config& cfg, troupe::runtime* rt, int* status, std::uint16_t port,
+  ping_client(caf::actor_config& cfg, troupe::runtime* rt, std::uint16_t port,
               std::string interface)
-    : datagram_protocol(cfg), rt_(rt), status_(status), port_(port),
-      interface_(std::move(interface)) {}
+    : datagram_protocol(cfg), rt_(rt), port_(port), interface_(std::move(interface)) {}
 
   void start_protocol() override {
     multicast()
@@ -30,8 +28,7 @@ public:
         [this] { transport().write("Client: Ping", troupe::net_address::ip("228.0.0.5", port_)); },
         [this](const troupe::failure& f) {
           std::fprintf(stderr, "multicast_client: %s\n", f.message().c_str());
-          *status_ = EXIT_FAILURE;
-          rt_->stop();
+          rt_->give_up(f); // run() returns it
         });
   }
 
@@ -42,7 +39,6 @@ public:
 
 private:
   troupe::runtime* rt_;
-  int* status_;
   const std::uint16_t port_;
   const std::string interface_;
 };
@@ -55,12 +51,9 @@ int main(int argc, char** argv) {
   app.add_option("interface", interface, "of the group: an address or a name");
   if (const auto wrong = command_line::parse(app, argc, argv))
     return *wrong;
-  int status = EXIT_SUCCESS;
   troupe::runtime rt;
   // A port of its own: answers come to it and not to the group. At the server's port, on the
   // server's machine, both would share what is sent to either.
-  troupe::listen_multicast(
-    rt, 0, troupe::datagram_protocol::of<ping_client>(&rt, &status, port, interface));
-  rt.run();
-  return status;
+  troupe::listen_multicast(rt, 0, troupe::datagram_protocol::of<ping_client>(&rt, port, interface));
+  return rt.run().exit_code();
 }

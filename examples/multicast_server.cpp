@@ -18,8 +18,8 @@ using command_line::say;
 
 class ping_pong : public troupe::datagram_protocol {
 public:
-  ping_pong(caf::actor_config& cfg, troupe::runtime* rt, int* status, std::string interface)
-    : datagram_protocol(cfg), rt_(rt), status_(status), interface_(std::move(interface)) {}
+  ping_pong(caf::actor_config& cfg, troupe::runtime* rt, std::string interface)
+    : datagram_protocol(cfg), rt_(rt), interface_(std::move(interface)) {}
 
   void start_protocol() override {
     multicast().set_ttl(5); // with more than 1 it crosses routers
@@ -28,8 +28,7 @@ public:
       .add_callbacks([] { say("joined 228.0.0.5"); },
                      [this](const troupe::failure& f) {
                        std::fprintf(stderr, "multicast_server: %s\n", f.message().c_str());
-                       *status_ = EXIT_FAILURE;
-                       rt_->stop();
+                       rt_->give_up(f); // run() returns it
                      });
   }
 
@@ -42,7 +41,6 @@ public:
 
 private:
   troupe::runtime* rt_;
-  int* status_;
   const std::string interface_;
 };
 
@@ -54,18 +52,16 @@ int main(int argc, char** argv) {
   app.add_option("interface", interface, "of the group: an address or a name");
   if (const auto wrong = command_line::parse(app, argc, argv))
     return *wrong;
-  int status = EXIT_SUCCESS;
   try {
     troupe::runtime rt;
     // listen_multiple lets several of these run on one machine: all of them get the question.
-    const auto port = troupe::listen_multicast(
-      rt, number, troupe::datagram_protocol::of<ping_pong>(&rt, &status, interface),
-      {.listen_multiple = true});
+    const auto port =
+      troupe::listen_multicast(rt, number, troupe::datagram_protocol::of<ping_pong>(&rt, interface),
+                               {.listen_multiple = true});
     say("multicast_server listens on " + port.get_host().to_string());
-    rt.run();
+    return rt.run().exit_code();
   } catch (const troupe::cannot_listen_error& e) {
     std::fprintf(stderr, "multicast_server: %s\n", e.what());
     return EXIT_FAILURE;
   }
-  return status;
 }

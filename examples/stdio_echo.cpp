@@ -9,7 +9,6 @@
 // It fails with status 1, and says why, if it cannot read or write.
 
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <string>
 
@@ -18,8 +17,7 @@
 
 class conversation : public troupe::line_receiver {
 public:
-  conversation(caf::actor_config& cfg, troupe::runtime& rt, int& status)
-    : line_receiver(cfg), rt_(rt), status_(status) {}
+  conversation(caf::actor_config& cfg, troupe::runtime& rt) : line_receiver(cfg), rt_(rt) {}
 
   void connection_made() override {
     set_delimiter("\n");
@@ -38,29 +36,24 @@ public:
   void connection_lost(const troupe::failure& why) override {
     if (loop().stopping()) // which is why the connection ends
       return;
-    if (!why.check(troupe::errc::connection_done)) {
-      std::fprintf(stderr, "stdio_echo: %s\n", why.message().c_str());
-      status_ = EXIT_FAILURE;
-    }
-    rt_.stop();
+    if (why.check(troupe::errc::connection_done))
+      return rt_.stop();
+    std::fprintf(stderr, "stdio_echo: %s\n", why.message().c_str());
+    rt_.give_up(why); // run() returns it
   }
 
 private:
   troupe::runtime& rt_;
-  int& status_;
 };
 
 int main() {
-  int status = EXIT_SUCCESS;
   troupe::runtime rt{{.loops = 1}};
-  troupe::open_stdio(rt, troupe::build<conversation>(std::ref(rt), std::ref(status)))
+  troupe::open_stdio(rt, troupe::build<conversation>(std::ref(rt)))
     ->attach_functor([&](const caf::error& e) {
       if (const troupe::failure why{e}; why.check(troupe::errc::not_connected)) { // nobody is there
         std::fprintf(stderr, "stdio_echo: %s\n", why.message().c_str());
-        status = EXIT_FAILURE;
-        rt.stop();
+        rt.give_up(why);
       }
     });
-  rt.run();
-  return status;
+  return rt.run().exit_code();
 }

@@ -75,8 +75,7 @@ private:
 // Stops the program when the connection is over, or there is none.
 class once : public troupe::client_factory {
 public:
-  once(caf::actor_config& cfg, troupe::runtime* rt, int* status)
-    : client_factory(cfg), rt_(rt), status_(status) {
+  once(caf::actor_config& cfg, troupe::runtime* rt) : client_factory(cfg), rt_(rt) {
     noisy = false;
   }
   troupe::protocol_ptr build_protocol(const troupe::net_address&) override {
@@ -96,13 +95,11 @@ private:
   void end(const troupe::failure& why) {
     if (!loop().stopping()) {
       std::fprintf(stderr, "tls_chat_client: %s\n", troupe::printable(why.message()).c_str());
-      *status_ = EXIT_FAILURE;
-      rt_->stop();
+      rt_->give_up(why); // run() returns it
     }
   }
 
   troupe::runtime* rt_;
-  int* status_;
 };
 
 int main(int argc, char** argv) {
@@ -118,17 +115,15 @@ int main(int argc, char** argv) {
   command_line::add_log_level(app, log_level);
   if (const auto wrong = command_line::parse(app, argc, argv))
     return *wrong;
-  int status = EXIT_SUCCESS;
   try {
     const auto logger = spdlog::stderr_logger_mt("tls_chat_client");
     command_line::set_level(*logger, log_level);
     troupe::runtime rt{{.loops = 1, .logger = logger}};
-    troupe::connect_ssl(rt, host, port, troupe::client_factory::of<once>(&rt, &status),
+    troupe::connect_ssl(rt, host, port, troupe::client_factory::of<once>(&rt),
                         troupe::tls_client_context{tls});
-    rt.run();
+    return rt.run().exit_code();
   } catch (const std::exception& e) { // a file that cannot be used
     std::fprintf(stderr, "tls_chat_client: %s\n", e.what());
     return EXIT_FAILURE;
   }
-  return status;
 }

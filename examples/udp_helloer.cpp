@@ -8,7 +8,6 @@
 // Ctrl-C stops it. If that is no address to send to, it says so and fails with status 1.
 
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include <troupe/net/listen_udp.hpp>
@@ -20,15 +19,14 @@ using command_line::say;
 
 class helloer : public troupe::datagram_protocol {
 public:
-  helloer(caf::actor_config& cfg, troupe::runtime* rt, int* status, troupe::net_address to)
-    : datagram_protocol(cfg), rt_(rt), status_(status), to_(std::move(to)) {}
+  helloer(caf::actor_config& cfg, troupe::runtime* rt, troupe::net_address to)
+    : datagram_protocol(cfg), rt_(rt), to_(std::move(to)) {}
 
   void start_protocol() override {
     if (const auto wrong = transport().connect(to_)) { // "localhost", for example
       std::fprintf(stderr, "udp_helloer: %s: %s\n", to_.to_string().c_str(),
                    wrong.message().c_str());
-      *status_ = EXIT_FAILURE;
-      return rt_->stop();
+      return rt_->give_up(wrong); // run() returns it
     }
     say("now we can only send to " + to_.to_string());
     transport().write("hello"); // no need for an address
@@ -43,7 +41,6 @@ public:
 
 private:
   troupe::runtime* rt_;
-  int* status_;
   const troupe::net_address to_;
 };
 
@@ -55,13 +52,10 @@ int main(int argc, char** argv) {
   app.add_option("port", port, "UDP port (9999)");
   if (const auto wrong = command_line::parse(app, argc, argv))
     return *wrong;
-  int status = EXIT_SUCCESS;
   troupe::runtime rt;
   // 0 means any port: we do not care. "0.0.0.0" lets it reach other machines.
   troupe::listen_udp(
-    rt, 0,
-    troupe::datagram_protocol::of<helloer>(&rt, &status, troupe::net_address::ip(host, port)),
+    rt, 0, troupe::datagram_protocol::of<helloer>(&rt, troupe::net_address::ip(host, port)),
     {.interface = host.find(':') == std::string::npos ? "0.0.0.0" : "::"});
-  rt.run();
-  return status;
+  return rt.run().exit_code();
 }

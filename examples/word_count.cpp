@@ -6,7 +6,6 @@
 // Without a `wc` it says so, and fails with status 1.
 
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <string>
 
@@ -14,8 +13,7 @@
 
 class word_count : public troupe::process_protocol {
 public:
-  word_count(caf::actor_config& cfg, troupe::runtime& rt, int& status)
-    : process_protocol(cfg), rt_(rt), status_(status) {}
+  word_count(caf::actor_config& cfg, troupe::runtime& rt) : process_protocol(cfg), rt_(rt) {}
 
   void connection_made() override {
     transport().write("Two lines are enough,\nif they break.\n");
@@ -27,25 +25,20 @@ public:
   void process_ended(const troupe::failure& why) override {
     if (why.check(troupe::errc::process_done)) {
       std::printf("%d words\n", std::stoi(count_));
-      status_ = EXIT_SUCCESS;
+      rt_.stop();
     } else { // it is missing, was killed, or has an exit code: troupe::status_of(why)
       std::fprintf(stderr, "word_count: %s\n", why.message().c_str());
+      rt_.give_up(why); // run() returns it
     }
-    if (!loop().stopping())
-      rt_.stop();
   }
 
 private:
   troupe::runtime& rt_;
-  int& status_;
   std::string count_;
 };
 
 int main() {
-  int status = EXIT_FAILURE; // until there is a result
   troupe::runtime rt{{.loops = 1}};
-  troupe::spawn_process(rt, troupe::build<word_count>(std::ref(rt), std::ref(status)), "wc",
-                        {"-w"});
-  rt.run();
-  return status;
+  troupe::spawn_process(rt, troupe::build<word_count>(std::ref(rt)), "wc", {"-w"});
+  return rt.run().exit_code();
 }
