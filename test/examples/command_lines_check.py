@@ -5,7 +5,7 @@ import sys
 
 SERVERS = ["chat_server", "tls_chat_server", "echo_server", "limited_server"]
 OTHERS = ["echo_client", "netcat", "tls_chat_client", "udp_echo_server", "udp_helloer", "multicast_client",
-          "multicast_server", "unix_datagrams", "pass_descriptor"]
+          "multicast_server", "unix_datagrams", "pass_descriptor", "port_forward", "socks_server", "inetd"]
 
 
 def run(name, *arguments):
@@ -21,7 +21,7 @@ def main():
         assert p.returncode == 0 and p.stdout.startswith(f"{name} ") and p.stdout.split()[1][0].isdigit(), p
         p = run(name, "--no-such-option")
         assert p.returncode == 2 and p.stderr and not p.stdout, p
-    for name in ("unix_datagrams", "pass_descriptor", "netcat", "echo_client"):
+    for name in ("unix_datagrams", "pass_descriptor", "netcat", "echo_client", "port_forward"):
         p = run(name)
         assert p.returncode == 2 and p.stderr, p
     for name in SERVERS:
