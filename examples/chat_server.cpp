@@ -8,11 +8,12 @@
 //
 // `/help` there lists the commands: /join ROOM and others. With `--telnet 8023` telnet clients find another port,
 // where they edit their lines, and what others say does not get into them; on the first one `/terminal` does
-// that. Ctrl-C here stops it. `--help` lists the options.
+// that. With `--irc 6667` clients of IRC are in the same rooms: the lobby is #lobby. Ctrl-C here stops it. `--help` lists the options.
 
 #include <optional>
 
 #include "chat/chat.hpp"
+#include "chat/irc_door.hpp"
 #include "server_program.hpp"
 
 int main(int argc, char** argv) {
@@ -26,5 +27,7 @@ int main(int argc, char** argv) {
     {{"--telnet", "TCP port for telnet clients, whose lines are edited here; 0 takes a free one",
       [&](auto& rt) {
         return with_service(rt).make_factory(troupe::telnet_editing::at_once);
-      }}});
+      }},
+     {"--irc", "TCP port for clients of IRC, where a room is a channel; 0 takes a free one",
+      [&](auto& rt) { return make_irc_door(rt, with_service(rt)); }, true}});
 }

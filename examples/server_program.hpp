@@ -35,6 +35,7 @@ struct door {
   std::string option; ///< such as "--telnet"
   std::string about;  ///< what `--help` says of it
   std::function<troupe::factory_ref(troupe::runtime&)> make_factory;
+  bool same_loop = false;              ///< all of its connections are served by loop 0
   std::optional<std::uint16_t> port{}; ///< that was asked for
 };
 
@@ -124,7 +125,8 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
       troupe::listen_options of_door = listen;
       of_door.loop = 0;
       of_door.reuse_port = false;
-      of_door.placement = troupe::placement::round_robin;
+      of_door.placement =
+        d.same_loop ? troupe::placement::same_loop : troupe::placement::round_robin;
       const auto opened = troupe::listen_tcp(rt, *d.port, protocols, of_door);
       protocols.get()->set_max_connections(max_connections);
       std::printf("%s listens on %s (%s)\n", name.c_str(), opened.get_host().to_string().c_str(),

@@ -462,7 +462,10 @@ private:
 
   void claim(const std::string& room) {
     claimed_ = true;
-    ask(claim_atom::value, name_, room);
+    if (former_)
+      ask(claim_atom::value, name_, room, *former_);
+    else
+      ask(claim_atom::value, name_, room);
   }
 
   void granted(granted_atom) {

@@ -13,10 +13,18 @@
 
 #include "names.hpp"
 
-using claim_atom = caf::atom_constant<caf::atom("claim")>;     // user: name, room
+using claim_atom = caf::atom_constant<caf::atom(
+  "claim")>; // user: name, room (or none), and who has another name, that
 using release_atom = caf::atom_constant<caf::atom("release")>; // user: name
 using present_atom = caf::atom_constant<caf::atom("present")>; // user: name, as its answer
 using respell_atom = caf::atom_constant<caf::atom("respell")>; // user: its name, written otherwise
+using join_atom = caf::atom_constant<caf::atom("join")>;       // user: name, room, as one more
+using part_atom = caf::atom_constant<caf::atom("part")>;       // user: name, room
+using watch_atom = caf::atom_constant<caf::atom("watch")>;     // observer: tell me what happens
+using entered_atom = caf::atom_constant<caf::atom("entered")>; // to observers: name, room
+using left_atom = caf::atom_constant<caf::atom("left")>;       // to observers: name, room
+using renamed_atom = caf::atom_constant<caf::atom("renamed")>; // to observers: former name, name
+using gone_atom = caf::atom_constant<caf::atom("gone")>;       // to observers: name
 using move_atom = caf::atom_constant<caf::atom("move")>;       // user: name, room
 using who_atom = caf::atom_constant<caf::atom("who")>;         // user: room
 using tell_atom = caf::atom_constant<caf::atom("tell")>;       // user: from, to, text
@@ -35,6 +43,9 @@ using asked_atom = caf::atom_constant<caf::atom("asked")>;     // to user: name;
 // Names that look alike (names.hpp) are one name, and so are rooms; users and rooms are found by that,
 // and shown as they were named first.
 //
+// A user of one door is in one room, one of another in several. Observers, such as a door with a picture of
+// its own, are told who is where, and from then on what happens, in order.
+//
 // What a user asks for has one answer. Who waits for that before asking again cannot flood it.
 class user_registry : public troupe::floating_actor {
 public:
@@ -42,7 +53,11 @@ public:
 
   caf::behavior make_behavior() override {
     return {
-      [this](claim_atom, const std::string& name, const std::string& room) { claim(name, room); },
+      [this](claim_atom, const std::string& name, const std::string& room) {
+        claim(name, room, {});
+      },
+      [this](claim_atom, const std::string& name, const std::string& room,
+             const std::string& former) { claim(name, room, former); },
       [this](release_atom, const std::string& name) { release(name, current_sender()); },
       [this](present_atom, const std::string& name) {
         const auto look = look_of(name);
@@ -53,13 +68,34 @@ public:
       [this](respell_atom, const std::string& name) {
         const auto found = users_.find(look_of(name));
         if (found != users_.end() && found->second.actor == current_sender())
-          found->second.name = name;
+          observe(renamed_atom::value, std::exchange(found->second.name, name), name);
         answer({});
       },
-      [this](move_atom, const std::string& name, const std::string& room) {
+      [this](join_atom, const std::string& name, const std::string& room) {
         const auto found = users_.find(look_of(name));
         if (found != users_.end() && found->second.actor == current_sender())
           enter(*found, room);
+      },
+      [this](part_atom, const std::string& name, const std::string& room) {
+        const auto found = users_.find(look_of(name));
+        const auto where = rooms_.find(look_of(room));
+        if (found != users_.end() && found->second.actor == current_sender()
+            && where != rooms_.end())
+          leave(*found, *where);
+      },
+      [this](watch_atom) {
+        observers_.push_back(current_sender());
+        for (const auto& [look, r] : rooms_)
+          for (const auto* const who : r.present)
+            tell(current_sender(),
+                 caf::make_message(entered_atom::value, who->second.name, r.name));
+      },
+      [this](move_atom, const std::string& name, const std::string& room) {
+        const auto found = users_.find(look_of(name));
+        if (found != users_.end() && found->second.actor == current_sender()) {
+          leave_all(*found);
+          enter(*found, room);
+        }
         answer({});
       },
       [this](who_atom, const std::string& room) { tell_who_is_in(room); },
@@ -82,27 +118,32 @@ private:
     std::vector<users::value_type*> present;
   };
   using rooms = std::unordered_map<std::string, room>; // likewise
+  struct place {
+    rooms::value_type* where;
+    std::size_t index; // among those who are present
+  };
   struct user {
     std::string name;
     caf::strong_actor_ptr actor;
-    rooms::value_type* where = nullptr;
-    std::size_t index = 0; // in that room
+    std::vector<place> places;
+    bool renamed = false; // observers know: the user has gone, or goes on under another name
   };
   struct claimant {
     caf::strong_actor_ptr actor;
     std::string name;
     std::string room;
+    std::string former;
   };
 
   static constexpr std::size_t named_at_most = 100; // by /who
 
-  void claim(const std::string& name, const std::string& where) {
+  void claim(const std::string& name, const std::string& where, const std::string& former) {
     auto look = look_of(name);
     const auto [found, made] = users_.try_emplace(look);
     if (made)
-      return grant(*found, {current_sender(), name, where});
+      return grant(*found, {current_sender(), name, where, former});
     auto& waiting = claimants_[std::move(look)];
-    waiting.push_back({current_sender(), name, where});
+    waiting.push_back({current_sender(), name, where, former});
     if (waiting.size() == 1)
       tell(found->second.actor, caf::make_message(asked_atom::value, found->second.name));
   }
@@ -121,7 +162,10 @@ private:
         claimants_.erase(waiting);
       return;
     }
-    leave(*found);
+    if (!std::exchange(found->second.renamed, true))
+      observe(gone_atom::value, found->second.name);
+    leave_all(*found);
+    found->second.renamed = false;
     if (waiting == claimants_.end())
       return void(users_.erase(found));
     const auto next = waiting->second.front();
@@ -133,7 +177,13 @@ private:
   void grant(users::value_type& who, const claimant& to) {
     who.second.actor = to.actor;
     who.second.name = to.name;
-    enter(who, to.room);
+    const auto former = to.former.empty() ? users_.end() : users_.find(look_of(to.former));
+    if (former != users_.end() && former->second.actor == to.actor) {
+      former->second.renamed = true;
+      observe(renamed_atom::value, former->second.name, to.name);
+    }
+    if (!to.room.empty())
+      enter(who, to.room);
     tell(who.second.actor, caf::make_message(granted_atom::value));
   }
 
@@ -147,23 +197,47 @@ private:
   }
 
   void enter(users::value_type& who, const std::string& where) {
-    leave(who);
     auto& entered = *rooms_.try_emplace(look_of(where), room{where, {}}).first;
-    who.second.where = &entered;
-    who.second.index = entered.second.present.size();
+    for (const auto& p : who.second.places)
+      if (p.where == &entered)
+        return;
+    who.second.places.push_back({&entered, entered.second.present.size()});
     entered.second.present.push_back(&who);
+    observe(entered_atom::value, who.second.name, entered.second.name);
   }
 
-  void leave(users::value_type& who) {
-    auto* const left = std::exchange(who.second.where, nullptr);
-    if (left == nullptr)
+  void leave(users::value_type& who, rooms::value_type& left) {
+    auto& places = who.second.places;
+    const auto is_it = [&left](const place& p) {
+      return p.where == &left;
+    };
+    const auto found = std::find_if(places.begin(), places.end(), is_it);
+    if (found == places.end())
       return;
-    auto& present = left->second.present;
-    present[who.second.index] = present.back();
-    present.back()->second.index = who.second.index;
+    const auto index = found->index;
+    places.erase(found);
+    auto& present = left.second.present;
+    auto& last = *present.back();
+    if (&last != &who) {
+      present[index] = &last;
+      std::find_if(last.second.places.begin(), last.second.places.end(), is_it)->index = index;
+    }
     present.pop_back();
+    if (!who.second.renamed)
+      observe(left_atom::value, who.second.name, left.second.name);
     if (present.empty())
-      rooms_.erase(rooms_.find(left->first));
+      rooms_.erase(rooms_.find(left.first));
+  }
+
+  void leave_all(users::value_type& who) {
+    while (!who.second.places.empty())
+      leave(who, *who.second.places.back().where);
+  }
+
+  template <class... What>
+  void observe(What... what) {
+    for (const auto& o : observers_)
+      tell(o, caf::make_message(what...));
   }
 
   void tell_who_is_in(const std::string& where) {
@@ -198,6 +272,7 @@ private:
 
   users users_;
   rooms rooms_;
+  std::vector<caf::strong_actor_ptr> observers_; // for as long as this
   std::unordered_map<std::string, std::vector<claimant>>
     claimants_; // of taken names; none is empty
 };

@@ -63,6 +63,7 @@ public:
       ++questions;
     };
     return {
+      [ask](claim_atom, const std::string&, const std::string&, const std::string&) { ask(); },
       [this, ask](claim_atom, const std::string& name, const std::string&) {
         if (name == "other")
           return ask();
