@@ -14,6 +14,7 @@
 #include <troupe/net/detail/request_core.hpp>
 #include <troupe/net/tcp_endpoint.hpp>
 #include <troupe/runtime/detail/uncaught.hpp>
+#include <troupe/runtime/repeats.hpp>
 
 #include "nats_handshake.hpp"
 #include "nats_wire.hpp"
@@ -274,7 +275,26 @@ void nats_core::complained(std::string_view text, const failure& why) {
   announce(nats_event::kind::error, std::string{text.substr(0, 512)}, why);
 }
 
+// Trouble is told in the log too, whether or not anybody listens.
+void nats_core::log(nats_event::kind what, const std::string& text, const failure& why) {
+  const char* begin = nullptr;
+  if (what == nats_event::kind::error)
+    begin = "";
+  else if (what == nats_event::kind::slow_consumer)
+    begin = "messages are dropped of the subscription to ";
+  else if (what == nats_event::kind::dropped)
+    begin = "some of what was kept could not be sent: ";
+  else
+    return;
+  const auto where = "nats " + server().name();
+  rt_.repeats().note(where + ' ' + std::string{name(what)} + ' ' + text, log_level::warn, [&] {
+    return '[' + where + "] " + begin
+           + (what == nats_event::kind::slow_consumer ? text : why.message());
+  });
+}
+
 void nats_core::announce(nats_event::kind what, std::string text, failure why) {
+  log(what, text, why);
   if (!options_.on_event)
     return;
   try {

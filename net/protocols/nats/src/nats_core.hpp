@@ -131,6 +131,7 @@ private:
   void learn(const nats_server_info& info);
   void leave_lame_duck();
   void send_kept();
+  void log(nats_event::kind what, const std::string& text, const failure& why);
   void announce(nats_event::kind what, std::string text = {}, failure why = {});
   void hand_over(const subscribed& s, const nats_message_view& message);
   void to_queue(nats_subscribed& s, const nats_message_view& message);

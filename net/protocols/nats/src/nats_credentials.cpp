@@ -11,7 +11,7 @@ namespace troupe {
 
 namespace {
 
-constexpr std::size_t largest_file = 64 * 1024;
+constexpr std::size_t largest_file = std::size_t{64} * 1024;
 
 std::string_view trimmed(std::string_view text) noexcept {
   const auto from = text.find_first_not_of(" \t\r\n");

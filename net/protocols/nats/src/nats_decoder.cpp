@@ -10,7 +10,8 @@ namespace troupe {
 
 namespace {
 
-constexpr std::size_t small_buffer = 16 * 1024; // what is kept allocated between messages
+constexpr std::size_t small_buffer =
+  std::size_t{16} * 1024; // what is kept allocated between messages
 
 bool is_word(std::string_view text, std::string_view word) noexcept {
   return text.size() == word.size()

@@ -21,7 +21,7 @@ std::uint8_t prefix_of(nkey::kind k) noexcept {
     return 20 << 3;
   case nkey::kind::account:
     return 0;
-  case nkey::kind::operator_:
+  case nkey::kind::op:
     return 14 << 3;
   case nkey::kind::server:
     return 13 << 3;
@@ -32,8 +32,8 @@ std::uint8_t prefix_of(nkey::kind k) noexcept {
 }
 
 bool kind_of(std::uint8_t prefix, nkey::kind& into) noexcept {
-  for (const auto k : {nkey::kind::user, nkey::kind::account, nkey::kind::operator_,
-                       nkey::kind::server, nkey::kind::cluster})
+  for (const auto k : {nkey::kind::user, nkey::kind::account, nkey::kind::op, nkey::kind::server,
+                       nkey::kind::cluster})
     if (prefix_of(k) == prefix) {
       into = k;
       return true;

@@ -144,7 +144,8 @@ TEST_CASE("a consumer delivers each message until it is acknowledged") {
   CHECK(on_loop(s.run, [&] { return js.fetch("S", ephemeral.name); })[0].message.payload == "2");
   on_loop(s.run, [&] { return js.delete_consumer("S", "C"); });
   CHECK(code_of(s.run, [&] { return js.get_consumer("S", "C"); }) == nats_errc::consumer_not_found);
-  CHECK(code_of(s.run, [&] { return js.fetch("S", "C", {.expires = 10ms}); }) == errc::timed_out);
+  const auto nobody = code_of(s.run, [&] { return js.fetch("S", "C", {.expires = 10ms}); });
+  CHECK((nobody == errc::timed_out || nobody == nats_errc::consumer_not_found)); // servers differ
 }
 
 TEST_CASE("a server without JetStream is told at once") {

@@ -129,6 +129,61 @@ TEST_CASE("a server that is killed is started again at its place, and clients fi
   on_loop(s.run, [&] { *sub = {}; });
 }
 
+TEST_CASE("very many subscriptions are there again soon after a loss, each once") {
+  if (!nats_server_installed())
+    return;
+  const std::size_t count = load_size(50'000);
+  served_nats s;
+  joined_nats a{s};
+  joined_nats b{s};
+  a.connect();
+  b.connect();
+  std::vector<nats_subscription> subs;
+  std::size_t got = 0;
+  on_loop(s.run, [&] {
+    for (std::size_t i = 0; i < count; ++i)
+      subs.push_back(
+        a->subscribe("s." + std::to_string(i), [&](const nats_message_view&) { ++got; }));
+    return a->flush();
+  });
+  ::kill(s.address().pid, SIGKILL);
+  REQUIRE(a.events.wait_for("reconnected"));
+  REQUIRE(b.events.wait_for("reconnected"));
+  on_loop(s.run, [&] { return a->flush(); });
+  on_loop(s.run, [&] {
+    for (std::size_t i = 0; i < count; ++i)
+      CHECK(!b->publish("s." + std::to_string(i), "x"));
+    return b->flush();
+  });
+  on_loop(s.run, [&] { return a->flush(); });
+  CHECK(got == count);
+  on_loop(s.run, [&] { subs.clear(); });
+}
+
+TEST_CASE("a million messages in one turn: what does not fit is refused and counted, and the "
+          "connection lives") {
+  if (!nats_server_installed())
+    return;
+  served_nats s;
+  joined_nats a{s};
+  a.connect();
+  std::uint64_t got = 0;
+  auto sub = std::make_shared<nats_subscription>();
+  const auto sent = on_loop(s.run, [&] {
+    *sub = a->subscribe("flood", [&](const nats_message_view&) { ++got; });
+    std::uint64_t taken = 0;
+    for (std::size_t i = 0; i < load_size(1'000'000); ++i)
+      taken += !a->publish("flood", "hello");
+    CHECK(a->unsent() <= nats_options{}.max_unsent + 100);
+    CHECK(a->counts().refused == load_size(1'000'000) - taken);
+    return a->flush().add_callback([taken] { return taken; });
+  });
+  CHECK(sent > load_size(100'000));
+  CHECK(got == sent);
+  CHECK(a.events.count("disconnected") == 0);
+  on_loop(s.run, [&] { *sub = {}; });
+}
+
 TEST_CASE("a server that is stopped is noticed by its silence, and killed by its keeper") {
   if (!nats_server_installed())
     return;
@@ -193,7 +248,7 @@ TEST_CASE("a JWT from a file of credentials") {
     return R"({"jti":"X","iat":1700000000,"iss":")" + issuer.public_key()
            + R"(","name":"n","sub":")" + subject.public_key() + R"(","nats":)" + nats + '}';
   };
-  const auto op = nkey::create(nkey::kind::operator_);
+  const auto op = nkey::create(nkey::kind::op);
   const auto account = nkey::create(nkey::kind::account);
   const auto user = nkey::create(nkey::kind::user);
   const std::string open =

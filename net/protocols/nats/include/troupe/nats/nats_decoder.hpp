@@ -30,11 +30,11 @@ public:
 /// How much of what a server sends is kept.
 struct nats_decoder_limits {
   /// The longest line, in bytes without its end. An INFO of a large cluster has some thousands.
-  std::size_t max_line = 64 * 1024;
+  std::size_t max_line = std::size_t{64} * 1024;
 
   /// The largest message: its headers and payload together. Servers have 1 MiB at first, and advise
   /// against more than 8 MiB.
-  std::size_t max_message = 8 * 1024 * 1024;
+  std::size_t max_message = std::size_t{8} * 1024 * 1024;
 };
 
 /// Takes apart what a NATS server sends: bytes in any pieces, events out.

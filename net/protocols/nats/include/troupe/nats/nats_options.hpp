@@ -83,14 +83,14 @@ struct nats_options {
 
   /// How much may wait to be taken by the server: what is published beyond is refused with
   /// `errc::queue_overflow`.
-  std::size_t max_unsent = 8 * 1024 * 1024;
+  std::size_t max_unsent = std::size_t{8} * 1024 * 1024;
 
   /// How much is kept of what is published while there is no connection, and sent when there is one again. 0: it is
   /// refused with `errc::not_connected`.
-  std::size_t reconnect_buffer = 8 * 1024 * 1024;
+  std::size_t reconnect_buffer = std::size_t{8} * 1024 * 1024;
 
   /// The largest message that is taken from the server; one that sends more is taken for broken.
-  std::size_t max_message = 8 * 1024 * 1024;
+  std::size_t max_message = std::size_t{8} * 1024 * 1024;
 
   /// How many requests may wait for their answers.
   std::size_t max_requests = 65'536;

@@ -70,7 +70,7 @@ struct nats_server_options {
   std::string token{};
   std::optional<nats_server_tls> tls{};
 
-  std::size_t max_payload = 1024 * 1024;
+  std::size_t max_payload = std::size_t{1024} * 1024;
 
   /// How long a client may leave what is sent to it before it is cut off, and how often it is asked whether it is there.
   duration write_deadline = std::chrono::seconds(2);

@@ -19,7 +19,7 @@ struct nats_server_info {
   std::string nonce{};                     ///< to be signed by who has a key
   std::vector<std::string> connect_urls{}; ///< other servers of its cluster, as "host:port"
   std::uint64_t client_id = 0;
-  std::size_t max_payload = 1024 * 1024;
+  std::size_t max_payload = std::size_t{1024} * 1024;
   bool headers = false;
   bool jetstream = false;
   bool auth_required = false;

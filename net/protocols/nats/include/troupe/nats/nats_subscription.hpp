@@ -28,7 +28,7 @@ struct nats_subscribe_options {
   /// How much may wait to be taken, by `nats_subscription::next` or by an actor; what comes beyond is dropped,
   /// counted, and told as an event. (A function takes each message at once, so nothing waits.)
   std::size_t max_pending_messages = 65'536;
-  std::size_t max_pending_bytes = 32 * 1024 * 1024;
+  std::size_t max_pending_bytes = std::size_t{32} * 1024 * 1024;
 };
 
 /// What a subscription has counted.

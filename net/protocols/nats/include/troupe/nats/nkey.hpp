@@ -20,8 +20,8 @@ public:
 /// The seed is wiped when this ends. Thread: any, as a value. Source: github.com/nats-io/nkeys
 class nkey {
 public:
-  /// Whom the keys are of.
-  enum class kind : std::uint8_t { user, account, operator_, server, cluster };
+  /// Whom the keys are of; `op` is the operator.
+  enum class kind : std::uint8_t { user, account, op, server, cluster };
 
   /// Makes new keys.
   ///
