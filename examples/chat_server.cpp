@@ -29,5 +29,8 @@ int main(int argc, char** argv) {
         return with_service(rt).make_factory(troupe::telnet_editing::at_once);
       }},
      {"--irc", "TCP port for clients of IRC, where a room is a channel; 0 takes a free one",
-      [&](auto& rt) { return make_irc_door(rt, with_service(rt)); }, true}});
+      [&](auto& rt) { return make_irc_door(rt, with_service(rt)); }, true}},
+    [&](auto& rt, troupe::manhole_options& manhole) {
+      manhole.seen->add_topics("rooms", with_service(rt).rooms->topics());
+    });
 }

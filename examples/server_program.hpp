@@ -11,6 +11,7 @@
 
 #include <sys/resource.h>
 
+#include <troupe/manhole/manhole.hpp>
 #include <troupe/net/listen_ssl.hpp>
 #include <troupe/net/listen_tcp.hpp>
 #include <troupe/net/listen_unix.hpp>
@@ -45,15 +46,19 @@ struct door {
 ///                      `--placement reuse_port` it is called once for each loop.
 /// \param secure        whether it speaks that over TLS
 /// \param doors         other ways in, that are opened if their options are given
+/// \param in_manhole    adds to what `--manhole` shows: called with the runtime once the ports are open
 template <class F>
 int run(int argc, char** argv, const std::string& name, const std::string& about,
-        std::uint16_t port, F make_factory, bool secure = false, std::vector<door> doors = {}) {
+        std::uint16_t port, F make_factory, bool secure = false, std::vector<door> doors = {},
+        const std::function<void(troupe::runtime&, troupe::manhole_options&)>& in_manhole = {}) {
   troupe::runtime_options options;
   troupe::listen_options listen;
   std::size_t max_connections = 65536;
   std::optional<std::uint16_t> metrics_port;
   std::string place = "round_robin";
   std::string unix_path;
+  std::string manhole_path;
+  troupe::manhole_options manhole;
   std::string log_level = "info";
   listen.no_delay = true;
 
@@ -75,6 +80,10 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
   app.add_flag("--pin-threads", options.pin_threads, "ties each loop to a core");
   app.add_option("--metrics", metrics_port,
                  "HTTP port on 127.0.0.1 with counters for Prometheus; 0 takes a free one");
+  app.add_option("--manhole", manhole_path,
+                 "opens a console into the process at this UNIX socket: see the example console");
+  app.add_flag("--manhole-changes", manhole.allow_changes,
+               "lets it close connections, set limits and stop the process, too");
   app.add_option("--max-connections", max_connections, "more of them wait (65536)");
   troupe::tls_identity identity;
   if (secure) {
@@ -137,6 +146,14 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
       troupe::listen_unix(rt, unix_path, protocols);
       protocols.get()->set_max_connections(max_connections);
       std::printf("%s listens on %s\n", name.c_str(), unix_path.c_str());
+    }
+    if (!manhole_path.empty()) {
+      manhole.name = name;
+      manhole.seen.emplace(rt);
+      if (in_manhole)
+        in_manhole(rt, manhole);
+      troupe::listen_manhole(rt, manhole_path, manhole);
+      std::printf("manhole: %s\n", manhole_path.c_str());
     }
     std::fflush(stdout);
     return rt.run().exit_code();

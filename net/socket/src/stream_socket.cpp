@@ -100,14 +100,18 @@ void stream_socket::start_reading() {
   if (reading_ || resting_)
     return;
   reading_ = true;
-  if (held_ > 0) {
+  if (held_ > 0 || ended_) {
     // Not at once: the protocol is in the middle of the call that resumed us.
     asio::post(socket_.get_executor(), [this] {
       reading_ = false;
       if (!connected())
         return release();
-      if (wants_input())
+      if (!wants_input())
+        return;
+      if (held_ > 0)
         deliver(std::exchange(held_, 0));
+      else
+        read_ended(); // nothing more comes, and the system does not tell an end twice
     });
     return;
   }
@@ -124,7 +128,7 @@ void stream_socket::on_read(const asio::error_code& ec, std::size_t count) {
     return;
   if (ec == asio::error::eof) {
     ended_ = true;
-    if (wants_input()) // else paused, and met again by the next read; or closing anyway
+    if (wants_input()) // else paused, and told when reading is resumed; or closing anyway
       read_ended();
     return;
   }

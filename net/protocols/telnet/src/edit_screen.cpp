@@ -23,9 +23,10 @@ window_size or_usual(window_size size) {
 void edit_screen::begin(std::string& out, window_size size, bool status_line) {
   size_ = or_usual(size);
   wants_status_ = status_line;
-  if (wants_status_ && size_.rows >= fewest_rows && size_.columns >= fewest_columns) {
-    terminal_writer{out}.cursor_position(0, size_.rows - 1U).text(std::string(size_.rows, '\n'));
-    return redraw(out);
+  split_ = wants_status_ && size_.rows >= fewest_rows && size_.columns >= fewest_columns;
+  if (split_) { // two rows below what is there, wherever that is
+    terminal_writer{out}.normal().text("\n\n").cursor_up().erase_to_display_end();
+    split(out);
   }
   show_line(out);
 }

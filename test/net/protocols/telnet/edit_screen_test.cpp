@@ -90,7 +90,7 @@ TEST_CASE("edit_screen: with one, text scrolls above it, and what is typed is no
   CHECK(d.t.row(5) == "> ");
 }
 
-TEST_CASE("edit_screen: what was there before is drawn anew if it is known") {
+TEST_CASE("edit_screen: what was there before stays, and is drawn anew if it is known") {
   edit_screen s;
   terminal_buffer t{{24, 6}};
   t.write_text("unknown\nWhat's your name?\n");
@@ -99,12 +99,20 @@ TEST_CASE("edit_screen: what was there before is drawn anew if it is known") {
   s.remember("name?\r\n");
   s.begin(out, {24, 6}, true);
   t.write_text(out);
-  CHECK(t.row(0).empty());
-  CHECK(t.row(3) == "What's your name?");
+  CHECK(t.row(0) == "unknown");
+  CHECK(t.row(1) == "What's your name?");
   out.clear();
   s.redraw(out);
   t.write_text(out);
   CHECK(t.row(3) == "What's your name?");
+  // With rows full, they scroll.
+  terminal_buffer full{{24, 4}};
+  full.write_text("1\n2\n3\n4");
+  out.clear();
+  edit_screen{}.begin(out, {24, 4}, true);
+  full.write_text(out);
+  CHECK(full.row(0) == "3");
+  CHECK(full.row(1) == "4");
   // Without a status line nothing of it is touched.
   terminal_buffer plain{{24, 6}};
   plain.write_text("unknown\n");

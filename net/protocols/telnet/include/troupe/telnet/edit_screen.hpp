@@ -42,8 +42,7 @@ public:
   /// Notes text that was shown before `begin`, so that the screen can be drawn anew with it.
   void remember(std::string_view text);
 
-  /// Takes the terminal over. To be split, it is cleared: what it shows scrolls up, where many terminals keep
-  /// it, and what is remembered is shown again. Zeros are 80 x 24.
+  /// Takes the terminal over; what it shows stays, above the last two rows. Zeros are 80 x 24.
   void begin(std::string& out, window_size size, bool status_line);
 
   /// Gives the terminal back: no scroll region, and the cursor below everything.
