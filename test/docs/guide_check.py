@@ -13,6 +13,7 @@ server is a conversation with it:
 """
 
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -111,12 +112,56 @@ def play(page, server, ports, tls):
     return None
 
 
+def two_nodes():
+    """What is said on one node of the sixth chat is read on the other, by way of a NATS server."""
+    if not (programs / "chat6").exists() or not shutil.which("nats-server"):
+        print("the component, or nats-server, is not here: chat6 was not tried")
+        return None
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    running = [subprocess.Popen(["nats-server", "-a", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL)]
+    try:
+        ports = []
+        for name in ("chat-1", "chat-2"):
+            node = subprocess.Popen([programs / "chat6", "0", name, f"nats://127.0.0.1:{port}"], stdout=subprocess.PIPE,
+                                    stderr=subprocess.DEVNULL, text=True)
+            running.append(node)
+            ports.append(int(re.search(r":(\d+)$", node.stdout.readline().strip())[1]))
+        ann, bob = map(user, ports)
+        for who, name in ((ann, "ann"), (bob, "bob")):
+            who.reads("What's your name?")
+            who.types(name)
+            who.reads(f"Welcome, {name}!")
+            who.reads("You are in lobby.")
+        ann.socket.settimeout(0.1)  # the nodes have to meet first, so bob says it again
+        heard, tries = b"", 0
+        while b"<bob> is anybody there?" not in heard and tries < 300:
+            tries += 1
+            bob.types("is anybody there?")
+            try:
+                heard += ann.socket.recv(4096)
+            except TimeoutError:
+                pass
+        assert b"<bob> is anybody there?" in heard, "ann has heard nothing of bob"
+        for node in running[:0:-1]:
+            node.send_signal(signal.SIGTERM)
+            assert node.wait(timeout=20) == 0, f"a node ended with {node.returncode}"
+    except (AssertionError, OSError) as e:
+        return f"chat6: {e}"
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
+    return None
+
+
 def main():
     outputs = [p for p in sorted(guide.glob("*.txt")) if p.name != "CMakeLists.txt"]
     sessions = sorted(guide.glob("*/session.txt"))
     assert outputs and sessions, guide
     with ThreadPoolExecutor(4) as pool:
-        wrong = [w for w in [*pool.map(output_of, outputs), *pool.map(conversation, sessions)] if w]
+        wrong = [w for w in [*pool.map(output_of, outputs), *pool.map(conversation, sessions), two_nodes()] if w]
     print(f"{len(outputs)} outputs, {len(sessions)} sessions")
     return "\n".join(wrong) or 0
 
