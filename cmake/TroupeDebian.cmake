@@ -4,6 +4,13 @@ set(TROUPE_STATIC_BUILD "" CACHE PATH "A build of the static libraries, for the 
 set(soversion ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 set(libraries libtroupe${soversion}) # by Debian's rule: the name changes when the ABI does
 
+get_property(components GLOBAL PROPERTY TROUPE_COMPONENTS) # those that are built
+list(REMOVE_ITEM components troupe) # which has no library of its own
+set(folders_of_libraries "${PROJECT_BINARY_DIR}")
+foreach(component IN LISTS components)
+  list(APPEND folders_of_libraries "$<TARGET_FILE_DIR:troupe_${component}>")
+endforeach()
+
 # The programs have names of their own in /usr/bin, where `hello` and `netcat` are taken; each has a manual page
 # of what is at the head of its source and what it says to --help.
 get_property(programs DIRECTORY examples PROPERTY BUILDSYSTEM_TARGETS)
@@ -15,7 +22,7 @@ foreach(program IN LISTS programs)
     set(page "${PROJECT_BINARY_DIR}/man/${name}.1.gz")
     add_custom_command(OUTPUT "${page}"
       COMMAND ${CMAKE_COMMAND} -E env
-              "LD_LIBRARY_PATH=$<TARGET_FILE_DIR:troupe_runtime>:$<TARGET_FILE_DIR:troupe_actors>:$<TARGET_FILE_DIR:troupe_net>"
+              "LD_LIBRARY_PATH=$<JOIN:${folders_of_libraries},:>"
               python3 "${PROJECT_SOURCE_DIR}/scripts/lib/manual_page.py" $<TARGET_FILE:${program}>
               "${PROJECT_SOURCE_DIR}/examples/${program}.cpp" ${PROJECT_VERSION} "${page}"
       DEPENDS ${program} "${PROJECT_SOURCE_DIR}/examples/${program}.cpp"
@@ -42,8 +49,9 @@ set(CPACK_INSTALL_CMAKE_PROJECTS "${TROUPE_STATIC_BUILD};troupe;STATIC;/" "${PRO
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${PROJECT_BINARY_DIR}")
-foreach(component runtime actors net)
-  list(APPEND CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${PROJECT_BINARY_DIR}/${component}")
+foreach(component IN LISTS components)
+  get_target_property(folder troupe_${component} BINARY_DIR)
+  list(APPEND CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${folder}")
 endforeach()
 # Where one package needs another, it is the one that was made with it.
 set(exactly "(= ${PROJECT_VERSION})")
@@ -71,7 +79,7 @@ set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION
 
 file(WRITE "${PROJECT_BINARY_DIR}/debian/triggers" "activate-noawait ldconfig\n")
 set(shlibs)
-foreach(component runtime actors net testing)
+foreach(component IN LISTS components)
   string(APPEND shlibs "libtroupe_${component} ${soversion} ${libraries} (>= ${PROJECT_VERSION})\n")
 endforeach()
 file(WRITE "${PROJECT_BINARY_DIR}/debian/shlibs" "${shlibs}")
