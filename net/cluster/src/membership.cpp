@@ -168,23 +168,28 @@ void cluster_core::hear_own_name(const wire::header& h, wire::reader& in) {
                "another process is node " + options_.name + " of cluster " + options_.cluster
                  + " already: stop it, or give this one another cluster_options::name"});
   };
-  const auto ours = incarnation();
+  const auto ours = std::pair{incarnation(), boot_};
+  const auto theirs = std::pair{h.incarnation, h.boot};
   switch (h.what) {
   case wire::kind::taken:
     if (in.u64() == boot_)
       refuse();
     return;
   case wire::kind::claim:
-    if (begun_ || std::pair{ours, boot_} < std::pair{h.incarnation, h.boot})
+    if (begun_ || ours < theirs)
       say_taken();
     return;
   case wire::kind::beat:
     if (!begun_)
       return; // it answers our claim, or is dead
-    if (std::pair{h.incarnation, h.boot} < std::pair{ours, boot_})
-      say_taken();
-    else
-      refuse();
+    if (const auto b = wire::read_beat(in)) {
+      const bool they_join = (b->flags & wire::beat::joining) != 0;
+      const bool we_join = time_.now() - joined_at_ < options_.down_after;
+      if (they_join != we_join ? they_join : theirs < ours)
+        say_taken();
+      else
+        refuse();
+    }
     return;
   default:
     return;

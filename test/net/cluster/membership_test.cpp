@@ -315,6 +315,28 @@ TEST_CASE("a second process of a name is refused, and the first one goes on", "[
   CHECK(events == told{"refused a"});
 }
 
+TEST_CASE("a second process whose claim is answered too late is refused all the same",
+          "[cluster]") {
+  manual_runtime rt;
+  auto wire = std::make_shared<simulated_backplane>(
+    1, simulated_backplane::conditions{.least_latency = 200ms, .most_latency = 200ms});
+  auto options = named("a");
+  options.via = wire;
+  options.stop_if_refused = false;
+  const auto pass = [&](duration span) {
+    for (; span > 0ms; span -= 10ms) {
+      rt.in_turn([&] { wire->advance_to(rt.now()); });
+      rt.advance(10ms);
+    }
+  };
+  troupe::cluster first{rt, options};
+  pass(4s);
+  troupe::cluster second{rt, options};
+  pass(2s);
+  CHECK(first.state() == own_state::up);
+  CHECK(second.state() == own_state::refused);
+}
+
 TEST_CASE("of two processes that take a name at once, one gets it", "[cluster]") {
   manual_runtime rt;
   auto options = named("a");

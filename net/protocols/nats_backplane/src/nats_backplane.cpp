@@ -69,7 +69,7 @@ private:
 
   void received(const nats_message_view& m) {
     const auto from = m.subject.substr(m.subject.rfind('.') + 1);
-    if (!over_ && from != node_)
+    if (!over_) // our own name: another process has it, which the cluster deals with
       events_.backplane_received(from, as_bytes(m.payload));
   }
 

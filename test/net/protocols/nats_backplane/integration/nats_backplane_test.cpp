@@ -154,3 +154,16 @@ TEST_CASE("a node may speak under its own name only, where the server is told so
   REQUIRE(a.told.wait_for("up b"));
   REQUIRE(b.told.wait_for("up a"));
 }
+
+TEST_CASE("a second process of a name is refused, and the first one goes on", "[cluster]") {
+  if (!nats_server_installed())
+    return;
+  served_nats s;
+  const auto there = s.address().url;
+  node a{"a", {.servers = {there}}};
+  node b{"b", {.servers = {there}}};
+  REQUIRE(a.told.wait_for("up b"));
+  node second{"a", {.servers = {there}}};
+  CHECK(second.told.wait_for("refused a"));
+  CHECK(a.cluster->state() == own_state::up);
+}
