@@ -322,7 +322,7 @@ TEST_CASE("garbage, foreign versions and made-up nodes do no harm", "[cluster]")
     for (; span > 0ms; span -= 10ms)
       rt.advance(10ms);
   };
-  pass(1s);
+  pass(3s); // it has been there for longer than the impostor
   using namespace troupe::detail;
   std::mt19937 random{9};
   rt.in_turn([&] {
