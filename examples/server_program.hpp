@@ -47,10 +47,12 @@ struct door {
 /// \param secure        whether it speaks that over TLS
 /// \param doors         other ways in, that are opened if their options are given
 /// \param in_manhole    adds to what `--manhole` shows: called with the runtime once the ports are open
+/// \param add_options   called with the `CLI::App`, to add options of its own
 template <class F>
 int run(int argc, char** argv, const std::string& name, const std::string& about,
         std::uint16_t port, F make_factory, bool secure = false, std::vector<door> doors = {},
-        const std::function<void(troupe::runtime&, troupe::manhole_options&)>& in_manhole = {}) {
+        const std::function<void(troupe::runtime&, troupe::manhole_options&)>& in_manhole = {},
+        const std::function<void(CLI::App&)>& add_options = {}) {
   troupe::runtime_options options;
   troupe::listen_options listen;
   std::size_t max_connections = 65536;
@@ -92,6 +94,8 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
     app.add_option("--key", identity.key_file, "the key, PEM (in the file of the certificate)");
   }
   command_line::add_log_level(app, log_level);
+  if (add_options)
+    add_options(app);
   if (const auto status = command_line::parse(app, argc, argv))
     return *status;
 

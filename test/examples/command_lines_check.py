@@ -1,9 +1,12 @@
 """How the programs take their arguments: command_lines_check.py <folder of the programs>"""
 
+import os
 import subprocess
 import sys
 
 SERVERS = ["chat_server", "tls_chat_server", "echo_server", "limited_server"]
+if os.path.exists(f"{sys.argv[1]}/http_server"):  # its component may be off
+    SERVERS.append("http_server")
 OTHERS = ["echo_client", "netcat", "tls_chat_client", "udp_echo_server", "udp_helloer", "multicast_client",
           "multicast_server", "unix_datagrams", "pass_descriptor", "port_forward", "socks_server", "inetd"]
 

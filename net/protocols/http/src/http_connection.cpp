@@ -1,0 +1,452 @@
+#include "http_connection.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <spdlog/logger.h>
+
+#include <troupe/http/http_status.hpp>
+#include <troupe/runtime/detail/uncaught.hpp>
+#include <troupe/runtime/logger.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/repeats.hpp>
+
+namespace troupe {
+
+namespace {
+
+constexpr std::size_t most_kept = 16 * 1024;    // of what follows a request that is handled
+constexpr std::size_t most_of_body = 64 * 1024; // that nobody has read
+constexpr std::size_t most_unsent = 64 * 1024;  // then the next request waits
+constexpr duration goodbye = std::chrono::seconds(2);
+
+} // namespace
+
+http_connection::http_connection(caf::actor_config& cfg,
+                                 std::shared_ptr<const detail::http_service> service)
+  : protocol(cfg), service_(std::move(service)), parser_(service_->options.limits) {}
+
+http_connection::~http_connection() = default;
+
+void http_connection::connection_made() {
+  await(awaited::request);
+}
+
+void http_connection::stop_requested() {
+  if (!connected())
+    return protocol::stop_requested();
+  draining_ = true;
+  keep_alive_ = false;
+  if (state_ == state::upgraded)
+    upgraded_->stop_requested(transport());
+  else if (state_ == state::waiting && body_done_ && !parser_.in_head())
+    protocol::stop_requested();
+}
+
+void http_connection::connection_lost(const failure& reason) {
+  const auto before = std::exchange(state_, state::closing);
+  if (before == state::upgraded)
+    return upgraded_->connection_lost(reason);
+  producing_ = false;
+  if (before == state::handling || before == state::responding)
+    log_access(false);
+  if (const auto request = std::move(request_)) {
+    request->connection = nullptr;
+    request->fail_reader(reason.check(errc::connection_done) ? failure{errc::connection_lost}
+                                                             : reason);
+  }
+  std::exchange(handler_, {}).cancel();
+  source_.reset();
+}
+
+// -- what comes ---------------------------------------------------------------------------------
+
+void http_connection::data_received(bytes_view data) {
+  const auto text = as_text(data);
+  if (state_ == state::closing) {
+    discarded_ += text.size();
+    if (discarded_ > service_->options.max_discarded)
+      transport().abort_connection();
+    return;
+  }
+  if (state_ == state::upgraded && !processing_ && kept_.empty())
+    return upgraded_->data_received(data);
+  if (processing_ || !kept_.empty())
+    kept_ += text;
+  if (processing_)
+    return;
+  if (kept_.empty())
+    process(text);
+  else
+    process_kept();
+}
+
+void http_connection::process_kept() {
+  if (processing_ || kept_.empty())
+    return;
+  auto owned = std::exchange(kept_, {});
+  const auto begin = std::exchange(kept_at_, 0);
+  const auto left = run(std::string_view{owned}.substr(begin));
+  if (left != 0 && kept_.empty()) {
+    kept_at_ = owned.size() - left;
+    kept_ = std::move(owned);
+    if (kept_at_ > kept_.size() / 2)
+      kept_.erase(0, std::exchange(kept_at_, 0));
+  } else if (left != 0) {
+    kept_.insert(0, owned, owned.size() - left);
+  }
+  watch_reading();
+}
+
+void http_connection::process(std::string_view in) {
+  const auto left = run(in);
+  if (left != 0)
+    kept_.insert(0, in.substr(in.size() - left));
+  watch_reading();
+}
+
+// Takes events until there is none, or one has to wait; returns how much of the input is left.
+std::size_t http_connection::run(std::string_view in) {
+  struct guard {
+    http_connection& self;
+    ~guard() { self.processing_ = false; }
+  };
+  {
+    processing_ = true;
+    const guard done{*this};
+    while (connected() && take_event(in)) {
+    }
+  }
+  return connected() && state_ != state::closing ? in.size() : 0;
+}
+
+bool http_connection::take_event(std::string_view& in) {
+  if (state_ == state::upgraded) {
+    const auto rest = std::exchange(in, {});
+    if (!rest.empty())
+      upgraded_->data_received(as_bytes(rest));
+    return false;
+  }
+  if (state_ == state::closing)
+    return false;
+  if (body_done_
+        ? state_ != state::waiting || !may_begin()
+        : state_ != state::waiting && !request_->reader && request_->body.size() >= most_of_body)
+    return false;
+  switch (parser_.next(in)) {
+  case http_request_parser::event::more:
+    if (state_ == state::waiting && body_done_ && awaits_ != awaited::head && parser_.in_head())
+      await(awaited::head);
+    return false;
+  case http_request_parser::event::head:
+    begin_request();
+    return true;
+  case http_request_parser::event::body:
+    body_seen_ += parser_.body().size();
+    if (state_ == state::waiting) { // the response is there; nobody wants it any more
+      discarded_ += parser_.body().size();
+      if (discarded_ > service_->options.max_discarded)
+        end_politely(true);
+      return true;
+    }
+    request_->body += parser_.body();
+    request_->hand_body();
+    return true;
+  case http_request_parser::event::end:
+    body_done_ = true;
+    if (state_ == state::waiting) {
+      request_ended();
+    } else {
+      if (!parser_.trailers().empty())
+        request_->trailers = parser_.trailers();
+      request_->body_ended = true;
+      if (awaits_ == awaited::body)
+        awaits_ = awaited::nothing;
+      request_->hand_body();
+    }
+    return true;
+  case http_request_parser::event::refused:
+    refuse(parser_.status(), parser_.reason());
+    return false;
+  }
+  return false;
+}
+
+// Lets the next request wait while the client does not take what it has been answered.
+bool http_connection::may_begin() {
+  if (producing_)
+    return false;
+  if (transport().unsent() <= most_unsent)
+    return true;
+  produce();
+  return false;
+}
+
+void http_connection::watch_reading() {
+  if (!connected() || state_ == state::closing)
+    return;
+  const bool pause = state_ != state::upgraded && kept_.size() - kept_at_ >= most_kept;
+  if (pause == reading_paused_)
+    return;
+  reading_paused_ = pause;
+  if (pause)
+    transport().pause_producing();
+  else
+    transport().resume_producing();
+}
+
+// -- requests -----------------------------------------------------------------------------------
+
+void http_connection::begin_request() {
+  const auto& o = service_->options;
+  ++number_;
+  if (!request_)
+    request_ = std::make_shared<detail::http_request_state>();
+  auto& r = *request_;
+  std::swap(r.head, parser_.head()); // and so back and forth: no memory is taken
+  r.connection = this;
+  r.body_ended = !r.head.has_body();
+  is_head_ = r.head.method() == "HEAD";
+  keep_alive_ =
+    r.head.keep_alive() && !draining_ && (o.max_requests == 0 || number_ < o.max_requests);
+  continued_ = false;
+  discarded_ = 0;
+  state_ = state::handling;
+  awaits_ = awaited::nothing;
+  body_done_ = r.body_ended;
+  if (body_done_) {
+    std::string_view none;
+    parser_.next(none); // the end of it
+  }
+  if (r.head.method() == "TRACE")
+    return send(http_response{405, "TRACE is off.\n"}.set("Allow", "GET, HEAD, POST"));
+  try {
+    answer(detail::in_callback("the handler",
+                               [&] { return service_->handler(http_request{request_}); }));
+  } catch (...) {
+    answered(failure::current(), number_);
+  }
+}
+
+void http_connection::answer(http_reply reply) {
+  if (auto* const now = std::get_if<http_response>(&reply.value_))
+    return send(std::move(*now));
+  auto& later = std::get<deferred<http_response>>(reply.value_);
+  if (later.ready())
+    return answered(std::move(later).take(), number_);
+  handler_ = later.canceller();
+  std::move(later).add_both([state = request_, number = number_](outcome<http_response> got) {
+    if (state->connection != nullptr) {
+      auto* const c = state->connection;
+      c->enter("the handler", [&] { c->answered(std::move(got), number); });
+    }
+  });
+}
+
+void http_connection::answered(outcome<http_response> got, std::uint64_t number) {
+  if (number != number_ || state_ != state::handling || !connected())
+    return;
+  handler_ = {};
+  if (got)
+    send(*std::move(got));
+  else
+    send(response_for(got.error()));
+}
+
+http_response http_connection::response_for(const failure& why) {
+  if (why.check<http_error>()) {
+    try {
+      why.raise();
+    } catch (const http_error& e) {
+      std::string text = e.what();
+      if (text.empty() || text.back() != '\n')
+        text += '\n';
+      return http_response{e.status(), std::move(text)}.set("X-Content-Type-Options", "nosniff");
+    }
+  }
+  loop().scheduler().logger().error("[{}] {} {}: {}", log_name(), request_->head.method(),
+                                    escape_text(request_->head.target(), 200), why.message());
+  return http_response{500, "Internal Server Error\n"}.set("X-Content-Type-Options", "nosniff");
+}
+
+// What came is no request, or no body. Earlier responses are complete: requests wait for each other.
+void http_connection::refuse(int status, const char* reason) {
+  loop().scheduler().repeats().note(std::string{"http: "} + reason, log_level::info, [&] {
+    return '[' + log_name() + "] refused with " + std::to_string(status) + ": " + reason;
+  });
+  keep_alive_ = false;
+  body_done_ = true;
+  if (state_ == state::handling || state_ == state::responding) {
+    const auto request = request_;
+    request->fail_reader(
+      http_error{status, std::string{reason} + "\n"}); // may be answered with that
+    if (!connected() || state_ != state::handling)
+      return;
+    ++number_; // what the handler says now comes too late
+    std::exchange(handler_, {}).cancel();
+    if (!connected())
+      return;
+  } else if (state_ == state::waiting && request_) {
+    release_request();
+  }
+  if (state_ == state::waiting) {
+    ++number_;
+    is_head_ = false;
+    state_ = state::handling;
+  }
+  refused_ = true;
+  send(http_response{status, std::string{http_phrase(status)} + ": " + reason + "\n"}
+         .set("X-Content-Type-Options", "nosniff")
+         .close());
+}
+
+deferred<std::string> http_connection::read_body(detail::http_request_state& s, bool all,
+                                                 std::size_t limit) {
+  if (s.reader)
+    throw std::logic_error("http_request::read: another read waits");
+  const auto length = s.head.content_length();
+  if (all && length && *length > limit)
+    return fail<std::string>(http_error{413, "The body is longer than allowed.\n"});
+  auto waits = s.reader.emplace().get_deferred();
+  s.collects = all;
+  s.collect_limit = limit;
+  if (!body_done_ && state_ == state::handling && s.head.expects_continue() && !continued_) {
+    continued_ = true;
+    if (s.body.empty())
+      transport().write("HTTP/1.1 100 Continue\r\n\r\n");
+  }
+  if (!body_done_ && awaits_ == awaited::nothing) {
+    body_seen_ = 0;
+    await(awaited::body);
+  }
+  s.hand_body();
+  process_kept();
+  return waits;
+}
+
+void http_connection::release_request() {
+  if (!request_)
+    return;
+  auto& r = *request_;
+  r.connection = nullptr;
+  if (request_.use_count() > 1 || r.head.fields().size() > 32 || r.body.capacity() > 1024) {
+    const auto request = std::move(request_);
+    request->fail_reader(failure{errc::not_connected, "the request has its response"});
+    return;
+  }
+  r.parameters.clear();
+  r.rest_at = 0;
+  r.body.clear();
+  r.broken = {};
+  r.reader.reset();
+  if (!r.trailers.empty())
+    r.trailers = {};
+}
+
+void http_connection::request_ended() {
+  release_request();
+  if (refused_)
+    return end_politely(true);
+  if (!keep_alive_)
+    return end_politely(false);
+  state_ = state::waiting;
+  await(awaited::request);
+  if (kept_.empty())
+    parser_.shrink();
+  else
+    process_kept();
+}
+
+// Closes so that the client gets all of the response: unread input would make the system reset the
+// connection, so what still comes is passed over for a while.
+void http_connection::end_politely(bool drain) {
+  drain = drain || !body_done_ || !kept_.empty();
+  state_ = state::closing;
+  kept_ = {};
+  kept_at_ = 0;
+  discarded_ = 0;
+  release_request();
+  if (!drain)
+    return transport().lose_connection();
+  await(awaited::goodbye);
+  if (std::exchange(reading_paused_, false))
+    transport().resume_producing();
+  transport().lose_write_connection();
+}
+
+// -- time ---------------------------------------------------------------------------------------
+
+void http_connection::await(awaited what) {
+  const auto& o = service_->options;
+  awaits_ = what;
+  duration after{};
+  switch (what) {
+  case awaited::nothing:
+    return;
+  case awaited::request:
+    after = o.keep_alive_timeout;
+    break;
+  case awaited::head:
+    after = o.head_timeout;
+    break;
+  case awaited::body:
+    after = o.body_check;
+    break;
+  case awaited::reader:
+    after = o.write_timeout;
+    break;
+  case awaited::goodbye:
+    after = goodbye;
+    break;
+  }
+  if (after <= duration::zero()) {
+    awaits_ = awaited::nothing;
+    return;
+  }
+  due_ = saturating_add(loop().time(), after);
+  if (!timer_.active())
+    timer_ = call_later(after, [this] { look(); });
+  else if (timer_.get_time() > due_)
+    timer_.reset(after);
+}
+
+void http_connection::look() {
+  if (awaits_ == awaited::nothing || !connected())
+    return;
+  const auto now = loop().time();
+  // After a pause of this loop the client may have sent what only has not been read yet.
+  if (now < due_ || !patience_.is_over(loop(), due_, std::chrono::seconds(1))) {
+    const auto left = std::max<duration>(due_ - now, std::chrono::milliseconds(1));
+    timer_ = call_later(left, [this] { look(); });
+    return;
+  }
+  const auto& o = service_->options;
+  auto& t = transport();
+  const bool stuck = t.unsent() > 0;
+  const auto taken = t.bytes_written() - t.unsent();
+  const bool moved = taken != std::exchange(taken_, taken);
+  switch (awaits_) {
+  case awaited::nothing:
+    return;
+  case awaited::request:
+    if (!stuck)
+      return lose_connection(errc::idle_timed_out);
+    return moved ? await(awaited::request) : t.abort_connection();
+  case awaited::head:
+    return refuse(408, "the head took too long");
+  case awaited::body: {
+    const auto seconds = std::chrono::duration<double>(o.body_check).count();
+    const auto seen = std::exchange(body_seen_, 0);
+    if (request_ && request_->reader && !reading_paused_
+        && static_cast<double>(seen) < seconds * static_cast<double>(o.min_body_rate))
+      return refuse(408, "the body came too slowly");
+    return await(awaited::body);
+  }
+  case awaited::reader:
+    return stuck && !moved ? t.abort_connection() : await(awaited::reader);
+  case awaited::goodbye:
+    return t.abort_connection();
+  }
+}
+
+} // namespace troupe

@@ -1,0 +1,119 @@
+#include <troupe/http/http_request.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <troupe/http/http_status.hpp>
+
+#include "http_connection.hpp"
+
+namespace troupe {
+
+namespace detail {
+
+namespace {
+constexpr std::size_t largest_piece = 64 * 1024;
+}
+
+// Gives a reader what there is for it.
+void http_request_state::hand_body() {
+  if (!reader)
+    return;
+  if (collects) {
+    if (body.size() > collect_limit)
+      return fail_reader(http_error{413, "The body is longer than allowed.\n"});
+    if (!body_ended)
+      return;
+  } else if (body.empty() && !body_ended) {
+    return;
+  }
+  auto fired = *std::exchange(reader, std::nullopt);
+  if (collects || body.size() <= largest_piece) {
+    fired.callback(std::exchange(body, {}));
+  } else {
+    auto piece = body.substr(0, largest_piece);
+    body.erase(0, largest_piece);
+    fired.callback(std::move(piece));
+  }
+}
+
+void http_request_state::fail_reader(const failure& why) {
+  if (!broken)
+    broken = why;
+  if (auto fired = std::exchange(reader, std::nullopt))
+    fired->errback(why);
+}
+
+} // namespace detail
+
+const http_request_head& http_request::head() const noexcept {
+  return state_->head;
+}
+
+const http_fields& http_request::trailers() const noexcept {
+  return state_->trailers;
+}
+
+std::string_view http_request::parameter(std::string_view name) const noexcept {
+  for (const auto& [key, value] : state_->parameters)
+    if (key == name)
+      return value;
+  return {};
+}
+
+void http_request::add_parameter(std::string name, std::string value) const {
+  state_->parameters.emplace_back(std::move(name), std::move(value));
+}
+
+void http_request::clear_parameters() const noexcept {
+  state_->parameters.clear();
+}
+
+std::string_view http_request::rest() const noexcept {
+  const auto rest = path().substr(std::min(state_->rest_at, path().size()));
+  return rest.empty() ? std::string_view{"/"} : rest;
+}
+
+void http_request::set_rest(std::size_t skipped) const noexcept {
+  state_->rest_at = skipped;
+}
+
+deferred<std::string> http_request::read() const {
+  if (state_->broken)
+    return fail<std::string>(state_->broken);
+  if (state_->connection != nullptr)
+    return state_->connection->read_body(*state_, false, 0);
+  return succeed(std::exchange(state_->body, {}));
+}
+
+deferred<std::string> http_request::read_all(std::size_t limit) const {
+  if (state_->broken)
+    return fail<std::string>(state_->broken);
+  if (state_->connection != nullptr)
+    return state_->connection->read_body(*state_, true, limit);
+  return succeed(std::exchange(state_->body, {}));
+}
+
+bool http_request::connected() const noexcept {
+  return state_->connection != nullptr && state_->connection->connected();
+}
+
+net_address http_request::peer() const {
+  return actor().transport().get_peer();
+}
+
+net_address http_request::host_address() const {
+  return actor().transport().get_host();
+}
+
+const tls_info* http_request::tls() const noexcept {
+  return connected() ? state_->connection->transport().tls() : nullptr;
+}
+
+protocol& http_request::actor() const {
+  if (state_->connection == nullptr)
+    throw std::logic_error("http_request: the client has gone, or has its response");
+  return *state_->connection;
+}
+
+} // namespace troupe
