@@ -42,7 +42,10 @@ with tempfile.TemporaryDirectory() as build:
     said = " ".join(unknown.stderr.split())
     assert unknown.returncode != 0, "an unknown component is found"
     assert "no component `bogus`" in said, unknown.stderr
-    assert "it has runtime, actors, net, testing, troupe" in said, unknown.stderr
+    components = {path.stem.removeprefix("troupe-") for path in prefix.rglob("pkgconfig/troupe-*.pc")}
+    assert components >= {"runtime", "actors", "net", "testing"}, components
+    listed = re.search(r"it has ([^;.]*)", said).group(1)
+    assert components <= {word.strip() for word in listed.split(",")}, f"{components}: {said}"
 
     pkg_config = shutil.which("pkg-config")
     if pkg_config is None:
@@ -57,11 +60,12 @@ with tempfile.TemporaryDirectory() as build:
         subprocess.run([compiler, "-std=c++20", "-o", program, here / source, *flags], check=True)
         subprocess.run([program], env=libraries, check=True)
     # Those of the others are whole, too.
-    for module in ("troupe-actors", "troupe-net", "troupe-testing"):
+    for component in sorted(components - {"runtime"}):
+        module = f"troupe-{component}"
         flags = subprocess.run([pkg_config, "--cflags", "--libs", module], env=environment, text=True,
                                check=True, capture_output=True).stdout.split()
         assert {"-DASIO_STANDALONE", "-DASIO_DISABLE_STD_ALIGNED_ALLOC", "-ltroupe_runtime",
-                "-l" + module.replace("-", "_")} <= set(flags), f"{module}: {flags}"
+                f"-ltroupe_{component}"} <= set(flags), f"{module}: {flags}"
 
     # Without the definitions it says so, and does not compile.
     refused = subprocess.run([compiler, "-std=c++20", "-fsyntax-only", "-DASIO_STANDALONE",
