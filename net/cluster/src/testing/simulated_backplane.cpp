@@ -43,6 +43,7 @@ public:
 private:
   void detach() {
     here_->events = nullptr;
+    here_->waiting.clear(); // each refers to its site
     std::erase(all_.sites_, here_);
   }
 
@@ -103,7 +104,7 @@ void simulated_backplane::advance_to(time_point now) {
   while (!under_way_.empty() && under_way_.top().at <= now) {
     const auto next = under_way_.top();
     under_way_.pop();
-    if (next.to->held)
+    if (next.to->held && next.to->events != nullptr)
       next.to->waiting.push_back(next);
     else
       hand_out(next);
