@@ -122,7 +122,7 @@ public:
 
 private:
   const std::weak_ptr<door> door_;
-  const caf::actor users_;
+  caf::actor users_; // until it was asked: it keeps a handle of this actor
 };
 
 class door : public irc::server {
@@ -370,6 +370,7 @@ void client::told(const troupe::shared_bytes& line) {
 
 caf::behavior watcher::make_behavior() {
   send(users_, watch_atom::value);
+  users_ = caf::actor{};
   const auto with = [this](auto fn) {
     if (const auto of = door_.lock())
       fn(*of);
