@@ -1,5 +1,7 @@
 #include <troupe/telnet/parser.hpp>
 
+#include <cstdint>
+#include <cstring>
 #include <utility>
 
 namespace troupe {
@@ -8,6 +10,27 @@ namespace {
 
 constexpr char iac = telnet_byte(telnet_command::iac);
 constexpr char se = telnet_byte(telnet_command::se);
+
+// Returns where `a` or `b` is first. Every line of every user comes by here: it looks at eight bytes at
+// once, and never twice at one, as a search for each of the two would.
+std::size_t find_either(std::string_view in, char a, char b) noexcept {
+  constexpr std::uint64_t each = 0x0101010101010101;
+  const auto all_a = each * static_cast<unsigned char>(a);
+  const auto all_b = each * static_cast<unsigned char>(b);
+  std::size_t i = 0;
+  for (; i + 8 <= in.size(); i += 8) {
+    std::uint64_t bytes;
+    std::memcpy(&bytes, in.data() + i, sizeof bytes);
+    const auto like_a = bytes ^ all_a; // a byte that is `a` becomes 0
+    const auto like_b = bytes ^ all_b;
+    if ((((like_a - each) & ~like_a) | ((like_b - each) & ~like_b)) & each * 0x80)
+      break;
+  }
+  for (; i < in.size(); ++i)
+    if (in[i] == a || in[i] == b)
+      return i;
+  return std::string_view::npos;
+}
 
 } // namespace
 
@@ -53,9 +76,9 @@ std::size_t telnet_parser::take_text(std::string_view in, telnet_events& to) {
   const auto found = [&] {
     switch (ends_) {
     case telnet_line_ends::nvt:
-      return in.find_first_of(std::string_view{"\xff\r"});
+      return find_either(in, iac, '\r');
     case telnet_line_ends::lines:
-      return in.find_first_of(std::string_view{"\xff\0", 2});
+      return find_either(in, iac, '\0');
     default:
       return in.find(iac);
     }
