@@ -24,7 +24,11 @@ bool read(bytes_view message) {
   switch (h->what) {
   case wire::kind::beat: {
     const auto b = wire::read_beat(in);
-    return b && (wire::find_sent(b->sent, 7) || true);
+    if (!b)
+      return false;
+    if (const auto sent = wire::find_sent(b->sent, 7); sent && sent->boot != 7)
+      FAIL("what was sent to another process was found");
+    return true;
   }
   case wire::kind::interest:
     if (!wire::read_interest(in))
