@@ -191,7 +191,7 @@ void server::enter(user& who, std::string_view channel_name) {
   const bool rules = first && who.connection != nullptr;
   who.places.push_back({&c, rules ? rank_operator : rank_none});
   c.members.push_back(&who);
-  std::erase(c.invited, fold(who.nick));
+  uninvite(who, c);
   announcement plain{who.prefix(), who.account}, extended{who.prefix(), who.account};
   plain.text().append("JOIN ").append(c.name);
   extended.text().append(plain.text()).append(" ").append(who.account.empty() ? "*" : who.account);
@@ -210,8 +210,26 @@ void server::enter(user& who, std::string_view channel_name) {
 void server::remove(user& who, channel& where) {
   std::erase(where.members, &who);
   std::erase_if(who.places, [&](const user::place& p) { return p.where == &where; });
-  if (where.members.empty())
-    channels_.erase(fold(where.name));
+  if (!where.members.empty())
+    return;
+  while (!where.invited.empty())
+    uninvite(*where.invited.back(), where);
+  channels_.erase(fold(where.name));
+}
+
+void server::invite(user& who, channel& to) {
+  constexpr std::size_t most = 100; // the oldest goes
+  if (std::ranges::count(to.invited, &who) != 0)
+    return;
+  if (to.invited.size() >= most)
+    uninvite(*to.invited.front(), to);
+  to.invited.push_back(&who);
+  who.invitations.push_back(&to);
+}
+
+void server::uninvite(user& who, channel& to) {
+  std::erase(to.invited, &who);
+  std::erase(who.invitations, &to);
 }
 
 void server::leave(user& who, channel& where, std::string_view reason) {
@@ -237,6 +255,8 @@ void server::end(user& who, std::string_view reason) {
     left(who, c, reason);
     remove(who, c);
   }
+  while (!who.invitations.empty())
+    uninvite(who, *who.invitations.back());
   if (who.connection != nullptr) {
     who.connection->self_ = nullptr;
     --clients_;
@@ -255,8 +275,6 @@ void server::rename(user& who, const std::string& nick) {
     auto node = users_.extract(from);
     node.key() = to;
     users_.insert(std::move(node));
-    for (auto& c : channels_)
-      std::ranges::replace(c.second->invited, from, to);
   }
   who.nick = nick;
   renamed(who, former);

@@ -47,7 +47,7 @@ void session::join_one(std::string_view name, std::string_view key) {
   if (self_->places.size() >= server_->options().channels_per_user)
     return reply(405, {name}, "You have joined too many channels");
   if (c != nullptr && !self_->server_operator) {
-    const bool invited = std::ranges::count(c->invited, server_->fold(self_->nick)) != 0;
+    const bool invited = std::ranges::count(c->invited, self_) != 0;
     if (c->invite_only && !invited)
       return reply(473, {c->name}, "Cannot join channel (+i)");
     if (!c->key.empty() && c->key != key && !invited)
@@ -118,13 +118,7 @@ void session::on_invite(const message& m) {
     return reply(482, {c->name}, "You're not channel operator");
   if (who->place_in(*c) != nullptr)
     return reply(443, {who->nick, c->name}, "is already on channel");
-  const auto key = server_->fold(who->nick);
-  if (std::ranges::count(c->invited, key) == 0) {
-    constexpr std::size_t most = 100; // the oldest goes
-    if (c->invited.size() >= most)
-      c->invited.erase(c->invited.begin());
-    c->invited.push_back(key);
-  }
+  server::invite(*who, *c);
   reply(341, {who->nick, c->name});
   announcement invite{self_->prefix(), self_->account};
   invite.text().append("INVITE ").append(who->nick).append(" ").append(c->name);

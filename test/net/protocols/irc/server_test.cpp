@@ -160,6 +160,26 @@ TEST_CASE("irc::server: operators and the modes of a channel") {
                    ":irc.example 221 ann +i"});
 }
 
+TEST_CASE("irc::server: an invitation stays with who has it, and ends with him or the channel") {
+  irc_fixture f;
+  auto& a = f.join("ann");
+  auto& e = f.join("eve");
+  f.say(a, "JOIN #c,#d\r\nMODE #c +i\r\nMODE #d +i\r\nINVITE eve #c\r\nINVITE eve #d");
+  f.say(e, "NICK ive");
+  auto& other = f.join("eve");
+  CHECK(f.ask(other, "JOIN #c").front().find(" 473 ") != std::string::npos);
+  CHECK(f.ask(e, "JOIN #c").front() == ":ive!~eve@127.0.0.1 JOIN #c");
+  f.say(e, "PART #c");
+  CHECK(f.ask(e, "JOIN #c").front().find(" 473 ") != std::string::npos); // for once
+  f.say(e, "QUIT");
+  auto& third = f.join("ive");
+  CHECK(f.ask(third, "JOIN #d").front().find(" 473 ") != std::string::npos);
+  f.say(a, "INVITE ive #d\r\nPART #d\r\nJOIN #d\r\nMODE #d +i");
+  CHECK(f.ask(third, "JOIN #d").front().find(" 473 ") != std::string::npos);
+  f.say(third, "QUIT");
+  CHECK(f.server->users() == 2);
+}
+
 TEST_CASE("irc::server: topics, lists and questions") {
   irc_fixture f;
   auto& a = f.join("ann");

@@ -130,6 +130,8 @@ private:
                std::uint32_t only_with = 0);
   void send_to_friends(user& who, announcement& what, bool oneself, std::uint32_t only_with = 0);
   void remove(user& who, channel& where);
+  static void invite(user& who, channel& to);
+  static void uninvite(user& who, channel& to);
   void tell_away(user& who);
   void tell_account(user& who);
 

@@ -59,7 +59,8 @@ struct user {
   std::string account; ///< empty: not logged in
   std::string away;    ///< empty: here
   std::vector<place> places;
-  session* connection = nullptr; ///< null for a guest
+  std::vector<channel*> invitations; ///< whose `channel::invited` has this one
+  session* connection = nullptr;     ///< null for a guest
   std::chrono::system_clock::time_point since;
   time_point last_said{};
   std::uint64_t mark = 0; ///< the last event that was delivered to this one
@@ -83,7 +84,7 @@ struct channel {
   std::size_t limit = 0; ///< 0: none
   std::vector<user*> members;
   std::vector<ban> bans;
-  std::vector<std::string> invited; ///< folded nicks
+  std::vector<user*> invited; ///< an invitation ends with either side
   std::int64_t since = 0;
   bool moderated = false;
   bool invite_only = false;
