@@ -15,7 +15,6 @@
 #include <troupe/irc/formatting.hpp>
 #include <troupe/net/connect_tcp.hpp>
 #include <troupe/net/printable.hpp>
-#include <troupe/net/reconnecting_client_factory.hpp>
 #include <troupe/runtime/runtime.hpp>
 
 #include "command_line.hpp"

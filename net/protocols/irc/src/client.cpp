@@ -73,7 +73,6 @@ void client::quit_for_silence() {
 // Nothing of what waits is sent any more: who is silent would not take it.
 void client::quit_with(const failure& why) {
   waiting_.clear();
-  sent_ = 0;
   lose_connection(why);
 }
 
@@ -109,8 +108,7 @@ void client::at_once(std::string_view lines) {
 }
 
 bool client::enqueue(std::string text) {
-  if (!connected() || transport().disconnecting()
-      || waiting_.size() - sent_ >= options_.most_waiting)
+  if (!connected() || transport().disconnecting() || waiting_.size() >= options_.most_waiting)
     return false;
   waiting_.push_back(std::move(text));
   if (!pace_.active())
@@ -123,16 +121,15 @@ void client::send_waiting() {
   allowance_ = std::max(allowance_, now);
   const auto burst =
     options_.line_every * static_cast<int>(std::max<std::size_t>(1, options_.burst));
-  while (sent_ < waiting_.size()) {
+  while (!waiting_.empty()) {
     if (allowance_ - now + options_.line_every > burst) {
       pace_ = call_later(options_.line_every, [this] { send_waiting(); });
       return;
     }
     allowance_ += options_.line_every;
-    at_once(waiting_[sent_++]);
+    at_once(waiting_.front());
+    waiting_.pop_front();
   }
-  waiting_.clear();
-  sent_ = 0;
 }
 
 bool client::send_message(std::string_view command,
@@ -232,6 +229,8 @@ bool client::ctcp(std::string_view to, const ctcp_request& request, bool as_repl
 }
 
 void client::quit(std::string_view reason) {
+  if (!connected())
+    return;
   std::string out;
   line{out, "", "QUIT"}.trailing(reason).end();
   at_once(out);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <initializer_list>
 #include <map>
 #include <optional>
@@ -167,8 +168,8 @@ public:
   bool act(std::string_view to, std::string_view text); ///< ACTION
   bool ctcp(std::string_view to, const ctcp_request& request, bool as_reply = false);
 
-  /// Says goodbye; the server then ends the connection. The actor itself ends with that (`pinned_actor::quit` is
-  /// behind this name).
+  /// Says goodbye if it is connected; the server then ends the connection. The actor itself ends with that
+  /// (`pinned_actor::quit` is behind this name).
   void quit(std::string_view reason = {});
 
   /// Sends any message; the last parameter may be anything without CR, LF and NUL.
@@ -222,8 +223,7 @@ private:
   std::vector<std::string> channels_;
   std::map<std::string, std::vector<std::string>, std::less<>> names_; // being told
   std::vector<std::string> motd_;
-  std::vector<std::string> waiting_;
-  std::size_t sent_ = 0; // of those
+  std::deque<std::string> waiting_;
   delayed_call pace_;
   delayed_call watch_;
   time_point heard_{};
