@@ -19,6 +19,18 @@ bool banned(const channel& c, const std::string& folded_prefix) {
   });
 }
 
+// Returns the tags that are for other clients: they alone go on.
+std::string client_tags(const message& m) {
+  std::string tags;
+  for (auto rest = m.tags(); !rest.empty();) {
+    const auto one = rest.substr(0, rest.find(';'));
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+    if (one.starts_with('+') && is_printable(one))
+      tags.append(tags.empty() ? "" : ";").append(one);
+  }
+  return tags;
+}
+
 } // namespace
 
 // -- coming and going -----------------------------------------------------------------------------
@@ -263,14 +275,7 @@ void session::talk(const message& m, bool notice) {
   if (m.param(1).empty())
     return notice ? void() : reply(412, {}, "No text to send");
   self_->last_said = loop().time();
-  std::string tags; // those of clients alone go on
-  if ((capabilities_ & cap_message_tags) != 0)
-    for (auto rest = m.tags(); !rest.empty();) {
-      const auto one = rest.substr(0, rest.find(';'));
-      rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-      if (one.starts_with('+') && is_printable(one))
-        tags.append(tags.empty() ? "" : ";").append(one);
-    }
+  const auto tags = (capabilities_ & cap_message_tags) != 0 ? client_tags(m) : std::string{};
   std::size_t count = 0;
   each_of(m.param(0), [&](std::string_view target) {
     if (++count <= server_->options().targets)
@@ -310,13 +315,7 @@ void session::on_notice(const message& m) {
 void session::on_tagmsg(const message& m) {
   if ((capabilities_ & cap_message_tags) == 0)
     return reply(421, {"TAGMSG"}, "Unknown command");
-  std::string tags;
-  for (auto rest = m.tags(); !rest.empty();) {
-    const auto one = rest.substr(0, rest.find(';'));
-    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-    if (one.starts_with('+') && is_printable(one))
-      tags.append(tags.empty() ? "" : ";").append(one);
-  }
+  const auto tags = client_tags(m);
   if (tags.empty())
     return;
   announcement what{self_->prefix(), self_->account, tags};
