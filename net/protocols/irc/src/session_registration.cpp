@@ -47,6 +47,12 @@ bool same_secret(std::string_view a, std::string_view b) noexcept {
   return different == 0;
 }
 
+// An account is a parameter, and a tag, of what others are sent.
+bool is_account(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && text.front() != ':'
+         && text.find(' ') == std::string_view::npos && is_printable(text);
+}
+
 } // namespace
 
 // -- capabilities ---------------------------------------------------------------------------------
@@ -201,7 +207,7 @@ void session::register_if_complete() {
   if (const auto colon = n.password.find(':');
       o.password.empty() && o.login && n.account.empty() && colon != std::string::npos) {
     const auto account = n.password.substr(0, colon);
-    if (!is_printable(account) || !o.login(account, n.password.substr(colon + 1))) {
+    if (!is_account(account) || !o.login(account, n.password.substr(colon + 1))) {
       reply(464, {}, "Password incorrect");
       return close("Bad password");
     }
@@ -250,10 +256,9 @@ void session::send_features() {
     return std::to_string(number);
   };
   reply(5,
-        {"CASEMAPPING=ascii", "CHANTYPES=#", "PREFIX=(ov)@+", "STATUSMSG=@+",
-         "CHANMODES=b,k,l,imnst", "MODES=" + n(o.modes_per_command),
-         "MAXLIST=b:" + n(o.bans_per_channel), "CHANLIMIT=#:" + n(o.channels_per_user),
-         "NETWORK=" + o.network},
+        {"CASEMAPPING=ascii", "CHANTYPES=#", "PREFIX=(ov)@+", "CHANMODES=b,k,l,imnst",
+         "MODES=" + n(o.modes_per_command), "MAXLIST=b:" + n(o.bans_per_channel),
+         "CHANLIMIT=#:" + n(o.channels_per_user), "NETWORK=" + o.network},
         "are supported by this server");
   reply(5,
         {"NICKLEN=" + n(o.nick_length), "CHANNELLEN=" + n(o.channel_length),
@@ -347,7 +352,7 @@ void session::on_authenticate(const message& m) {
     const auto* const tls = transport().tls();
     const auto certificate = tls != nullptr ? tls->peer_certificate() : std::nullopt;
     const auto account = certificate ? o.account_of(*certificate) : std::nullopt;
-    if (!account || (!plain->empty() && *plain != *account))
+    if (!account || !is_account(*account) || (!plain->empty() && *plain != *account))
       return sasl_failed();
     return sasl_done(*account);
   }
@@ -358,8 +363,7 @@ void session::on_authenticate(const message& m) {
     return sasl_failed();
   const auto as = plain->substr(0, first);
   const auto account = plain->substr(first + 1, second - first - 1);
-  if (account.empty() || (!as.empty() && as != account) || !is_printable(account)
-      || account.find(' ') != std::string::npos || account.front() == ':' || account.size() > 64
+  if (!is_account(account) || (!as.empty() && as != account)
       || !o.login(account, std::string_view{*plain}.substr(second + 1)))
     return sasl_failed();
   sasl_done(account);
