@@ -162,6 +162,17 @@ TEST_CASE("irc door: names that IRC cannot write are there in another form") {
   CHECK(tom.heard == strings{"<ann> here"});
 }
 
+TEST_CASE("irc door: replies have the longest names whole") {
+  two_doors f;
+  auto& ann = f.with_irc("ann");
+  std::string name = "#";
+  for (int i = 0; i < 32; ++i)
+    name += "\xf0\x9f\x98\x80";
+  f.say(ann, "JOIN " + name);
+  f.say(ann, "TOPIC " + name);
+  CHECK(ann.heard == strings{":chat.local 331 ann " + name + " :No topic is set"});
+}
+
 TEST_CASE("irc door: nothing that a terminal obeys goes through it") {
   two_doors f;
   auto& tom = f.with_telnet("tom");

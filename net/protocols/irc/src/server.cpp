@@ -85,6 +85,11 @@ void server::nick_wanted(session& who, const std::string&) {
 
 // -- who comes and goes ----------------------------------------------------------------------------
 
+bool server::lives_on(const event_loop& loop) noexcept {
+  const event_loop* none = nullptr;
+  return loop_.compare_exchange_strong(none, &loop) || none == &loop;
+}
+
 server::admission server::admit(const std::string& host, time_point now) {
   if (unregistered_ >= options_.most_unregistered)
     return admission::full;
@@ -105,10 +110,13 @@ server::admission server::admit(const std::string& host, time_point now) {
 void server::release(const std::string& host, time_point now) {
   if (const auto found = addresses_.find(host); found != addresses_.end())
     --found->second.open;
-  if (addresses_.size() > 2 * users_.size() + 1000) // those who come no more are forgotten
-    std::erase_if(addresses_, [now](const auto& a) {
-      return a.second.open == 0 && now - a.second.since >= std::chrono::minutes{1};
-    });
+  if (now - looked_through_ < std::chrono::minutes{1}
+      || addresses_.size() <= 2 * users_.size() + 1000)
+    return;
+  looked_through_ = now; // those who come no more are forgotten
+  std::erase_if(addresses_, [now](const auto& a) {
+    return a.second.open == 0 && now - a.second.since >= std::chrono::minutes{1};
+  });
 }
 
 std::string server::cloak(const std::string& host) const {

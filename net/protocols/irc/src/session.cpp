@@ -15,6 +15,12 @@
 
 namespace troupe::irc {
 
+namespace {
+
+constexpr auto unsent_grace = std::chrono::seconds{10}; // who takes nothing is not waited for
+
+} // namespace
+
 session::session(caf::actor_config& cfg, std::shared_ptr<irc::server> of)
   : protocol(cfg), server_(std::move(of)), lines_(longest_client_tags) {}
 
@@ -23,6 +29,13 @@ session::~session() = default;
 // -- beginning and end ----------------------------------------------------------------------------
 
 void session::connection_made() {
+  if (!server_->lives_on(loop())) {
+    loop().scheduler().logger().error("[{}] a server of IRC has one loop: its port needs "
+                                      "placement::same_loop",
+                                      log_name());
+    closing_ = true;
+    return transport().abort_connection();
+  }
   transport().set_output_limits({.hard = server_->options().send_queue});
   host_ = transport().get_peer().host();
   heard_ = loop().time();
@@ -34,7 +47,8 @@ void session::connection_made() {
                         ? "ERROR :Closing Link: you connect too often\r\n"
                         : "ERROR :Closing Link: too many connections\r\n");
     closing_ = true;
-    return transport().lose_connection();
+    transport().lose_connection();
+    return set_timer(unsent_grace);
   }
   admitted_ = true;
   ++server_->unregistered_;
@@ -79,7 +93,7 @@ void session::close(std::string_view reason) {
   transport().write(last);
   gone(reason);
   transport().lose_connection();
-  set_timer(std::chrono::seconds{10}); // who takes nothing is not waited for
+  set_timer(unsent_grace);
 }
 
 // -- time -----------------------------------------------------------------------------------------
@@ -152,7 +166,8 @@ void session::take_pending() {
   const std::string bytes = std::exchange(pending_, {});
   std::string_view rest = bytes;
   while (!rest.empty() && !asking_ && !closing_) {
-    if (!within_allowance(std::min({rest.find('\n'), rest.size(), longest_line})))
+    const auto next = rest.substr(0, longest_line);
+    if (!within_allowance(std::min(next.find_first_of("\r\n"), next.size())))
       break;
     std::string_view text;
     const auto found = lines_.next(rest, text);
@@ -177,13 +192,19 @@ void session::take_line(std::string_view text) {
                                     quoted_text(text, 100));
 }
 
+// Nothing is written to `to` after this, whatever a hook throws.
+struct session::capture {
+  capture(std::string*& where, std::string* to) : where(where) { where = to; }
+  ~capture() { where = nullptr; }
+  std::string*& where;
+};
+
 void session::dispatch(const message& m) {
   const auto label =
     (capabilities_ & cap_labeled_response) != 0 ? m.tag("label") : std::optional<std::string>{};
   const bool labelled = label && !label->empty() && label->size() <= 64;
   std::string captured;
-  if (labelled)
-    captured_ = &captured;
+  const capture until_done{captured_, labelled ? &captured : nullptr};
   if (const auto* const c = find_command(m.command()); c == nullptr) {
     if (self_ == nullptr)
       reply(451, {}, "You have not registered");
@@ -249,7 +270,7 @@ namespace {
 std::string_view middle(std::string_view text) noexcept {
   return text.empty() || text.front() == ':' || text.find(' ') != std::string_view::npos
            ? "*"
-           : cut_text(text, 100);
+           : cut_text(text, 200); // names of channels and users are shorter
 }
 
 } // namespace

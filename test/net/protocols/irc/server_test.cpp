@@ -2,6 +2,8 @@
 
 #include <random>
 
+#include <troupe/testing/logged_errors.hpp>
+
 #include "server_fixture.hpp"
 
 using namespace troupe;
@@ -256,6 +258,66 @@ TEST_CASE("irc::server: capabilities change what a client is sent") {
   CHECK(e.connected());
   f.say(e, "AUTHENTICATE PLAIN\r\nAUTHENTICATE +");
   CHECK_FALSE(e.connected()); // enough
+}
+
+TEST_CASE("irc::server: what cannot stand in a line is no account, however one logs in") {
+  irc_fixture f{{.name = "irc.example",
+                 .login = [](auto, auto) { return true; },
+                 .account_of = [](const tls_certificate&) { return std::optional{"a b"s}; },
+                 .flood_control = false}};
+  for (const auto* account : {"a b", "", "::a"}) {
+    auto& u = f.connect();
+    f.say(u, "PASS :"s + account + ":pw\r\nNICK eve\r\nUSER e 0 * :E");
+    CAPTURE(account);
+    CHECK_FALSE(u.connected());
+  }
+  f.join("ann", "PASS me:pw\r\n");
+  CHECK(f.server->find_user("ann")->account == "me");
+}
+
+TEST_CASE("irc::server: a connection on another loop is refused") {
+  irc_fixture f;
+  auto& a = f.join("ann");
+  testing::memory_network elsewhere;
+  auto& b = elsewhere.connect<irc_user>(elsewhere.listen(0, f.server->make_factory()));
+  elsewhere.flush();
+  CHECK(testing::logged_errors{elsewhere.rt}.flush("placement::same_loop").size() == 1);
+  CHECK_FALSE(b.connected());
+  CHECK(f.ask(a, "PING x") == strings{":irc.example PONG irc.example :x"});
+}
+
+namespace {
+
+class failing_server : public irc::server {
+public:
+  using server::server;
+
+protected:
+  void said(irc::user&, irc::channel&, std::string_view text, bool) override {
+    if (text == "fail")
+      throw std::runtime_error("a hook that fails");
+  }
+};
+
+} // namespace
+
+TEST_CASE("irc::server: a hook that throws ends that connection alone, and others are heard") {
+  irc_fixture f{std::make_shared<failing_server>(
+    irc::server_options{.name = "irc.example", .cloak_hosts = false, .flood_control = false})};
+  auto& a = f.join("ann");
+  auto& b = f.join("bob", "CAP REQ labeled-response\r\nCAP END\r\n");
+  f.say(a, "JOIN #c");
+  f.say(b, "JOIN #c");
+  a.heard.clear();
+  f.net.rt.in_turn([&] {
+    f.net.enter(b, [&] { b.transport().write("@label=1 PRIVMSG #c fail\r\n"s); });
+    f.net.enter(a, [&] { a.transport().write("PRIVMSG #c :to all\r\n"s); });
+  });
+  f.net.flush();
+  CHECK(testing::logged_errors{f.net.rt}.flush("a hook that fails").size() == 1);
+  CHECK_FALSE(b.connected());
+  CHECK(a.connected());
+  CHECK(f.has(a, bob + "QUIT :"));
 }
 
 TEST_CASE("irc::server: nothing that a terminal obeys reaches others") {

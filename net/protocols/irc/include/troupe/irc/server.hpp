@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -12,6 +13,10 @@
 #include <troupe/irc/server_options.hpp>
 #include <troupe/irc/server_state.hpp>
 #include <troupe/net/factory.hpp>
+
+namespace troupe {
+class event_loop;
+}
 
 namespace troupe::irc {
 
@@ -39,7 +44,7 @@ public:
   server& operator=(const server&) = delete;
 
   /// Returns a factory of its connections. The port must have `placement::same_loop`: a connection on another
-  /// loop is refused.
+  /// loop than the first one is aborted, and that is logged.
   [[nodiscard]] virtual factory_ref make_factory();
 
   [[nodiscard]] const server_options& options() const noexcept { return options_; }
@@ -121,6 +126,7 @@ private:
   };
   enum class admission : std::uint8_t { granted, too_many, too_fast, full };
 
+  [[nodiscard]] bool lives_on(const event_loop& loop) noexcept;
   admission admit(const std::string& host, time_point now);
   void release(const std::string& host, time_point now);
   [[nodiscard]] std::string cloak(const std::string& host) const;
@@ -136,9 +142,11 @@ private:
   void tell_account(user& who);
 
   server_options options_;
+  std::atomic<const event_loop*> loop_ = nullptr;                // that of the first connection
   std::unordered_map<std::string, std::unique_ptr<user>> users_; // by folded nicks
   std::unordered_map<std::string, std::unique_ptr<channel>> channels_;
   std::unordered_map<std::string, address> addresses_;
+  time_point looked_through_{}; // for those who come no more
   std::size_t unregistered_ = 0;
   std::size_t clients_ = 0;
   std::size_t most_users_ = 0;

@@ -57,6 +57,7 @@ private:
   friend class server;
   using handler = void (session::*)(const message&);
   struct command;
+  struct capture;
   struct newcomer; // what is known of who has not registered
 
   static const command* find_command(std::string_view name);
