@@ -101,17 +101,21 @@ class checker:
         if update and new != text:
             page.write_text(new)
             print(f"renewed {where}")
+        if LISTING.sub("", new).count("\n<!-- from "):
+            self.wrong.append(f"{where}: a line that says where a listing is from has no block of code behind it")
         if of_guide(self.root, page):
             for block in re.finditer(r"^```(\w*)$", LISTING.sub("", new), flags=re.M):
                 if block[1] in COMPILED:
                     self.wrong.append(f"{where}: a block of {block[1]} is no listing, so nobody compiles it")
 
     def regions(self):
-        """Every region of the guide's programs is shown somewhere."""
+        """Every region and every output of the guide's programs is shown somewhere."""
         for file in sorted((self.root / "examples/guide").rglob("*")):
             if file.suffix not in (".cpp", ".hpp", ".py", ".txt"):
                 continue
             path = str(file.relative_to(self.root))
+            if file.suffix == ".txt" and file.name not in ("CMakeLists.txt", "session.txt") and path not in self.used:
+                self.wrong.append(f"{path}: no page shows this output")
             for line in file.read_text().splitlines():
                 mark = MARKER.match(line)
                 if mark and not mark[1] and mark[2] not in self.used.get(path, ()):

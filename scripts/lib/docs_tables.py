@@ -3,21 +3,8 @@
 import re
 from pathlib import Path
 
-OPTIONS = [  # header, aggregate
-    ("runtime/include/troupe/runtime/options.hpp", "runtime_options"),
-    ("net/stream/include/troupe/net/listening_port.hpp", "listen_options"),
-    ("net/stream/include/troupe/net/transport.hpp", "output_limits"),
-    ("net/socket/include/troupe/net/connector.hpp", "connect_options"),
-    ("net/endpoint/include/troupe/net/client_service.hpp", "backoff"),
-    ("net/endpoint/include/troupe/net/client_service.hpp", "client_service_options"),
-    ("net/tls/include/troupe/net/tls_context.hpp", "tls_server_options"),
-    ("net/tls/include/troupe/net/tls_context.hpp", "tls_client_options"),
-    ("net/policy/include/troupe/net/throttling_factory.hpp", "throttle_limits"),
-    ("net/process/include/troupe/net/spawn_process.hpp", "process_options"),
-    ("actors/include/troupe/actors/supervisor.hpp", "supervisor_options"),
-    ("actors/include/troupe/actors/supervisor.hpp", "restart_backoff"),
-    ("actors/include/troupe/actors/child_spec.hpp", "child_spec"),
-]
+# Aggregates of options whose names do not say so.
+MORE = ("backoff", "restart_backoff", "child_spec")
 
 
 def comment(lines):
@@ -51,11 +38,11 @@ def errors(root):
 def aggregate(text, name):
     """Yields the members of a struct, each with its default and its comment."""
     found = re.search(rf"^struct {name} \{{\n(.*?)^\}};", text, flags=re.M | re.S)
-    said, declared = [], ""
+    said, declared, over = [], "", False
     for line in found[1].splitlines():
         stripped = line.strip()
         if stripped.startswith("///"):
-            said, declared = said + [stripped], ""
+            said, declared, over = [stripped] if over else said + [stripped], "", False
             continue
         declared = f"{declared} {stripped}".strip()
         if declared.endswith("{") or declared.startswith(("template", "[[", "explicit")):
@@ -63,22 +50,41 @@ def aggregate(text, name):
                 said, declared = [], ""
             continue
         bare = re.sub(r"<.*>", "", declared.split("=")[0]) + declared[len(declared.split("=")[0]):]  # without arguments of templates
-        member = re.match(r"(?!static|using|friend|return)[\w:]+\s(\w+)\s*(?:=\s*(.*?)|\{(.*)\})?;\s*(?:///?.*)?$", bare, flags=re.S)
+        member = re.match(r"(?!static|using|friend|return)[\w:]+\s(\w+)\s*(?:=\s*(.*?)|\{(.*)\})?;\s*(?://+<? ?(.*))?$", bare, flags=re.S)
         if ";" in stripped or not stripped:
             if member:
-                yield member[1], member[2] or (f"{{{member[3]}}}" if member[3] else ""), comment(said)
-            if member or not stripped:
-                said = [] if not stripped else said  # one comment may be about several
+                beside = [f"/// {member[4]}"] if member[4] else []
+                yield member[1], member[2] or (f"{{{member[3]}}}" if member[3] else ""), comment(said + beside)
+                over = True  # what is said next is about the next one; until then, one comment may be about several
+            if not stripped:
+                said = []
             declared = ""
+
+
+def aggregates(root):
+    """Returns all aggregates of options of public headers: header, namespace, name."""
+    headers = [h for top in ("runtime", "actors", "net") for h in sorted((root / top).rglob("include/troupe/**/*.hpp"))]
+    found = []
+    for header in headers:
+        if header.parent.name in ("detail", "testing"):
+            continue
+        text = header.read_text()
+        namespace = re.search(r"^namespace troupe(::\w+)? \{", text, flags=re.M)
+        for name in re.findall(r"^struct (\w+)(?: final)? \{", text, flags=re.M):
+            if name.endswith(("_options", "_limits")) or name in MORE:
+                found.append((header, (namespace[1] or "").removeprefix("::"), name))
+    return found
 
 
 def options(root):
     page = ["# Options", "", "Every option, its default, and why. All are aggregates, filled by designated initialisers:",
             "`troupe::runtime rt{{.loops = 2, .grace = 1s}};`. This page is made from the headers.", ""]
-    for header, name in OPTIONS:
-        page += [f"## {name}", "", f"In `<{header.split('include/')[1]}>`.", "", "| option | default | |", "| --- | --- | --- |"]
-        for member, default, why in aggregate((root / header).read_text(), name):
-            page.append(f"| `{member}` | {f'`{default}`' if default else ''} | {why} |")
+    for header, namespace, name in aggregates(root):
+        page += [f"## `{namespace + '::' if namespace else ''}{name}`", "", f"In `<{str(header).rpartition('include/')[2]}>`.", "",
+                 "| option | default | |", "| --- | --- | --- |"]
+        members = list(aggregate(header.read_text(), name))
+        assert members, f"{header}: {name}"
+        page += [f"| `{member}` | {f'`{default}`' if default else ''} | {why} |" for member, default, why in members]
         page.append("")
     return "\n".join(page).rstrip() + "\n"
 
@@ -92,6 +98,18 @@ def said(root):
     sources = re.sub(r'"\s*\n?\s*"', "", sources)  # literals that stand side by side are one
     page = (root / "docs/mistakes.md").read_text()
     return [text for text in re.findall(r"^\| [^|]+ \| `([^`]*)` \|", page, flags=re.M) if text not in sources]
+
+
+def headers(root):
+    """Returns the headers that docs/headers.md names and that are not there, and the components that it does not name."""
+    page = (root / "docs/headers.md").read_text()
+    there = {h.name for top in ("runtime", "actors", "net") for h in (root / top).rglob("include/troupe/**/*.hpp")}
+    components = [root / "net/cluster", *sorted(p.parent for p in (root / "net/protocols").glob("*/CMakeLists.txt"))]
+    assert len(components) > 1, root
+    there |= {f"{name}.hpp" for name in ("runtime", "actors", "net", "testing", "troupe", *(c.name for c in components))}  # umbrellas
+    wrong = [f"docs/headers.md: there is no {h}" for h in re.findall(r"[\w-]+\.hpp", page) if h not in there]
+    return wrong + [f"docs/headers.md: no link leads to {c.relative_to(root)}" for c in components
+                    if f"](../{c.relative_to(root)}/README.md)" not in page]
 
 
 PAGES = {"docs/errors.md": errors, "docs/options.md": options}
@@ -110,4 +128,4 @@ def check(root: Path, update: bool):
         else:
             wrong.append(f"{name} is not what the headers say; scripts/docs update renews it")
     wrong += [f"docs/mistakes.md: nothing says `{text}`" for text in said(root)]
-    return wrong
+    return wrong + headers(root)
