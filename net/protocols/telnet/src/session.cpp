@@ -70,9 +70,11 @@ chained<void> telnet_session::request_option(telnet_side side, telnet_option o, 
     const auto second = std::find_if(waiting_.rbegin(), waiting_.rend(), [&](const waiting& w) {
       return w.side == side && w.option == o;
     });
-    auto answer = std::move(second->answer);
-    waiting_.erase(std::next(second).base());
-    answer.errback(make_error_code(telnet_errc::superseded));
+    if (second != waiting_.rend()) { // else `end` has failed it
+      auto answer = std::move(second->answer);
+      waiting_.erase(std::next(second).base());
+      answer.errback(make_error_code(telnet_errc::superseded));
+    }
   }
   if (got == telnet_request::negotiating || got == telnet_request::unqueued)
     return chained<void>{fail(make_error_code(telnet_errc::already_negotiating))};

@@ -177,6 +177,21 @@ TEST_CASE("telnet_session: BINARY changes how text is sent and taken, each way b
   CHECK(s.text == "x\ny");
 }
 
+TEST_CASE("telnet_session: what is asked for after the end finds nothing that waits") {
+  session s;
+  std::string why;
+  const auto note = [&](const failure& f) {
+    why += f.message() + ';';
+  };
+  s.will(telnet_option::echo).add_errback(note);
+  s.wont(telnet_option::echo).add_errback(note); // waits for the answer to the first
+  s.end(errc::connection_lost);
+  const auto ended = why;
+  CHECK_FALSE(ended.empty());
+  s.will(telnet_option::echo).add_errback(note); // takes back the second
+  CHECK(why == ended + failure{make_error_code(telnet_errc::already_negotiating)}.message() + ';');
+}
+
 TEST_CASE("telnet_session: AYT is answered, and subnegotiations go both ways") {
   session s;
   s.from("\xff\xf6");
