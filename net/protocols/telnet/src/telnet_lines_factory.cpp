@@ -44,6 +44,8 @@ public:
   }
 
   void answer() {
+    if (of_.session_)
+      of_.session_->show();
     if (of_.session_ && std::exchange(of_.session_->asked_whether_there, false))
       asked_ = true;
     if (asked_ && of_.editing())

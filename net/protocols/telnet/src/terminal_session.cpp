@@ -92,12 +92,7 @@ void telnet_lines_protocol::session::subnegotiation_received(telnet_option o,
     if (!got || *got == size)
       return;
     size = *got;
-    if (editing_) {
-      std::string out;
-      screen_.resize(out, size);
-      flush(out);
-    }
-    tell_user();
+    resized_ = true;
   } else if (o == telnet_option::terminal_type && enabled(telnet_side::remote, o)) {
     if (auto name = parse_terminal_type(data))
       name_received(std::move(*name));
@@ -148,6 +143,7 @@ void telnet_lines_protocol::session::reconsider() {
   std::string out;
   if (wanted) {
     editing_ = true;
+    changed_ = redraw_ = resized_ = false;
     screen_.editor().set_hidden(hidden_);
     screen_.set_prompt(out, prompt_);
     screen_.set_status(out, left_, right_);
@@ -192,8 +188,6 @@ void telnet_lines_protocol::session::command_received(telnet_command c) {
   default:
     return;
   }
-  if (std::exchange(changed_, false) && editing_)
-    screen_.show_line(out);
   flush(out);
 }
 
@@ -205,10 +199,8 @@ void telnet_lines_protocol::session::type(std::string_view bytes) {
     take(k, out);
     return editing_ && !of_.inner().disconnecting();
   });
+  flush(out);
   if (editing_) {
-    if (std::exchange(changed_, false))
-      screen_.show_line(out);
-    flush(out);
     if (keys_.pending())
       wait_for_escape();
   } else if (used < bytes.size() && !of_.inner().disconnecting()) {
@@ -225,9 +217,8 @@ void telnet_lines_protocol::session::wait_for_escape() {
       take(k, out);
       return editing_;
     });
-    if (std::exchange(changed_, false) && editing_)
-      screen_.show_line(out);
     flush(out);
+    show();
   });
 }
 
@@ -253,7 +244,7 @@ void telnet_lines_protocol::session::take(const key_event& k, std::string& out) 
     flush(out);
     return of_.lose_connection();
   case edit_result::redraw:
-    screen_.redraw(out);
+    redraw_ = true;
     return;
   case edit_result::ring:
     terminal_writer{out}.bell();
@@ -266,8 +257,7 @@ void telnet_lines_protocol::session::take(const key_event& k, std::string& out) 
 void telnet_lines_protocol::session::enter(std::string& out) {
   screen_.leave_line(out);
   auto line = screen_.editor().take_line();
-  screen_.show_line(out);
-  changed_ = false;
+  changed_ = true;
   flush(out);
   line += "\r\n";
   of_.deliver(line); // and may do anything
@@ -276,8 +266,7 @@ void telnet_lines_protocol::session::enter(std::string& out) {
 void telnet_lines_protocol::session::interrupt(std::string& out) {
   screen_.leave_line(out, "^C");
   screen_.editor().set_text({});
-  screen_.show_line(out);
-  changed_ = false;
+  changed_ = true;
   flush(out);
   if (auto* const u = user())
     u->interrupted(of_);
@@ -301,6 +290,7 @@ void telnet_lines_protocol::session::complete(std::string& out) {
   for (const auto& c : found.candidates)
     all.append(all.empty() ? "" : "  ").append(c);
   screen_.print(out, all + "\n");
+  flush(out);
 }
 
 // -- what is shown --------------------------------------------------------------------------------------
@@ -315,9 +305,27 @@ void telnet_lines_protocol::session::flush(std::string& out) {
   send_bytes(bytes);
 }
 
+void telnet_lines_protocol::session::show() {
+  const bool changed = std::exchange(changed_, false), redraw = std::exchange(redraw_, false);
+  const bool resized = std::exchange(resized_, false);
+  if (editing_) {
+    std::string out;
+    if (resized)
+      screen_.resize(out, size);
+    if (redraw)
+      screen_.redraw(out);
+    else if (changed && !resized)
+      screen_.show_line(out);
+    flush(out);
+  }
+  if (resized)
+    tell_user();
+}
+
 void telnet_lines_protocol::session::print(std::string_view text) {
   std::string out;
   screen_.print(out, text);
+  changed_ = false; // it shows the line, too
   flush(out);
 }
 
@@ -366,7 +374,7 @@ void telnet_lines_protocol::session::set_hidden(bool on) {
 
 void telnet_lines_protocol::session::lost(const failure& why) {
   stage_ = stage::decided;
-  capable_ = editing_ = false;
+  capable_ = editing_ = resized_ = false;
   end(why);
 }
 

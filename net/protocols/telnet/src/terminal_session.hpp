@@ -27,6 +27,10 @@ public:
   /// Shows text above the line that is typed. Only while editing.
   void print(std::string_view text);
 
+  /// Shows what the bytes of one read changed, and tells of another size: once, however often it changed, as
+  /// one byte may ask for the whole screen.
+  void show();
+
   /// Sends what the protocol wrote, while not editing.
   void pass(bytes_view data);
 
@@ -79,6 +83,8 @@ private:
   bool editing_ = false;
   bool hidden_ = false;
   bool changed_ = false; // the line, and that is not shown
+  bool redraw_ = false;  // everything, as was asked for
+  bool resized_ = false; // and that is neither shown nor told
 };
 
 } // namespace troupe

@@ -377,6 +377,25 @@ TEST_CASE("telnet_lines: another size is drawn, and told") {
   CHECK(t.screen.row(9) == "ann> half");
 }
 
+TEST_CASE("telnet_lines: the screen is drawn once for all that one read asks for") {
+  terminal t;
+  t.negotiate();
+  for (int i = 0; i < 100; ++i)
+    t.say("<bob> line " + std::to_string(i) + "\r\n");
+  t.f.deliver("half\x0c");
+  const auto once = t.f.take();
+  CHECK(once.find("line 99") != std::string::npos);
+  t.f.deliver(std::string(10'000, '\x0c'));
+  CHECK(t.f.take() == once);
+  const auto changes = t.f.p.changes;
+  std::string sizes;
+  for (int i = 0; i < 1'000; ++i)
+    sizes += size_is(static_cast<char>(30 + i % 2), 8);
+  t.f.deliver(sizes + "\x7f");
+  CHECK(t.f.take().size() < 2 * once.size());
+  CHECK(t.f.p.changes == changes + 1);
+}
+
 TEST_CASE("telnet_lines: erase, interrupt and the question whether we are there, as commands") {
   terminal t;
   t.negotiate();
