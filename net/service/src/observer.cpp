@@ -4,6 +4,7 @@
 #include <iterator>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include <caf/actor_registry.hpp>
@@ -156,22 +157,20 @@ void hang(observed_child& below, std::unordered_map<caf::actor_id, observed_chil
 }
 
 observed<observed_child> tree_of(observed<seen_supervisor> got) {
+  std::unordered_set<caf::actor_id> children;
+  for (const auto& s : got.all)
+    for (const auto& child : s.self.children)
+      children.insert(child.actor);
   std::unordered_map<caf::actor_id, observed_child> all;
   std::vector<caf::actor_id> roots;
   for (auto& s : got.all) {
-    roots.push_back(s.id);
+    if (!children.contains(s.id))
+      roots.push_back(s.id);
     all.emplace(s.id, std::move(s.self));
   }
-  for (const auto& [id, s] : all)
-    for (const auto& child : s.children)
-      std::erase(roots, child.actor);
   observed<observed_child> tree{{}, std::move(got.silent), got.omitted};
   for (const auto id : roots) {
-    const auto found = all.find(id);
-    if (found == all.end())
-      continue;
-    auto root = std::move(found->second);
-    all.erase(found);
+    auto& root = all.at(id);
     hang(root, all);
     tree.all.push_back(std::move(root));
   }

@@ -77,7 +77,11 @@ TEST_CASE("observer: connections, factories and timers of all loops, and their e
   REQUIRE(f != factories.all.end());
   CHECK(f->connections == 6);
   CHECK(answer(r.rt, [&] { return seen.set_max_connections(f->id, 9); }));
-  CHECK(answer(r.rt, [&] { return seen.factories(); }).all.size() == factories.all.size());
+  const auto limited = answer(r.rt, [&] { return seen.factories(); });
+  CHECK(limited.all.size() == factories.all.size());
+  CHECK(std::any_of(limited.all.begin(), limited.all.end(), [&](const observed_factory& one) {
+    return one.id == f->id && one.max_connections == 9;
+  }));
 
   const auto timers = answer(r.rt, [&] { return seen.timers(); });
   CHECK(std::count_if(timers.all.begin(), timers.all.end(),
