@@ -15,7 +15,8 @@
 
 namespace troupe {
 
-/// What a command of a manhole is called with.
+/// What a command of a manhole is called with. It is good until the command returns: what goes on later, as a
+/// deferred or a coroutine, copies what it needs.
 struct manhole_call {
   const observer& seen; ///< of the process; `seen.of()` is its runtime
   std::string_view who; ///< such as "uid 1000, pid 4711", as the system vouches for it
