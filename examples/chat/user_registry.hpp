@@ -110,6 +110,15 @@ public:
     };
   }
 
+  // Users have a handle of this actor, and it has theirs: what ends first lets go.
+  void on_exit() override {
+    rooms_.clear();
+    claimants_.clear();
+    observers_.clear();
+    users_.clear();
+    floating_actor::on_exit();
+  }
+
 private:
   struct user;
   using users = std::unordered_map<std::string, user>; // by the looks of their names

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <caf/send.hpp>
+
 #include <troupe/testing/memory_network.hpp>
 
 #include "chat/chat.hpp"
@@ -191,6 +193,19 @@ TEST_CASE("irc door: nothing that a terminal obeys goes through it") {
   REQUIRE(ann.heard.size() == 2);
   for (const auto& line : ann.heard)
     CHECK(std::ranges::none_of(line, [](char c) { return c >= 0 && c < ' '; }));
+}
+
+TEST_CASE("irc door: a registry that has ended lets go of those whom it knew") {
+  caf::weak_actor_ptr registry;
+  {
+    two_doors f;
+    f.with_telnet("tom");
+    f.with_irc("ann");
+    registry = caf::actor_cast<caf::weak_actor_ptr>(f.service.users);
+    caf::anon_send_exit(f.service.users, caf::exit_reason::kill);
+    f.net.flush();
+  }
+  CHECK(registry.lock() == nullptr);
 }
 
 TEST_CASE("irc door: topics are told at both doors") {
