@@ -195,6 +195,20 @@ TEST_CASE("irc door: nothing that a terminal obeys goes through it") {
     CHECK(std::ranges::none_of(line, [](char c) { return c >= 0 && c < ' '; }));
 }
 
+TEST_CASE("irc door: the last words of who goes are heard once") {
+  two_doors f;
+  auto& ann = f.with_irc("ann");
+  auto& bob = f.with_irc("bob");
+  f.forget(ann, bob);
+  f.say(ann, "PRIVMSG #lobby :farewell\r\nQUIT");
+  const auto heard = [&](std::string_view part) {
+    return std::ranges::count_if(
+      bob.heard, [&](const auto& line) { return line.find(part) != std::string::npos; });
+  };
+  CHECK(heard(":farewell") == 1);
+  CHECK(heard("QUIT") == 1);
+}
+
 TEST_CASE("irc door: a registry that has ended lets go of those whom it knew") {
   caf::weak_actor_ptr registry;
   {
