@@ -153,6 +153,7 @@ void cluster_core::refuse_us(failure why) {
     take_back(*call);
   for (auto& [name, p] : peers_)
     wanted_.remove_all(*p);
+  topics_elsewhere_ = 0;
   home_.post([weak = weak_from_this()] { // we may be inside one of its calls
     if (const auto self = weak.lock())
       self->link_.reset();

@@ -153,8 +153,9 @@ void cluster_core::hear_bye(peer& who) {
 
 // -- who we are ---------------------------------------------------------------------------------
 
-// Somebody has our name. Who was there first keeps it, as long as it lives to say so; of two that
-// have both begun, after a split or a long stop, the newer one does, for the others know that one.
+// Somebody has our name. Who was there first keeps it, as long as it lives to say so, also of two whose
+// claims have crossed; of two that have been there for long, after a split or a long stop, the newer
+// one does, for the others know that one.
 void cluster_core::hear_own_name(const wire::header& h, wire::reader& in) {
   if (h.boot == boot_)
     return; // an echo
@@ -185,7 +186,7 @@ void cluster_core::hear_own_name(const wire::header& h, wire::reader& in) {
     if (const auto b = wire::read_beat(in)) {
       const bool they_join = (b->flags & wire::beat::joining) != 0;
       const bool we_join = time_.now() - joined_at_ < options_.down_after;
-      if (they_join != we_join ? they_join : theirs < ours)
+      if (they_join ? !we_join || ours < theirs : !we_join && theirs < ours)
         say_taken();
       else
         refuse();

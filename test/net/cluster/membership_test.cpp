@@ -349,6 +349,28 @@ TEST_CASE("of two processes that take a name at once, one gets it", "[cluster]")
   CHECK((first.state() == own_state::refused) + (second.state() == own_state::refused) == 1);
 }
 
+TEST_CASE("of two processes whose claims cross, the older one gets the name", "[cluster]") {
+  manual_runtime rt;
+  auto wire = std::make_shared<simulated_backplane>(
+    1, simulated_backplane::conditions{.least_latency = 200ms, .most_latency = 200ms});
+  auto options = named("a");
+  options.via = wire;
+  options.stop_if_refused = false;
+  const auto pass = [&](duration span) {
+    for (; span > 0ms; span -= 10ms) {
+      rt.in_turn([&] { wire->advance_to(rt.now()); });
+      rt.advance(10ms);
+    }
+  };
+  troupe::cluster first{rt, options};
+  pass(50ms);
+  troupe::cluster second{rt, options};
+  pass(2s);
+  CHECK(first.incarnation() < second.incarnation());
+  CHECK(first.state() == own_state::up);
+  CHECK(second.state() == own_state::refused);
+}
+
 TEST_CASE("a refused node gives up its runtime, with what to do", "[cluster]") {
   auto wire = std::make_shared<memory_backplane>();
   manual_runtime rt, other;
