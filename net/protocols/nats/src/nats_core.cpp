@@ -185,13 +185,16 @@ void nats_core::opened(nats_wire& w, const nats_server_info& info) {
     if (!p.called())
       w.ping(std::move(p));
   learn(info);
-  announce(was_connected_ ? nats_event::kind::reconnected : nats_event::kind::connected,
+  if (wire_ != &w)
+    return; // one of those who were told has stopped us
+  announce(std::exchange(was_connected_, true) ? nats_event::kind::reconnected
+                                               : nats_event::kind::connected,
            server().name());
-  was_connected_ = true;
 }
 
 void nats_core::send_kept() {
   failure why;
+  kept_size_ = 0;
   for (auto& k : std::exchange(kept_, {})) {
     if (k.token != 0) {
       const auto found = requests_.find(k.token);
@@ -211,8 +214,9 @@ void nats_core::send_kept() {
     why = failure{code, "published while there was no connection"};
     if (k.token != 0)
       take_request(k.token, why);
+    if (wire_ == nullptr)
+      break; // whoever asked has stopped us
   }
-  kept_size_ = 0;
   if (why)
     announce(nats_event::kind::dropped, {}, why);
 }

@@ -196,6 +196,22 @@ TEST_CASE("what was kept and does not suit the server is dropped and told") {
         == nats_errc::headers_not_supported);
 }
 
+TEST_CASE("a connection may be stopped as it tells that what was kept does not suit the server") {
+  scripted t;
+  t.script.info = R"({"max_payload":10})";
+  t.in_turn([&] {
+    t.nats->request("long", std::string(11, 'x')).add_both([&](const outcome<nats_message>& how) {
+      CHECK(how.error().check(errc::message_too_long));
+      (void)t.nats->stop_service();
+    });
+  });
+  CHECK(!t.nats->publish("behind", "x"));
+  t.start();
+  CHECK(!t.nats->connected());
+  CHECK(t.heard("PUB behind 1") == 0);
+  CHECK(t.events == strings{"disconnected 127.0.0.1:4222", "dropped"});
+}
+
 TEST_CASE("what a server does not take is bounded, and refused beyond") {
   scripted t{{.ping_interval = duration::max(), .max_unsent = 100'000}};
   t.script.info = R"({"max_payload":1048576})";
