@@ -173,6 +173,7 @@ void nats_core::opened(nats_wire& w, const nats_server_info& info) {
   if (inbox_sid_ != 0)
     nats_encoder::append_subscribe(scratch_, inbox_ + '*', {}, inbox_sid_);
   for (const auto& [sid, s] : subscriptions_) {
+    s->refused = {};
     nats_encoder::append_subscribe(scratch_, s->pattern, s->options.queue, sid);
     if (s->options.max_messages != 0)
       nats_encoder::append_unsubscribe(scratch_, sid, s->options.max_messages - s->received);
@@ -270,7 +271,7 @@ void nats_core::complained(std::string_view text, const failure& why) {
   const auto self = shared_from_this();
   if (const auto pattern = refused_subscription(text))
     for (const auto& [sid, s] : subscriptions_)
-      if (s->pattern == *pattern) {
+      if (s->pattern == *pattern && !s->refused) { // each is complained of
         s->refused = why;
         for (auto& p : std::exchange(s->waiting, {}))
           if (!p.called())

@@ -335,6 +335,26 @@ TEST_CASE("garbage in the middle costs the connection, and nothing else") {
   CHECK(t.heard("SUB a 1") == 2);
 }
 
+TEST_CASE(
+  "each of two subscriptions to what may not be heard is refused, until the next connection") {
+  scripted t;
+  auto one = t.nats->subscribe("secret");
+  auto other = t.nats->subscribe("secret");
+  t.start();
+  auto first = one.next();
+  auto second = other.next();
+  t.say(R"(-ERR 'Permissions Violation for Subscription to "secret"')");
+  t.say(R"(-ERR 'Permissions Violation for Subscription to "secret"')");
+  CHECK(failure_result_of(std::move(first)).check(nats_errc::permissions_violation));
+  CHECK(failure_result_of(std::move(second)).check(nats_errc::permissions_violation));
+  t.hang_up();
+  t.net.advance(1s);
+  REQUIRE(t.nats->connected());
+  auto later = one.next();
+  t.say("MSG secret 1 1\r\nx");
+  CHECK(success_result_of(std::move(later)).payload == "x");
+}
+
 TEST_CASE("complaints are told; one about a subscription reaches who waits for it") {
   scripted t;
   auto sub = t.nats->subscribe("secret.>");
