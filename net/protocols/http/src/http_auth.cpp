@@ -3,9 +3,9 @@
 #include <stdexcept>
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <troupe/http/http_text.hpp>
+#include <troupe/runtime/detail/base64.hpp>
 
 namespace troupe {
 
@@ -20,19 +20,6 @@ std::optional<std::string_view> credentials(const http_fields& fields, std::stri
   if (!equal_without_case(name, scheme) || name.size() == value->size())
     return {};
   return trim_http(value->substr(name.size()));
-}
-
-std::optional<std::string> decode_base64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0 || text.size() > 4096)
-    return {};
-  std::string bytes(text.size() / 4 * 3, '\0');
-  if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()),
-                      static_cast<int>(text.size()))
-      < 0)
-    return {};
-  bytes.resize(bytes.size() - (text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0));
-  return bytes;
 }
 
 std::string challenge(std::string_view scheme, std::string_view realm) {
@@ -78,7 +65,7 @@ std::optional<std::pair<std::string, std::string>> basic_credentials(const http_
   const auto text = credentials(fields, "Basic");
   if (!text)
     return {};
-  const auto both = decode_base64(*text);
+  const auto both = detail::from_base64(*text);
   if (!both)
     return {};
   const auto colon = both->find(':');

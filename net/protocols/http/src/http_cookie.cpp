@@ -9,6 +9,7 @@
 #include <openssl/hmac.h>
 
 #include <troupe/http/http_text.hpp>
+#include <troupe/runtime/detail/base64.hpp>
 
 namespace troupe {
 
@@ -35,14 +36,7 @@ std::string mac(std::string_view key, std::string_view name, std::string_view va
            reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size)
       == nullptr)
     throw std::runtime_error("cookie_signer: HMAC failed");
-  std::array<unsigned char, 64> encoded;
-  const auto length = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(size));
-  std::string made{reinterpret_cast<const char*>(encoded.data()), static_cast<std::size_t>(length)};
-  while (made.ends_with('='))
-    made.pop_back();
-  for (auto& c : made)
-    c = c == '+' ? '-' : c == '/' ? '_' : c;
-  return made;
+  return detail::to_base64_url({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 } // namespace

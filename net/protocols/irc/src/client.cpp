@@ -9,10 +9,9 @@
 
 #include <troupe/irc/split_text.hpp>
 #include <troupe/net/printable.hpp>
+#include <troupe/runtime/detail/base64.hpp>
 #include <troupe/runtime/event_loop.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
-
-#include "base64.hpp"
 
 namespace troupe::irc {
 
@@ -434,9 +433,9 @@ void client::on_cap(const message& m) {
 void client::on_authenticate() {
   if (signed_on_ || logged_in_)
     return;
-  const auto text = base64_encoded(options_.external ? options_.account
-                                                     : options_.account + '\0' + options_.account
-                                                         + '\0' + options_.account_password);
+  const auto text = detail::to_base64(options_.external ? options_.account
+                                                        : options_.account + '\0' + options_.account
+                                                            + '\0' + options_.account_password);
   std::string out;
   constexpr std::size_t chunk =
     400; // IRCv3 sasl-3.1; one of exactly that has an empty one behind it

@@ -8,8 +8,8 @@
 #include <troupe/irc/session.hpp>
 #include <troupe/net/printable.hpp>
 #include <troupe/net/tls_info.hpp>
+#include <troupe/runtime/detail/base64.hpp>
 
-#include "base64.hpp"
 #include "cut_text.hpp"
 #include "session_parts.hpp"
 
@@ -344,7 +344,7 @@ void session::on_authenticate(const message& m) {
     n.sasl += text;
   if (text.size() == chunk)
     return; // more comes
-  const auto plain = base64_decoded(std::exchange(n.sasl, {}));
+  const auto plain = detail::from_base64(std::exchange(n.sasl, {}));
   const auto mechanism = std::exchange(n.mechanism, {});
   if (!plain)
     return sasl_failed();

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <troupe/nats/nats_errc.hpp>
+#include <troupe/runtime/detail/base64.hpp>
 #include <troupe/runtime/logger.hpp>
 
 namespace troupe::detail::jetstream_json {
@@ -226,8 +227,8 @@ outcome<stored_message> message_of(std::string_view answer) {
                      .time = text(m, "time"),
                      .headers = {},
                      .payload = {}};
-    auto payload = base64_decoded(text(m, "data"));
-    const auto block = base64_decoded(text(m, "hdrs"));
+    auto payload = detail::from_base64(text(m, "data"));
+    const auto block = detail::from_base64(text(m, "hdrs"));
     if (s.sequence == 0 || !payload || !block)
       return malformed();
     s.payload = *std::move(payload);
@@ -279,31 +280,6 @@ bool read_ack_subject(std::string_view reply, jetstream_message& into) {
   return read(at + 2, into.deliveries) && read(at + 3, into.sequence)
          && read(at + 4, into.consumer_sequence) && read(at + 5, into.time)
          && read(at + 6, into.pending);
-}
-
-std::optional<std::string> base64_decoded(std::string_view text) {
-  static constexpr std::string_view alphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  if (text.size() % 4 != 0)
-    return std::nullopt;
-  for (int i = 0; i < 2 && text.ends_with('='); ++i)
-    text.remove_suffix(1);
-  std::string out;
-  out.reserve(text.size() * 3 / 4);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const auto value = alphabet.find(c);
-    if (value == std::string_view::npos)
-      return std::nullopt;
-    bits = (bits << 6) | static_cast<std::uint32_t>(value);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out += static_cast<char>((bits >> count) & 0xff);
-    }
-  }
-  return out;
 }
 
 } // namespace troupe::detail::jetstream_json

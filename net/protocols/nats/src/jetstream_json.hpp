@@ -27,7 +27,4 @@ std::string quoted(std::string_view text);
 /// Reads what a consumer says of a message in the subject for its answer: "$JS.ACK....". False if it is none.
 bool read_ack_subject(std::string_view reply, jetstream_message& into);
 
-/// Reads what is written with the alphabet of RFC 4648, section 4; nothing if it is not.
-std::optional<std::string> base64_decoded(std::string_view text);
-
 } // namespace troupe::detail::jetstream_json

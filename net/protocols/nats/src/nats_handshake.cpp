@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <troupe/nats/nats_errc.hpp>
+#include <troupe/runtime/detail/base64.hpp>
 #include <troupe/runtime/logger.hpp>
 
 namespace troupe::detail {
@@ -47,11 +48,11 @@ std::string connect_line(const nats_server_info& server, const nats_options& opt
     said["auth_token"] = token->token;
   } else if (const auto* const key = std::get_if<nkey>(&who)) {
     said["nkey"] = key->public_key();
-    said["sig"] = base64_url(key->sign(server.nonce));
+    said["sig"] = detail::to_base64_url(key->sign(server.nonce));
   } else if (creds) {
     said["jwt"] = creds->jwt;
     if (!server.nonce.empty())
-      said["sig"] = base64_url(creds->key.sign(server.nonce));
+      said["sig"] = detail::to_base64_url(creds->key.sign(server.nonce));
   }
   return "CONNECT " + said.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

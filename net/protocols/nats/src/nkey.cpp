@@ -168,21 +168,4 @@ std::string nkey::sign(std::string_view text) const {
   return signature;
 }
 
-std::string base64_url(std::string_view bytes) {
-  static constexpr std::string_view alphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string out;
-  out.reserve((bytes.size() * 4 + 2) / 3);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : bytes) {
-    bits = (bits << 8) | static_cast<unsigned char>(c);
-    for (count += 8; count >= 6; count -= 6)
-      out += alphabet[(bits >> (count - 6)) & 63];
-  }
-  if (count > 0)
-    out += alphabet[(bits << (6 - count)) & 63];
-  return out;
-}
-
 } // namespace troupe

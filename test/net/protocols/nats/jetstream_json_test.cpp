@@ -75,13 +75,3 @@ TEST_CASE("the subject for an answer tells where a message stands") {
         "$JS.ACK.S.C.2.30.4.1.99999999999999999999", "$JS.ACK.S.C.2.30.4.1.6.7"})
     CHECK_FALSE(read_ack_subject(bad, m));
 }
-
-TEST_CASE("base64") {
-  CHECK(base64_decoded("") == "");
-  CHECK(base64_decoded("Zg==") == "f");
-  CHECK(base64_decoded("Zm8=") == "fo");
-  CHECK(base64_decoded("Zm9v") == "foo");
-  CHECK(base64_decoded("//79") == "\xff\xfe\xfd");
-  for (const char* bad : {"Z", "Zg", "Zg=", "Z===", "Zm9v!!!!", "Zm==Zm=="})
-    CHECK(base64_decoded(bad) == std::nullopt);
-}

@@ -8,6 +8,7 @@
 
 #include <troupe/nats/nkey.hpp>
 #include <troupe/net/listen_ssl.hpp>
+#include <troupe/runtime/detail/base64.hpp>
 
 #include "support/directory.hpp"
 #include "support/tls.hpp"
@@ -240,9 +241,9 @@ TEST_CASE("a JWT from a file of credentials") {
   if (!nats_server_installed())
     return;
   const auto jwt = [](const nkey& by, const std::string& claims) {
-    const auto text =
-      base64_url(R"({"typ":"JWT","alg":"ed25519-nkey"})") + '.' + base64_url(claims);
-    return text + '.' + base64_url(by.sign(text));
+    const auto text = troupe::detail::to_base64_url(R"({"typ":"JWT","alg":"ed25519-nkey"})") + '.'
+                      + troupe::detail::to_base64_url(claims);
+    return text + '.' + troupe::detail::to_base64_url(by.sign(text));
   };
   const auto claims = [](const nkey& issuer, const nkey& subject, const std::string& nats) {
     return R"({"jti":"X","iat":1700000000,"iss":")" + issuer.public_key()

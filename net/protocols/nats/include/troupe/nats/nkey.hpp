@@ -51,7 +51,4 @@ private:
   std::array<std::uint8_t, 32> secret_{};
 };
 
-/// Returns `bytes` in the alphabet for URLs and without padding, as NATS wants signatures (RFC 4648, section 5).
-[[nodiscard]] std::string base64_url(std::string_view bytes);
-
 } // namespace troupe
