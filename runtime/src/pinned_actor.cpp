@@ -158,7 +158,6 @@ void pinned_actor::each(pinned_actor* first, const std::function<void(pinned_act
 // -- entering -----------------------------------------------------------------------------------
 
 bool pinned_actor::begin_enter(const char* callback) {
-  loop_.expect_here("enter", "use run_as");
   if (loop_.waits_)
     loop_.begin_work();
   loop_.watch_.note(typeid(*this), callback);

@@ -155,6 +155,14 @@ TEST_CASE("what belongs to a connection's or an actor's thread says so in anothe
           beat.start(1s);
         })
         == "call_later" + message);
+  std::promise<void> inside, seen; // also while its own thread is in the middle of its code
+  basic_actor::run_as(caf::actor_cast<caf::strong_actor_ptr>(p), [&] {
+    inside.set_value();
+    seen.get_future().wait();
+  });
+  inside.get_future().wait();
+  CHECK(elsewhere([&] { object<pinned>(p).enter([] {}); }) == "enter" + not_here + "use run_as");
+  seen.set_value();
   std::promise<void> begun;
   basic_actor::run_as(caf::actor_cast<caf::strong_actor_ptr>(f), [&] { begun.set_value(); });
   begun.get_future().get();
