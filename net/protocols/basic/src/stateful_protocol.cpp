@@ -67,6 +67,8 @@ void stateful_protocol::deliver(std::string_view data) {
     data = std::string_view{own}.substr(std::exchange(kept_begin_, 0));
   };
   if (!kept_.empty()) {
+    if (kept_begin_ > kept_.size() / 2) // so that what is erased pays for what is moved
+      kept_.erase(0, std::exchange(kept_begin_, 0));
     kept_ += data;
     take_kept();
   }

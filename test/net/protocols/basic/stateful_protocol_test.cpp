@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <malloc.h>
+
 #include <troupe/basic/netstring_receiver.hpp>
 #include <troupe/basic/stateful_string_protocol.hpp>
 #include <troupe/testing/protocol_fixture.hpp>
@@ -54,6 +56,17 @@ public:
   failure reason;
 };
 
+class thirds : public stateful_protocol {
+public:
+  using stateful_protocol::stateful_protocol;
+  state initial_state() override { return {&thirds::third, 3}; }
+  state third(std::string_view bytes) {
+    total += bytes.size();
+    return {&thirds::third, 3};
+  }
+  std::size_t total = 0;
+};
+
 class login : public stateful_string_protocol<netstring_receiver> {
 public:
   using stateful_string_protocol::stateful_string_protocol;
@@ -81,6 +94,21 @@ TEST_CASE("states get what they want, the same for every split") {
                             "1x05hello2";
   CHECK(run({input, {}}) == strings{"abc", "", "x", "", "hello"});
   CHECK(testing::split_difference(input, run, {.all_pairs = 0, .random = 20}) == "");
+}
+
+TEST_CASE("input that never ends where a part does takes no more memory the longer it goes on") {
+  testing::protocol_fixture<thirds> t;
+  const auto in_use = [] {
+    const auto now = ::mallinfo2(); // a sanitizer's allocator says 0
+    return now.uordblks + now.hblkhd;
+  };
+  t.deliver("x");
+  const auto before = in_use();
+  const std::string piece(999, 'x');
+  for (int i = 0; i < 10'000; ++i)
+    t.deliver(piece);
+  CHECK(in_use() < before + 1'000'000);
+  CHECK(t->total == 9'990'000);
 }
 
 TEST_CASE("a state that pauses holds the rest back until it is resumed, in order") {
