@@ -38,8 +38,10 @@ void proxy_server::connect() {
 void proxy_server::connected_out(const connected_protocol& p) {
   connecting_ = {};
   auto* const out = p.local<proxy>();
-  if (out == nullptr || !out->connected())
+  if (out == nullptr || !out->connected()) {
+    p.lose_connection(); // which may be one that cannot be joined
     return connect_failed(errc::connection_lost);
+  }
   if (!transport().disconnecting())
     return join(*out);
   p.lose_connection();

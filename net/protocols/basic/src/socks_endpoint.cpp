@@ -128,6 +128,9 @@ std::unique_ptr<client_endpoint> proxied_client_from_string(runtime& rt,
   std::vector<std::string_view> names{"host", "port", "via", "user", "timeout"};
   if (kind == "socks5")
     names.insert(names.begin() + 4, "password");
+  std::string all;
+  for (const auto name : names)
+    all += (all.empty() ? "" : ", ") + std::string{name};
   std::vector<const endpoint_description::argument*> values(names.size());
   std::size_t next = 0;
   for (const auto& a : d.arguments) {
@@ -139,9 +142,7 @@ std::unique_ptr<client_endpoint> proxied_client_from_string(runtime& rt,
       ++next;
     if (at >= names.size())
       throw endpoint_syntax_error(d.text, a.position,
-                                  kind
-                                    + " does not take this; it takes host, port, via, user, "
-                                      "password, timeout");
+                                  kind + " does not take this; it takes " + all);
     if (values[at] != nullptr)
       throw endpoint_syntax_error(d.text, a.position,
                                   "\"" + std::string{names[at]} + "\" is there twice");

@@ -131,11 +131,8 @@ void socks_server::wait_for(deferred<T> d, F then) {
   waiting_ = d.canceller();
   const caf::strong_actor_ptr self{ctrl()};
   std::move(d).add_both([this, self, then = std::move(then)](outcome<T> got) {
-    if (stage_ == stage::connecting)
-      enter([&] {
-        if (connected() && !transport().disconnecting())
-          then(std::move(got));
-      });
+    if (stage_ == stage::connecting && connected() && !transport().disconnecting())
+      enter([&] { then(std::move(got)); });
     else if constexpr (std::is_same_v<T, connected_protocol>) {
       if (got)
         got->lose_connection(); // it came too late
@@ -207,8 +204,10 @@ deferred<connected_protocol> socks_server::connect_to(const net_address& target)
 
 void socks_server::connected_out(const connected_protocol& p, const net_address& target) {
   auto* const out = p.local<proxy>();
-  if (out == nullptr || !out->connected())
+  if (out == nullptr || !out->connected()) {
+    p.lose_connection(); // which may be one that cannot be joined
     return refuse(socks_reply::general_failure);
+  }
   stage_ = stage::passing;
   // Version 4 says where it is connected to, as Twisted does; version 5 from where.
   transport().write(socks_reply_message(version_, socks_reply::granted,

@@ -35,7 +35,7 @@ struct socks_request {
   std::uint8_t version = 5; ///< 4 or 5; one of 4a is of version 4, and has the name of a host
   socks_command command = socks_command::connect;
   net_address target; ///< an address, or the name of a host, with a port
-  std::string user{}; ///< of version 4: who the client says that it is
+  std::string user{}; ///< who the client says that it is, in version 4 or in the login of version 5
 };
 
 /// Returns what a server answers: 8 bytes in version 4; in version 5 an address of IPv4 or IPv6.
