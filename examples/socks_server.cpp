@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
     };
   }
   const bool open = listen.interface.rfind("127.", 0) != 0 && listen.interface != "::1";
-  if ((open || !user.empty()) && (user.empty() || password.empty())) {
+  if ((open || !user.empty() || !password.empty()) && (user.empty() || password.empty())) {
     std::fprintf(stderr, "socks_server: give --user and --password-file\n");
     return command_line::wrong_usage;
   }
