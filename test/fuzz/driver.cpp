@@ -5,7 +5,8 @@
 //   $ build/dev/test/basic_netstring_fuzz test/fuzz/basic/netstring --seed=7 --only=4711   # that one, again
 //   $ build/dev/test/basic_netstring_fuzz crash.bin                                          # one file as it is
 //
-// A target that ends the process is told with the run and the seed that lead there.
+// A target that ends the process, or takes a minute for one input, is told with the run and the seed that lead
+// there; so is what a sanitizer finds.
 
 #include <algorithm>
 #include <charconv>
@@ -26,9 +27,13 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
+// Only a sanitizer has it, which ends the process without a signal.
+extern "C" [[gnu::weak]] void __sanitizer_set_death_callback(void (*)());
+
 namespace {
 
 constexpr std::size_t longest = 16 * 1024;
+constexpr unsigned longest_seconds = 60;
 std::uint64_t seed = 1;
 std::uint64_t run = 0;
 
@@ -103,13 +108,18 @@ private:
   std::mt19937_64 random_;
 };
 
-void tell_where(int signal) {
+void tell_where() {
   char text[128];
-  const int n =
-    std::snprintf(text, sizeof text, "\nended by signal %d: --seed=%llu --only=%llu\n", signal,
-                  static_cast<unsigned long long>(seed), static_cast<unsigned long long>(run));
+  const int n = run == 0 ? std::snprintf(text, sizeof text, "\nended by one of the files\n")
+                         : std::snprintf(text, sizeof text, "\nended by --seed=%llu --only=%llu\n",
+                                         static_cast<unsigned long long>(seed),
+                                         static_cast<unsigned long long>(run));
   if (n > 0 && ::write(2, text, static_cast<std::size_t>(n)) < 0)
     std::_Exit(1);
+}
+
+void by_signal(int signal) {
+  tell_where();
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }
@@ -125,6 +135,7 @@ bool number(std::string_view argument, std::string_view name, std::uint64_t& int
 void feed(const std::string& text) {
   // Its own block of memory, so that a sanitizer sees a read beyond its end.
   const std::vector<std::uint8_t> bytes{text.begin(), text.end()};
+  ::alarm(longest_seconds);
   LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
 }
 
@@ -158,8 +169,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s <folder of seeds> [--runs=N] [--seed=N] [--only=N]\n", argv[0]);
     return 2;
   }
-  for (const int s : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL})
-    std::signal(s, tell_where);
+  for (const int s : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM})
+    std::signal(s, by_signal);
+  if (&__sanitizer_set_death_callback != nullptr)
+    __sanitizer_set_death_callback(tell_where);
   if (only == 0)
     for (const auto& text : corpus)
       feed(text);
