@@ -34,11 +34,11 @@ int main(int argc, char** argv) {
   troupe::nats_subscription messages;
   std::uint64_t left = how.max_messages;
   try {
-    troupe::nats_options o{
-      .servers = {server}, .name = "nats_sub", .on_event = [](const troupe::nats_event& e) {
-        std::fprintf(stderr, "%s %s %s\n", std::string{name(e.what)}.c_str(), e.text.c_str(),
-                     e.why ? e.why.message().c_str() : "");
-      }};
+    troupe::nats_options o{.servers = {server}, .name = "nats_sub"};
+    o.on_event = [](const troupe::nats_event& e) {
+      std::fprintf(stderr, "%s %s %s\n", std::string{name(e.what)}.c_str(), e.text.c_str(),
+                   e.why ? e.why.message().c_str() : "");
+    };
     if (!creds.empty())
       o.credentials = troupe::nats_creds_file{creds};
     nats = std::make_unique<troupe::nats_connection>(rt, std::move(o));

@@ -145,8 +145,8 @@ struct scripted {
         + payload);
   }
 
-  memory_network net;
   server_script script;
+  memory_network net;
   std::vector<std::string> events;
   failure latest;
   std::function<void(const nats_event&)> on_event;

@@ -262,6 +262,7 @@ TEST_CASE("our client is told why there is no connection") {
 }
 
 TEST_CASE("servers that are none are found out") {
+  events log;
   running r{1};
   const auto serve = [&](const std::string& say, bool close) {
     return listen_tcp(r.rt, 0, factory::for_protocol<rude>(say, close)).get_host().port();
@@ -272,7 +273,6 @@ TEST_CASE("servers that are none are found out") {
   const auto half = serve("\x05", true);
   const auto login = serve("\x05\x02\x01\x01", false);
   r.start();
-  events log;
   const auto what = [&](std::uint16_t port, duration timeout = 30s) {
     return outcome_of(r, port, log, "127.0.0.1", 80, {.user = "joe", .password = "pw"}, timeout);
   };

@@ -323,8 +323,8 @@ TEST_CASE("a server that does not start is told with its reason") {
 
 TEST_CASE("TLS before the first word, where both ends are told so") {
   const authority ca;
+  server_script script; // outlives the server that writes into it
   running run{1};
-  server_script script;
   const auto port = listen_ssl(run.rt, 0, factory::for_protocol<scripted_server>(&script),
                                tls_server_context{{.identities = {ca.issue()}}});
   run.start();
