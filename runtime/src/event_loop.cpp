@@ -90,7 +90,6 @@ void event_loop::turn(mode how) {
   run_actors();
   if (!alone_ && ending_.size() >= worth_gathering)
     gather();
-  watch_.begin_step();
   flush();
   // An actor that spawned another one left CAF's logger in this thread, where it would make every
   // resume slower from then on.
@@ -263,13 +262,20 @@ void event_loop::gather() {
 }
 
 void event_loop::flush() {
+  watch_.begin_share();
   // What is added by these calls waits for the next turn: a producer that always has more must
-  // not keep the loop here.
+  // not keep the loop here. So does what there is no time for.
   const auto count = ending_.size();
-  for (std::size_t i = 0; i < count; ++i)
-    if (ending_[i] != nullptr)
-      std::exchange(ending_[i], nullptr)->turn_ended();
-  ending_.erase(ending_.begin(), ending_.begin() + static_cast<std::ptrdiff_t>(count));
+  std::size_t done = 0;
+  while (done < count) {
+    auto* const what = std::exchange(ending_[done++], nullptr);
+    if (what == nullptr)
+      continue;
+    what->turn_ended();
+    if (watch_.step_was_long() && watch_.look(time(), "sending what was written", nullptr))
+      break;
+  }
+  ending_.erase(ending_.begin(), ending_.begin() + static_cast<std::ptrdiff_t>(done));
   for (std::size_t i = 0; i < flushed_.size(); ++i)
     flushed_[i]->turn_flushed();
   flushed_.clear();

@@ -198,6 +198,33 @@ TEST_CASE("I/O events that take long do not keep a turn from its end") {
   CHECK(timer);
 }
 
+TEST_CASE("output of many connections does not keep a turn from its end, and is sent in order") {
+  struct slow_output final : end_of_turn {
+    slow_output(by_hand& on, std::vector<int>& all, int n) : h(on), sent(all), number(n) {}
+    void turn_ended() noexcept override {
+      h.time.advance(1ms);
+      sent.push_back(number);
+    }
+    by_hand& h;
+    std::vector<int>& sent;
+    int number;
+  };
+  by_hand h;
+  std::vector<int> sent, expected(25);
+  std::iota(expected.begin(), expected.end(), 0);
+  std::vector<slow_output> outputs;
+  for (const int i : expected)
+    outputs.emplace_back(h, sent, i);
+  for (auto& output : outputs)
+    h.loop().at_end_of_turn(output);
+  h.turn();
+  CHECK(sent.size() == 10);
+  h.turn();
+  CHECK(sent.size() == 20);
+  h.turn();
+  CHECK(sent == expected);
+}
+
 TEST_CASE("whoever has much to do is told when a turn's time is over") {
   by_hand h;
   int steps = 0;
