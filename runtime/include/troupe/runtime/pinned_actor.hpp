@@ -56,7 +56,7 @@ public:
   /// \param callback  the name of what is called, a literal: it says where a loop's time went
   template <class F>
   void enter(const char* callback, F&& fn) {
-    loop_.expect_here("enter", "use run_as"); // before anything of the actor is looked at
+    loop_.expect_here("enter", "use run_as");  // before anything of the actor is looked at
     if (entered_ && !getf(is_cleaned_up_flag)) // else it has ended, and stays entered
       return void(fn());
     const caf::strong_actor_ptr alive{ctrl()};
