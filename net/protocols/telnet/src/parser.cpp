@@ -1,7 +1,5 @@
 #include <troupe/telnet/parser.hpp>
 
-#include <cstdint>
-#include <cstring>
 #include <utility>
 
 namespace troupe {
@@ -11,24 +9,19 @@ namespace {
 constexpr char iac = telnet_byte(telnet_command::iac);
 constexpr char se = telnet_byte(telnet_command::se);
 
-// Returns where `a` or `b` is first. Every line of every user comes by here: it looks at eight bytes at
-// once, and never twice at one, as a search for each of the two would.
+// Returns where `a` or `b` is first. Every line of every user comes by here: two searches of the library in
+// windows are the fastest, and what one of them sees in vain is a window at most, however often the other finds.
 std::size_t find_either(std::string_view in, char a, char b) noexcept {
-  constexpr std::uint64_t each = 0x0101010101010101;
-  const auto all_a = each * static_cast<unsigned char>(a);
-  const auto all_b = each * static_cast<unsigned char>(b);
-  std::size_t i = 0;
-  for (; i + 8 <= in.size(); i += 8) {
-    std::uint64_t bytes;
-    std::memcpy(&bytes, in.data() + i, sizeof bytes);
-    const auto like_a = bytes ^ all_a; // a byte that is `a` becomes 0
-    const auto like_b = bytes ^ all_b;
-    if ((((like_a - each) & ~like_a) | ((like_b - each) & ~like_b)) & each * 0x80)
-      break;
+  constexpr std::size_t window = 512;
+  for (std::size_t i = 0; i < in.size(); i += window) {
+    auto part = in.substr(i, window);
+    const auto at_a = part.find(a);
+    part = part.substr(0, at_a);
+    if (const auto at_b = part.find(b); at_b != std::string_view::npos)
+      return i + at_b;
+    if (at_a != std::string_view::npos)
+      return i + at_a;
   }
-  for (; i < in.size(); ++i)
-    if (in[i] == a || in[i] == b)
-      return i;
   return std::string_view::npos;
 }
 
