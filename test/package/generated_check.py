@@ -17,6 +17,9 @@ new = prefix / "bin/troupe-new"
 for wrong in ("", "Two Words", "../up", "9lives"):
     refused = subprocess.run([new, wrong], cwd=folder, capture_output=True, text=True)
     assert refused.returncode == 2 and refused.stderr.startswith("usage"), refused
+for taken in ("class", "main", "test", "read", "signal", "world", "caf"):  # of each kind, first, last and in the middle
+    refused = subprocess.run([new, taken], cwd=folder, capture_output=True, text=True)
+    assert refused.returncode == 2 and f"such as my_{taken}" in refused.stderr, refused
 assert not list(folder.iterdir())
 
 made = subprocess.run([new, "my_chat"], cwd=folder, check=True, capture_output=True, text=True)
@@ -27,6 +30,8 @@ for file in project.rglob("*"):
     assert "@NAME@" not in file.name and not (file.is_file() and "@NAME@" in file.read_text()), file
 for name in ("Dockerfile", "my_chat.service", ".github/workflows/ci.yml", ".gitignore", "src/my_chat.hpp", "README.md"):
     assert (project / name).exists(), name
+# What the container and the CI file take is not hidden from git.
+assert "debs" in (project / "Dockerfile").read_text() and "debs" not in (project / ".gitignore").read_text()
 
 subprocess.run([cmake, "--preset", "dev", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={compiler}",
                 f"-DCMAKE_CXX_COMPILER_LAUNCHER={launcher}"], cwd=project, check=True)
