@@ -19,19 +19,37 @@ def comment(lines):
     return re.sub(r"\s+", " ", " ".join(text)).strip().replace("|", "\\|")
 
 
+def codes(root):
+    """Yields each enumeration of error codes: its header, its name and its body."""
+    for top in ("runtime", "actors", "net"):
+        for header in sorted((root / top).rglob("include/troupe/**/*.hpp")):
+            for name, body in re.findall(r"^enum class (\w*errc)\b[^{;]*\{\n(.*?)^\};", header.read_text(), flags=re.M | re.S):
+                yield header, name, body
+
+
 def errors(root):
-    header = root / "runtime/include/troupe/runtime/errc.hpp"
-    body = re.search(r"enum class errc.*?\{(.*?)^\};", header.read_text(), flags=re.M | re.S)[1]
     page = ["# Error codes", "", "One name for one event, and what to do. They are `troupe::errc`, in `<troupe/runtime/errc.hpp>`; the numbers travel",
-            "between nodes, and none is used twice. `failure::check(errc::timed_out)` asks for one. This page is made from the header.", ""]
-    said = []
-    for line in body.splitlines():
-        group, value = re.match(r"\s*// -- (.*?) -+$", line), re.match(r"\s*(\w+) = (\d+),", line)
-        if group:
-            page += ["", f"## {group[1].capitalize()}", "", "| name | number | what it means, and what to do |", "| --- | --- | --- |"]
-        elif value and value[2] != "0":
-            page.append(f"| `{value[1]}` | {value[2]} | {comment(said)} |")
-        said = said + [line] if line.strip().startswith("///") else []
+            "between nodes, and none is used twice. `failure::check(errc::timed_out)` asks for one. Components have more, below.",
+            "This page is made from the headers.", ""]
+    head = ["", "| name | number | what it means, and what to do |", "| --- | --- | --- |"]
+    found = list(codes(root))
+    assert found[0][1] == "errc", found[0]
+    for header, name, body in found:
+        if name != "errc":
+            page += ["", f"## `{name}`", "", f"In `<{str(header).rpartition('include/')[2]}>`.", *head]
+        said, numbers = [], set()
+        for line in body.splitlines():
+            group, value = re.match(r"\s*// -- (.*?) -+$", line), re.match(r"\s*(\w+) = (\d+),", line)
+            if group:
+                page += ["", f"## {group[1].capitalize()}", *head]
+            elif value and value[2] != "0":
+                text = comment(said)
+                assert len(re.findall(r"[.;](?: |$)", text)) > 1, f"{header}: {value[1]} does not say what to do: {text}"
+                assert value[2] not in numbers, f"{header}: {value[2]} is used twice"
+                numbers.add(value[2])
+                page.append(f"| `{value[1]}` | {value[2]} | {text} |")
+            said = said + [line] if line.strip().startswith("///") else []
+        assert numbers, f"{header}: nothing is read of {name}"
     return "\n".join(page) + "\n"
 
 
