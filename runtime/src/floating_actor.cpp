@@ -12,7 +12,7 @@ namespace {
 
 constexpr auto call_later_atom = caf::atom("call_later");
 
-time_point tell_time(const void*) noexcept {
+time_point tell_steady_time(const void*) noexcept {
   return event_loop::now();
 }
 
@@ -26,7 +26,7 @@ delayed_call floating_actor::call_later(duration delay, task fn) {
   if (delay < duration::zero())
     throw std::logic_error("call_later: the delay is negative");
   if (!calls_)
-    calls_ = std::make_unique<timer_queue>(&tell_time, nullptr, 2);
+    calls_ = std::make_unique<timer_queue>(&tell_steady_time, nullptr, 2);
   const auto call = calls_->add(saturating_add(event_loop::now(), delay), std::move(fn));
   arm();
   return call;

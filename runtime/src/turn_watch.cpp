@@ -31,7 +31,7 @@ std::string describe(const turn_watch::culprit& c) {
   return type != nullptr ? name_of(*type) + " (" + c.kind + ')' : std::string(c.kind);
 }
 
-std::string seconds(duration d) {
+std::string as_seconds(duration d) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
   return ms < 10'000 ? std::to_string(ms) + " ms" : std::to_string(ms / 1000) + " s";
 }
@@ -71,9 +71,9 @@ void turn_watch::warn(duration length, time_point now, spdlog::logger& log) {
     ++not_warned_;
     return;
   }
-  std::string text = "loop " + std::to_string(loop_) + " was busy for " + seconds(length);
+  std::string text = "loop " + std::to_string(loop_) + " was busy for " + as_seconds(length);
   if (worst_.took < length - length / 10)
-    text += ", " + seconds(worst_.took) + " of it";
+    text += ", " + as_seconds(worst_.took) + " of it";
   text += " in " + name;
   if (const auto others = std::exchange(not_warned_, 0); others > 0)
     text += " (" + std::to_string(others) + " other long turns since the latest warning)";

@@ -45,12 +45,15 @@ jobs() {
   echo $((cores < memory ? cores : memory))
 }
 
-# build PRESET [ARGUMENT...]: configures and builds; what has not changed is left alone.
+# build PRESET [ARGUMENT...]: configures and builds; what has not changed is left alone. Who looks at Troupe for the
+# first time waits for all of it, so sources are compiled several at once; the sanitizers' builds, and those of
+# whoever calls cmake, take them one by one, so that what a source forgot to include is seen.
 build() {
-  local preset=$1 log
+  local preset=$1 log unity=()
   shift
+  case $preset in dev | release) unity=(-DTROUPE_UNITY=ON) ;; esac
   log=$(mktemp)
-  cmake --preset "$preset" >"$log" 2>&1 || {
+  cmake --preset "$preset" "${unity[@]}" >"$log" 2>&1 || {
     cat "$log"
     rm -f "$log"
     return 1

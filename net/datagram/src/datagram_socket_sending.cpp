@@ -25,7 +25,7 @@ constexpr std::size_t longest_in_run = 1200;
 // An emptied queue keeps its memory up to this size, for the next turn.
 constexpr std::size_t worth_keeping = 64 * 1024;
 
-constexpr const char* to_its_protocol = "send the protocol a message, or use run_as";
+constexpr const char* through_its_protocol = "send the protocol a message, or use run_as";
 
 } // namespace
 
@@ -35,7 +35,7 @@ std::error_code datagram_socket::refuse(std::error_code why) noexcept {
 }
 
 std::error_code datagram_socket::write(bytes_view data, const net_address& to) {
-  loop_.expect_here("write", to_its_protocol);
+  loop_.expect_here("write", through_its_protocol);
   if (!takes_output())
     return refuse(errc::not_listening);
   native_address made;
@@ -53,7 +53,7 @@ std::error_code datagram_socket::write(bytes_view data, const net_address& to) {
 }
 
 std::error_code datagram_socket::write(bytes_view data) {
-  loop_.expect_here("write", to_its_protocol);
+  loop_.expect_here("write", through_its_protocol);
   if (!takes_output())
     return refuse(errc::not_listening);
   if (peer_.length == 0)

@@ -21,7 +21,7 @@ namespace {
 
 using detail::unique_fd;
 
-protocol& protocol_of(const caf::strong_actor_ptr& p) {
+protocol& stdio_protocol_of(const caf::strong_actor_ptr& p) {
   return *static_cast<protocol*>(caf::actor_cast<caf::abstract_actor*>(p));
 }
 
@@ -126,7 +126,8 @@ caf::actor open_stdio(runtime& rt, const builder<protocol>& p, const stdio_optio
   auto& loop = rt.scheduler().next_loop();
   auto built = p(rt.system(), loop);
   CAF_SET_LOGGER_SYS(nullptr); // left behind by CAF's spawn, it would slow every actor down
-  loop.post([&loop, built, options] { detail::open_stdio(loop, protocol_of(built), options); });
+  loop.post(
+    [&loop, built, options] { detail::open_stdio(loop, stdio_protocol_of(built), options); });
   return caf::actor_cast<caf::actor>(built);
 }
 

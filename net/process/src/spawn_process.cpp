@@ -9,7 +9,7 @@ namespace troupe {
 
 namespace {
 
-process_protocol& protocol_of(const caf::strong_actor_ptr& p) {
+process_protocol& process_protocol_of(const caf::strong_actor_ptr& p) {
   return *static_cast<process_protocol*>(caf::actor_cast<caf::abstract_actor*>(p));
 }
 
@@ -44,8 +44,8 @@ void begin(event_loop& loop, process_protocol& p, const std::string& executable,
 // Runs `fn` with the transport of `p`, in its thread.
 template <class F>
 void with_transport(const caf::strong_actor_ptr& p, F fn) {
-  protocol_of(p).loop().post([p, fn] {
-    auto& self = protocol_of(p);
+  process_protocol_of(p).loop().post([p, fn] {
+    auto& self = process_protocol_of(p);
     if (self.connected())
       self.enter([&] { fn(self.transport()); });
   });
@@ -60,7 +60,7 @@ child_process detail::spawn_process_on(event_loop& loop, caf::actor_system& sys,
   auto built = p(sys, loop);
   CAF_SET_LOGGER_SYS(nullptr); // left behind by CAF's spawn, it would slow every actor down
   loop.post([&loop, built, executable, args = std::move(args), options = std::move(options)] {
-    begin(loop, protocol_of(built), executable, args, options);
+    begin(loop, process_protocol_of(built), executable, args, options);
   });
   return child_process{std::move(built)};
 }

@@ -11,7 +11,7 @@ namespace troupe {
 
 namespace {
 
-constexpr char esc = '\x1b';
+constexpr char escape_byte = '\x1b';
 
 key cursor_key(char last) {
   switch (last) {
@@ -127,7 +127,7 @@ bool key_decoder::take_ground(char c, const taker& to) {
   if (after == '\r' && (c == '\n' || c == '\0'))
     return true;
   kept_ += c;
-  if (c == esc) {
+  if (c == escape_byte) {
     state_ = state::escape;
     return true;
   }
@@ -166,7 +166,7 @@ bool key_decoder::take_utf8(char c, const taker& to) {
   kept_ += c;
   if (--missing_ > 0)
     return true;
-  const auto begin = kept_.front() == esc ? 1 : 0;
+  const auto begin = kept_.front() == escape_byte ? 1 : 0;
   const auto decoded = characters_of(std::string_view{kept_}.substr(begin));
   const char32_t character = decoded.size() == 1 ? decoded.front() : U'\ufffd';
   const bool control = character >= 0x80 && character < 0xa0;
@@ -175,7 +175,7 @@ bool key_decoder::take_utf8(char c, const taker& to) {
 }
 
 bool key_decoder::take_escape(char c, const taker& to) {
-  if (c == esc) { // the first was a key
+  if (c == escape_byte) { // the first was a key
     if (!finish({.what = key::escape}, to))
       return false;
     return take(c, to);

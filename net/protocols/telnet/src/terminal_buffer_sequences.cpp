@@ -8,7 +8,7 @@ namespace troupe {
 namespace {
 
 constexpr std::size_t longest_sequence = 256, most_numbers = 16;
-constexpr char esc = '\x1b';
+constexpr char esc_byte = '\x1b';
 
 } // namespace
 
@@ -38,10 +38,10 @@ void terminal_buffer::take(char c) {
     if (c == '\a' || byte == 0x18 || byte == 0x1a || (state_ == state::string_escape && c == '\\'))
       state_ = state::ground;
     else
-      state_ = c == esc ? state::string_escape : state::string;
+      state_ = c == esc_byte ? state::string_escape : state::string;
     return;
   }
-  if (c == esc) {
+  if (c == esc_byte) {
     state_ = state::escape;
     sequence_.clear();
     return;

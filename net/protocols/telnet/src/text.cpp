@@ -4,7 +4,7 @@ namespace troupe {
 
 namespace {
 
-constexpr char iac = telnet_byte(telnet_command::iac);
+constexpr char iac_byte = telnet_byte(telnet_command::iac);
 
 } // namespace
 
@@ -26,8 +26,8 @@ void append_telnet_text(std::string& to, std::string_view text, bool& after_cr, 
     case '\r':
       after_cr = true;
       break;
-    case iac:
-      to += iac;
+    case iac_byte:
+      to += iac_byte;
       [[fallthrough]];
     default:
       to += c;
@@ -40,15 +40,15 @@ void append_telnet_text(std::string& to, std::string_view text, bool& after_cr, 
 }
 
 void append_telnet_escaped(std::string& to, std::string_view data) {
-  for (std::size_t at; (at = data.find(iac)) != std::string_view::npos;) {
-    to.append(data.substr(0, at + 1)) += iac;
+  for (std::size_t at; (at = data.find(iac_byte)) != std::string_view::npos;) {
+    to.append(data.substr(0, at + 1)) += iac_byte;
     data.remove_prefix(at + 1);
   }
   to += data;
 }
 
 void append_telnet_command(std::string& to, telnet_command c) {
-  to += iac;
+  to += iac_byte;
   to += telnet_byte(c);
 }
 
