@@ -47,7 +47,7 @@ for library in arguments:
         print(f"{library} exports", subprocess.run(["c++filt", name], text=True,
                                                    capture_output=True).stdout.strip() or name)
     assert not wrong, f"{library}: {len(wrong)} names that are not Troupe's"
-    assert len(mine) > 20, f"{library} exports {len(mine)} names"
+    assert len(mine) > 10, f"{library} exports {len(mine)} names"
     owners = [belongs_to(name) for name in mine]
     print(f"{Path(library).name}: {owners.count('troupe')} names of Troupe, "
           f"{len(mine) - owners.count('troupe')} variables that are shared")
