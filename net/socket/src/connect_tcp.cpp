@@ -1,6 +1,9 @@
 #include <troupe/net/connect_tcp.hpp>
 
 #include <algorithm>
+#include <cstring>
+
+#include <netinet/in.h>
 
 #include <troupe/net/resolver.hpp>
 
@@ -30,10 +33,17 @@ std::vector<sockaddr_storage> interleaved(const std::vector<net_address>& found)
 
 detail::destination detail::tcp_destination(runtime& rt, const std::string& host,
                                             std::uint16_t port, const connect_options& options) {
-  if (const auto literal = detail::parse_ip(host, port))
-    return {detail::socket_address{*literal}.to_address(), [literal](event_loop&) {
-              return succeed(std::vector{*literal});
+  if (const auto literal = detail::parse_ip(host, port)) {
+    // What is kept for as long as the connection has no more room than it needs.
+    static_assert(sizeof(sockaddr_in6) >= sizeof(sockaddr_in));
+    sockaddr_in6 kept;
+    std::memcpy(&kept, &*literal, sizeof kept);
+    return {detail::socket_address{*literal}.to_address(), [kept](event_loop&) {
+              sockaddr_storage to{};
+              std::memcpy(&to, &kept, sizeof kept);
+              return succeed(std::vector{to});
             }};
+  }
   const net_address name{net_address::kind::host_name, host, port};
   if (host.empty() || host.find('\0') != std::string::npos)
     return {name, [name](event_loop&) {

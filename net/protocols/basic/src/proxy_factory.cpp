@@ -7,6 +7,8 @@
 
 #include <troupe/runtime/loop_scheduler.hpp>
 
+#include "proxy_clients.hpp"
+
 namespace troupe {
 
 proxy_server::proxy_server(caf::actor_config& cfg, std::shared_ptr<client_endpoint> to, bool noisy)
@@ -15,7 +17,7 @@ proxy_server::proxy_server(caf::actor_config& cfg, std::shared_ptr<client_endpoi
 deferred<connected_protocol> proxy_server::connect_out() {
   if (!to_)
     throw std::logic_error("a proxy_server has nowhere to connect to: override connect_out");
-  return connect_protocol<proxy_client>(*to_);
+  return detail::connect_proxy_client(*to_, loop());
 }
 
 void proxy_server::connect() {

@@ -8,6 +8,7 @@
 #include <troupe/net/tcp_endpoint.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
+#include "proxy_clients.hpp"
 #include "socks_address.hpp"
 
 namespace troupe {
@@ -199,7 +200,7 @@ void socks_server::try_address(const net_address& target) {
 
 deferred<connected_protocol> socks_server::connect_to(const net_address& target) {
   tcp_client_endpoint to{rt_, target.host(), target.port(), {.timeout = options_->connect_timeout}};
-  return connect_protocol<proxy_client>(to);
+  return detail::connect_proxy_client(to, loop());
 }
 
 void socks_server::connected_out(const connected_protocol& p, const net_address& target) {
