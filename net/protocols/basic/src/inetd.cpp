@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -197,7 +198,9 @@ factory_ref internal_factory(const std::string& name) {
     return factory::for_protocol<wire::chargen>();
   if (name == "daytime")
     return factory::for_protocol<wire::daytime>();
-  return factory::for_protocol<wire::time>();
+  if (name == "time")
+    return factory::for_protocol<wire::time>();
+  throw std::invalid_argument("listen_inetd: there is no internal service \"" + name + '"');
 }
 
 datagram_protocol_ref internal_datagrams(const std::string& name) {
@@ -209,7 +212,9 @@ datagram_protocol_ref internal_datagrams(const std::string& name) {
     return datagram_protocol::of<wire::udp_chargen>();
   if (name == "daytime")
     return datagram_protocol::of<wire::udp_daytime>();
-  return datagram_protocol::of<wire::udp_time>();
+  if (name == "time")
+    return datagram_protocol::of<wire::udp_time>();
+  throw std::invalid_argument("listen_inetd: there is no internal service \"" + name + '"');
 }
 
 // Returns a socket that listens, and its address.
@@ -240,6 +245,8 @@ std::pair<shared_descriptor, net_address> open_socket(const std::string& interfa
 } // namespace
 
 net_address listen_inetd(runtime& rt, const inetd_service& s, const inetd_options& options) {
+  if (s.internal.empty() && (s.uid == static_cast<uid_t>(-1) || s.gid == static_cast<gid_t>(-1)))
+    throw std::invalid_argument("listen_inetd: 4294967295 is no user and no group");
   if (!s.internal.empty()) {
     if (s.datagrams)
       return listen_udp(rt, s.port, internal_datagrams(s.internal),

@@ -18,6 +18,10 @@ constexpr std::size_t least_fields = 6;
 constexpr std::array<std::string_view, 5> internals{"echo", "discard", "chargen", "daytime",
                                                     "time"};
 
+// To the system it means "no change": the program would go on as who we are.
+constexpr auto no_user = static_cast<uid_t>(-1);
+constexpr auto no_group = static_cast<gid_t>(-1);
+
 std::vector<std::string> fields_of(std::string_view line) {
   std::vector<std::string> fields;
   constexpr std::string_view space = " \t\r\v\f";
@@ -71,6 +75,8 @@ std::string read_user(const std::string& field, inetd_service& s) {
   const auto user = field.substr(0, cut);
   std::optional<gid_t> primary;
   if (const auto id = number<uid_t>(user)) {
+    if (*id == no_user)
+      return "Unknown user: " + user;
     s.uid = *id;
     if (const auto entry = look_up<passwd>([&](passwd& e, std::vector<char>& room, passwd*& found) {
           return ::getpwuid_r(*id, &e, room.data(), room.size(), &found);
@@ -91,6 +97,8 @@ std::string read_user(const std::string& field, inetd_service& s) {
   }
   const auto name = field.substr(cut + 1);
   if (const auto id = number<gid_t>(name)) {
+    if (*id == no_group)
+      return "Unknown group: " + name;
     s.gid = *id;
     return {};
   }

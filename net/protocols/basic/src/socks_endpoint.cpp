@@ -1,7 +1,6 @@
 #include <troupe/basic/socks_endpoint.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include <troupe/net/resolver.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
+#include "endpoint_arguments.hpp"
 #include "socks_address.hpp"
 #include "socks_relay.hpp"
 
@@ -100,21 +100,6 @@ deferred<connected_protocol> socks_client_endpoint::connect(const factory_ref& f
 
 // -- the string -----------------------------------------------------------------------------------
 
-namespace {
-
-std::uint32_t number_of(const endpoint_description& d, const endpoint_description::argument& a,
-                        std::uint32_t most) {
-  std::uint32_t number = 0;
-  const auto* const end = a.value.data() + a.value.size();
-  const auto [to, error] = std::from_chars(a.value.data(), end, number);
-  if (error != std::errc{} || to != end || number == 0 || number > most)
-    throw endpoint_syntax_error(d.text, a.value_position,
-                                "a number from 1 to " + std::to_string(most) + " is expected");
-  return number;
-}
-
-} // namespace
-
 std::unique_ptr<client_endpoint> proxied_client_from_string(runtime& rt,
                                                             std::string_view description) {
   const auto d = endpoint_description::parse(description);
@@ -128,48 +113,20 @@ std::unique_ptr<client_endpoint> proxied_client_from_string(runtime& rt,
   std::vector<std::string_view> names{"host", "port", "via", "user", "timeout"};
   if (kind == "socks5")
     names.insert(names.begin() + 4, "password");
-  std::string all;
-  for (const auto name : names)
-    all += (all.empty() ? "" : ", ") + std::string{name};
-  std::vector<const endpoint_description::argument*> values(names.size());
-  std::size_t next = 0;
-  for (const auto& a : d.arguments) {
-    auto at = next;
-    if (a.keyword)
-      at =
-        static_cast<std::size_t>(std::find(names.begin(), names.end(), *a.keyword) - names.begin());
-    else
-      ++next;
-    if (at >= names.size())
-      throw endpoint_syntax_error(d.text, a.position,
-                                  kind + " does not take this; it takes " + all);
-    if (values[at] != nullptr)
-      throw endpoint_syntax_error(d.text, a.position,
-                                  "\"" + std::string{names[at]} + "\" is there twice");
-    values[at] = &a;
-  }
-  const auto value = [&](std::string_view name) {
-    const auto at = std::find(names.begin(), names.end(), name);
-    return at == names.end() ? nullptr : values[static_cast<std::size_t>(at - names.begin())];
-  };
-  for (const auto* name : {"host", "port", "via"})
-    if (value(name) == nullptr)
-      throw endpoint_syntax_error(d.text, d.text.size(), kind + " needs \"" + name + "\"");
-
+  const detail::endpoint_arguments a{d, std::move(names)};
   socks_client_options options;
   options.version = kind == "socks5" ? 5 : 4;
   options.remote_names = kind != "socks4";
-  if (const auto* const a = value("user"))
-    options.user = a->value;
-  if (const auto* const a = value("password"))
-    options.password = a->value;
+  if (a.has("user"))
+    options.user = a.text("user");
+  if (a.has("password"))
+    options.password = a.text("password");
   duration timeout = std::chrono::seconds(30);
-  if (const auto* const a = value("timeout"))
-    timeout = std::chrono::seconds(number_of(d, *a, 366 * 24 * 3600));
-  const auto port = static_cast<std::uint16_t>(number_of(d, *value("port"), 65535));
+  if (a.has("timeout"))
+    timeout = std::chrono::seconds(a.number("timeout", 1, 366 * 24 * 3600));
   return std::make_unique<socks_client_endpoint>(
-    rt, proxied_client_from_string(rt, value("via")->value), value("host")->value, port, options,
-    timeout);
+    rt, proxied_client_from_string(rt, a.text("via")), a.text("host"),
+    static_cast<std::uint16_t>(a.number("port", 1, 65535)), std::move(options), timeout);
 }
 
 } // namespace troupe

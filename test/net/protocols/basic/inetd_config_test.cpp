@@ -62,6 +62,8 @@ TEST_CASE("what cannot be served is passed over, with the reason") {
   const row rows[] = {
     {"no-such-service stream tcp nowait root /bin/cat", "Unknown service: no-such-service (tcp)"},
     {"7 stream tcp nowait no-such-user /bin/cat", "Unknown user: no-such-user"},
+    {"7 stream tcp nowait 4294967295 /bin/cat", "Unknown user: 4294967295"},
+    {"7 stream tcp nowait root.4294967295 /bin/cat", "Unknown group: 4294967295"},
     {"7 stream tcp nowait root.no-such-group /bin/cat", "Unknown group: no-such-group"},
     {"7 dgram udp wait root /bin/cat", "programs that take datagrams are not supported: 7"},
     {"7 stream tcp wait root /bin/cat",

@@ -79,6 +79,14 @@ TEST_CASE("internal services are served, and an address that is taken is told") 
   CHECK_THROWS_AS(listen_inetd(r.rt, {.name = "x", .port = port, .program = "/bin/cat"}),
                   cannot_listen_error);
   CHECK(listen_inetd(r.rt, {.name = "echo", .datagrams = true, .internal = "echo"}).port() != 0);
+  for (const bool datagrams : {false, true})
+    CHECK_THROWS_AS(
+      listen_inetd(r.rt, {.name = "finger", .datagrams = datagrams, .internal = "finger"}),
+      std::invalid_argument);
+  for (const auto& [uid, gid] : {std::pair<uid_t, gid_t>{-1, 0}, {0, -1}})
+    CHECK_THROWS_AS(
+      listen_inetd(r.rt, {.name = "x", .uid = uid, .gid = gid, .program = "/bin/cat"}),
+      std::invalid_argument);
   r.start();
   client c{port};
   c.send("hello");

@@ -41,6 +41,7 @@ struct inetd_options {
 ///
 /// \returns where it listens
 /// \throws cannot_listen_error if the address is in use, not ours, or not an address
+/// \throws std::invalid_argument if there is no such internal service, or the user or group is 4294967295
 /// Thread: loop 0, or before `run()`. Source: twisted.runner.inetd
 net_address listen_inetd(runtime& rt, const inetd_service& s, const inetd_options& options = {});
 
