@@ -90,7 +90,7 @@ deferred<observed<T>> ask_loops(runtime& rt, duration patience, std::size_t most
   auto& scheduler = rt.scheduler();
   const auto q = std::make_shared<question<T>>(scheduler.size());
   auto result = q->answer.get_deferred();
-  q->patience = home.timers().add(home.time() + patience, [q] { q->finish(); });
+  q->patience = home.timers().add(saturating_add(home.time(), patience), [q] { q->finish(); });
   for (std::size_t i = 0; i < scheduler.size(); ++i) {
     auto& loop = scheduler.loop(i);
     loop.post([&home, &loop, i, most, look, asked = std::weak_ptr{q}] {
@@ -143,6 +143,8 @@ caf::actor_id id_of(const caf::actor& who) {
 struct seen_supervisor {
   caf::actor_id id;
   observed_child self;
+  std::unordered_set<caf::actor_id>
+    below{}; // of the first: all that are children of one on its loop
 };
 
 // Puts supervisors that are children where they are children.
@@ -161,6 +163,8 @@ observed<observed_child> tree_of(observed<seen_supervisor> got) {
   for (const auto& s : got.all)
     for (const auto& child : s.self.children)
       children.insert(child.actor);
+  for (const auto& s : got.all)
+    children.insert(s.below.begin(), s.below.end());
   std::unordered_map<caf::actor_id, observed_child> all;
   std::vector<caf::actor_id> roots;
   for (auto& s : got.all) {
@@ -279,22 +283,50 @@ deferred<observed<observed_child>> observer::supervisors() const {
   return ask_loops<seen_supervisor>(
            state_->rt, state_->patience, state_->most,
            [](event_loop& loop, part<seen_supervisor>& own) {
+             struct found {
+               caf::actor_id id;
+               const supervisor_options* options;
+               std::vector<child_info> children;
+             };
+             std::vector<found> all;
+             std::unordered_set<caf::actor_id> below; // supervisors that are children
              loop.each_pinned([&](pinned_actor& one) {
-               const auto* const s = dynamic_cast<supervisor*>(&one);
-               if (s == nullptr)
-                 return;
-               observed_child self{.id = s->options().name,
-                                   .actor = s->id(),
+               if (const auto* const s = dynamic_cast<supervisor*>(&one))
+                 all.push_back({s->id(), &s->options(), s->which_children()});
+             });
+             for (const auto& s : all)
+               for (const auto& c : s.children)
+                 if (c.type == child_type::supervisor && c.actor)
+                   below.insert(c.actor.id());
+             // Where not all are listed, the trees begin at their roots.
+             std::stable_partition(all.begin(), all.end(),
+                                   [&](const found& s) { return !below.contains(s.id); });
+             std::size_t listed = 0; // children
+             for (const auto& s : all) {
+               if (own.all.size() >= own.most) {
+                 ++own.omitted;
+                 continue;
+               }
+               observed_child self{.id = s.options->name,
+                                   .actor = s.id,
                                    .type = child_type::supervisor,
-                                   .strategy = s->options().strategy};
-               for (const auto& c : s->which_children())
+                                   .strategy = s.options->strategy};
+               for (const auto& c : s.children) {
+                 if (listed >= own.most) {
+                   ++own.omitted;
+                   continue;
+                 }
+                 ++listed;
                  self.children.push_back({.id = c.id,
                                           .actor = id_of(c.actor),
                                           .state = c.state,
                                           .type = c.type,
                                           .restart = c.restart});
-               own.add([&] { return seen_supervisor{s->id(), std::move(self)}; });
-             });
+               }
+               own.all.push_back({s.id, std::move(self)});
+             }
+             if (!own.all.empty())
+               own.all.front().below = std::move(below);
            })
     .add_callback([](observed<seen_supervisor> got) { return tree_of(std::move(got)); });
 }

@@ -133,7 +133,8 @@ public:
   /// The pending calls, the next one first within each loop.
   [[nodiscard]] deferred<observed<observed_timer>> timers() const;
 
-  /// The supervisors that are nobody's children, each with its tree.
+  /// The supervisors that are nobody's children, each with its tree. Of supervisors and of children a loop
+  /// lists `most` each; what hangs below an omitted one is not shown.
   [[nodiscard]] deferred<observed<observed_child>> supervisors() const;
 
   /// The topics of the directories that were added, by directory and name.

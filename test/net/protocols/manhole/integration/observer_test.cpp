@@ -5,6 +5,7 @@
 #include <future>
 #include <string>
 
+#include <troupe/actors/ask.hpp>
 #include <troupe/actors/topics.hpp>
 #include <troupe/net/connect_tcp.hpp>
 #include <troupe/net/listen_tcp.hpp>
@@ -138,6 +139,28 @@ TEST_CASE("observer: what is too much is counted") {
   const auto got = answer(r.rt, [&] { return seen.connections(); });
   CHECK(got.all.size() == 3);
   CHECK(got.omitted == 5);
+}
+
+TEST_CASE("observer: children that are too many are counted, and are nobody's roots") {
+  testing::running r{1};
+  std::vector<child_spec> children;
+  for (const auto* id : {"a", "b", "c", "d"}) {
+    children.push_back(supervisor::as_child({.name = id}, {}));
+    children.back().id = id;
+  }
+  const auto top = r.rt.spawn_on<supervisor>(0, supervisor_options{.name = "top"}, children);
+  r.start();
+  answer(r.rt, [&] { return ask<child_counts>(r.rt, top, 20s, count_children_atom::value); });
+  const auto whole = answer(r.rt, [&] { return observer{r.rt, 20s}.supervisors(); });
+  REQUIRE(whole.all.size() == 1);
+  CHECK(whole.all[0].children.size() == 4);
+  CHECK(whole.omitted == 0);
+  // Of five supervisors three are listed, and three of four children.
+  const auto part = answer(r.rt, [&] { return observer{r.rt, duration::max(), 3}.supervisors(); });
+  CHECK(part.omitted == 3);
+  REQUIRE(part.all.size() == 1);
+  CHECK(part.all[0].id == "top");
+  CHECK(part.all[0].children.size() == 3);
 }
 
 TEST_CASE("observer: topics that were added, and the level of the log") {
