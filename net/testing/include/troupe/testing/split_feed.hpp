@@ -192,8 +192,12 @@ std::string show_events(const Events& events) {
 /// ```cpp
 /// CHECK(testing::split_difference("3:abc,0:,", [](const testing::split_input& input) {
 ///         std::vector<std::string> events;
-///         netstring_parser parser;
-///         input.feed([&](std::string_view piece) { parser.parse(as_bytes(piece), events); });
+///         netstring_parser parser{1000};
+///         input.feed([&](std::string_view piece) {
+///           std::string_view string;
+///           while (parser.next(piece, string) == netstring_parser::status::string)
+///             events.emplace_back(string);
+///         });
 ///         return events;
 ///       }) == "");
 /// ```
