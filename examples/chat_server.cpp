@@ -8,9 +8,16 @@
 //
 // `/help` there lists the commands: /join ROOM and others. With `--telnet 8023` telnet clients find another port,
 // where they edit their lines, and what others say does not get into them; on the first one `/terminal` does
-// that. With `--irc 6667` clients of IRC are in the same rooms: the lobby is #lobby. Ctrl-C here stops it. `--help` lists the options.
+// that. With `--irc 6667` clients of IRC are in the same rooms: the lobby is #lobby. With `--history chat.db` what is said is kept
+// in that file, and `/history` shows it. Ctrl-C here stops it. `--help` lists the options.
 
+#include <memory>
 #include <optional>
+#include <string>
+
+#ifdef TROUPE_CHAT_HISTORY
+#include <troupe/sqlite_history/sqlite_history.hpp>
+#endif
 
 #include "chat/chat.hpp"
 #include "chat/irc_door.hpp"
@@ -18,8 +25,17 @@
 
 int main(int argc, char** argv) {
   std::optional<chat_service> service; // one for all ports
+  std::string history;                 // the file
+  std::optional<troupe::kept_topics> kept;
   const auto with_service = [&](troupe::runtime& rt) -> chat_service& {
-    return service ? *service : service.emplace(rt);
+    if (service)
+      return *service;
+#ifdef TROUPE_CHAT_HISTORY
+    if (!history.empty())
+      kept.emplace(rt, std::make_shared<troupe::sqlite_history>(
+                         troupe::sqlite_history_options{.file = history, .per_topic = 10'000}));
+#endif
+    return service.emplace(rt, rt.spawn<user_registry>(), kept ? &*kept : nullptr);
   };
   return server_program::run(
     argc, argv, "chat_server", "A chat server.", 8123,
@@ -32,5 +48,10 @@ int main(int argc, char** argv) {
       [&](auto& rt) { return make_irc_door(rt, with_service(rt)); }, true}},
     [&](auto& rt, troupe::manhole_options& manhole) {
       manhole.seen->add_topics("rooms", with_service(rt).rooms->topics());
+    },
+    [&]([[maybe_unused]] CLI::App& app) {
+#ifdef TROUPE_CHAT_HISTORY
+      app.add_option("--history", history, "keeps what is said in this file, for /history");
+#endif
     });
 }

@@ -13,6 +13,7 @@
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/runtime.hpp>
 
+#include "history_text.hpp"
 #include "names.hpp"
 #include "rooms.hpp"
 #include "talk_budget.hpp"
@@ -23,9 +24,10 @@
 struct chat_service {
   explicit chat_service(troupe::runtime& rt) : chat_service(rt, rt.spawn<user_registry>()) {}
 
-  /// With names that somebody else keeps.
-  chat_service(troupe::runtime& rt, caf::actor names)
-    : users(std::move(names)), rooms(std::make_shared<chat_rooms>(rt)) {}
+  /// With names that somebody else keeps; what is said is kept in `kept`, if there is one, which is there as long as
+  /// the runtime runs.
+  chat_service(troupe::runtime& rt, caf::actor names, const troupe::kept_topics* kept = nullptr)
+    : users(std::move(names)), rooms(std::make_shared<chat_rooms>(rt, kept)) {}
 
   /// \param editing  when the terminal of a telnet client is asked for
   [[nodiscard]] troupe::factory_ref
@@ -186,7 +188,7 @@ private:
   void publish(std::string_view text) {
     if (text.empty())
       return;
-    room_->said.publish(text, troupe::except{this});
+    room_->say(*this, text, troupe::except{this});
     spend(text.size());
   }
 
@@ -222,6 +224,8 @@ private:
       rest.empty() ? send_line("Which name? /nick NAME") : rename(rest);
     else if (verb == "msg")
       tell(rest);
+    else if (verb == "history")
+      show_history(rest);
     else if (verb == "notices")
       set_notices(rest);
     else
@@ -236,6 +240,7 @@ private:
     "  /who              tells who is in your room\r\n"
     "  /nick NAME        gives you another name\r\n"
     "  /msg NAME TEXT    tells one alone, in any room (to a NAME without spaces)\r\n"
+    "  /history LINES    shows what was said in your room before, if kept\r\n"
     "  /notices on       tells you who comes, leaves and is renamed; /notices off\r\n"
     "  /terminal         lets you edit lines here; for telnet clients\r\n"
     "  /quit             ends the connection\r\n"
@@ -340,6 +345,30 @@ private:
     if (!budget_.left(loop().time()))
       with_pace().to_one = true;
     ask(tell_atom::value, name_, troupe::printable(to), text);
+  }
+
+  // What the user says next waits for it.
+  void show_history(std::string_view count) {
+    const auto lines = history_lines(count);
+    if (lines == 0)
+      return send_line("How many lines? /history, or /history 1 to 100");
+    if (!room_->kept)
+      return send_line("Nothing is kept here.");
+    asking_ = true;
+    pause_lines();
+    room_->kept.history(*this, {.limit = lines})
+      .add_callback([this, lines](const troupe::history_page& page) {
+        transport().write(history_text(page, lines));
+      })
+      .add_errback([this](const troupe::failure&) {
+        send_line("What was said before cannot be read at the moment.");
+      })
+      .add_callback([this] {
+        call_later(troupe::duration::zero(), [this] {
+          asking_ = false;
+          go_on();
+        });
+      });
   }
 
   void set_notices(std::string_view how) {

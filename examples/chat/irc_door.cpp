@@ -287,7 +287,7 @@ protected:
       return; // a question to clients of IRC
     else
       line = '<' + name + "> " + for_terminals(text);
-    found->second.room->said.publish(line + "\r\n", troupe::except{watcher_});
+    found->second.room->say(of(who), line + "\r\n", troupe::except{watcher_});
   }
 
   void told(irc::user& who, irc::user& whom, std::string_view text, bool notice) override {

@@ -13,10 +13,20 @@
 #include "names.hpp"
 
 chat_room::chat_room(troupe::runtime& rt, std::shared_ptr<chat_rooms> all, const std::string& look)
-  : said(all->topics().get(look)), happens(rt), all_(std::move(all)) {}
+  : said(all->topics().get(look)), happens(rt), kept(all->kept(look)), all_(std::move(all)) {}
 
 chat_room::~chat_room() {
   all_->forget(look());
+}
+
+void chat_room::say(troupe::pinned_actor& who, std::string_view lines,
+                    troupe::except left_out) const {
+  const troupe::shared_bytes bytes{lines};
+  said.publish(bytes, left_out);
+  if (kept)
+    kept.append(who, bytes).add_errback([](const troupe::failure&) {
+      // It has been logged. It was said, and nobody was promised that it is kept.
+    });
 }
 
 bool chat_room::open() const noexcept {
@@ -79,6 +89,10 @@ std::shared_ptr<chat_room> chat_rooms::get(std::string_view name) {
   auto room = std::make_shared<chat_room>(rt_, shared_from_this(), look);
   known = room;
   return room;
+}
+
+troupe::kept_topic chat_rooms::kept(const std::string& look) const {
+  return kept_ != nullptr ? kept_->get(look) : troupe::kept_topic{};
 }
 
 void chat_rooms::forget(const std::string& look) {

@@ -11,6 +11,7 @@
 #include <caf/weak_intrusive_ptr.hpp>
 
 #include <troupe/actors/topics.hpp>
+#include <troupe/history/kept_topics.hpp>
 
 namespace troupe {
 class loop_scheduler;
@@ -35,6 +36,9 @@ public:
   /// Returns what all names of this room have in common.
   [[nodiscard]] const std::string& look() const noexcept { return said.name(); }
 
+  /// Lets all who are here read `lines`, but for one, and keeps them if anything is kept. `who` says them.
+  void say(troupe::pinned_actor& who, std::string_view lines, troupe::except left_out) const;
+
   /// Tells whether it is open. If not, `who` is sent a `room_opened_atom` when it is.
   [[nodiscard]] bool open_to(const caf::strong_actor_ptr& who);
 
@@ -48,6 +52,7 @@ public:
   const troupe::topic said; ///< the lines of those who are here
   const troupe::topic
     happens; ///< who comes, leaves, and is called otherwise, for who wants to know
+  const troupe::kept_topic kept; ///< what was said, if it is kept
 
 private:
   static constexpr std::size_t most_on_the_way = 128 * 1024; // to each loop
@@ -67,7 +72,9 @@ private:
 /// The rooms there are; each is gone with the last who was there. Thread: any.
 class chat_rooms : public std::enable_shared_from_this<chat_rooms> {
 public:
-  explicit chat_rooms(troupe::runtime& rt) : rt_(rt), topics_(rt) {}
+  /// \param kept  where what is said is kept; null: nowhere. It is there as long as anybody talks.
+  explicit chat_rooms(troupe::runtime& rt, const troupe::kept_topics* kept = nullptr)
+    : rt_(rt), topics_(rt), kept_(kept) {}
 
   /// Returns the room whose names look like `name`, a new one if there is none.
   [[nodiscard]] std::shared_ptr<chat_room> get(std::string_view name);
@@ -78,10 +85,12 @@ public:
 private:
   friend class chat_room;
 
+  [[nodiscard]] troupe::kept_topic kept(const std::string& look) const;
   void forget(const std::string& look);
 
   troupe::runtime& rt_;
   const troupe::topics topics_;
+  const troupe::kept_topics* const kept_;
   std::mutex mutex_;
   std::unordered_map<std::string, std::weak_ptr<chat_room>> rooms_; // by the looks of their names
 };

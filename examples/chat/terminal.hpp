@@ -26,8 +26,9 @@ inline void show_in_terminal(troupe::telnet_lines_protocol* terminal, std::strin
 
 /// Returns which commands the word in front of the cursor begins, if it is the first of its line.
 inline troupe::completions complete_command(std::string_view line, std::size_t cursor) {
-  static constexpr std::array<std::string_view, 9> commands{
-    "/help", "/join", "/leave", "/msg", "/nick", "/notices", "/quit", "/terminal", "/who"};
+  static constexpr std::array<std::string_view, 10> commands{
+    "/help", "/history", "/join", "/leave",    "/msg",
+    "/nick", "/notices", "/quit", "/terminal", "/who"};
   const auto word = line.substr(0, cursor);
   troupe::completions found;
   if (!word.starts_with('/') || word.find(' ') != std::string_view::npos)

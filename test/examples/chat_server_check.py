@@ -158,7 +158,7 @@ def commands():
         ask(eve, eve_lines, "/msg ann", "Whom, and what? /msg NAME TEXT")
         ask(eve, eve_lines, "/dance", "There is no command /dance; /help lists them.")
         say(eve, "/help")
-        shown = [eve_lines.readline() for _ in range(10)]  # a screen has 24
+        shown = [eve_lines.readline() for _ in range(11)]  # a screen has 24
         assert b"/join ROOM" in shown[1] and b"//text" in shown[-1], shown
         assert all(len(line) <= 80 for line in shown), shown
         say(eve, "/quit")
@@ -307,6 +307,44 @@ def unix_socket():
             expect(ann_lines, "<eve> hello")
 
 
+def history():
+    """What is said is kept in a file: after a crash, and for whoever comes later."""
+    if b"--history" not in subprocess.run([sys.argv[1] + "/chat_server", "--help"], capture_output=True).stdout:
+        return  # the component is off
+    with tempfile.TemporaryDirectory() as folder:
+        file = folder + "/chat.db"
+        words = [sys.argv[1] + "/chat_server", "--port", "0", "--history", file]
+        with subprocess.Popen([*words, "--loops", "2"], stdout=subprocess.PIPE, text=True) as server:
+            try:
+                ann, ann_lines = join(int(server.stdout.readline().rsplit(":", 1)[1]), "ann")
+                second = subprocess.run(words, capture_output=True, text=True, timeout=20)
+                assert second.returncode == 1 and "stop the other process" in second.stderr, second
+                ann.sendall(b"one\r\ntwo\r\n/join attic\r\n")
+                expect(ann_lines, "You are in attic.")
+                ann.sendall(b"three\r\n")
+                ann.sendall(b"/history\r\n")
+                while ann_lines.readline() == b"Nothing was said here before.\r\n":  # until it is kept
+                    ann.sendall(b"/history\r\n")
+            finally:
+                server.kill()
+        with chat("--history", file) as (_, port):
+            ann, ann_lines = join(port, "ann")
+            ann.sendall(b"/history\r\n")
+            expect(ann_lines, "What was said here before, in UTC:")
+            for said in (b"<ann> one", b"<ann> two"):
+                line = ann_lines.readline()
+                assert re.fullmatch(rb"\d\d-\d\d \d\d:\d\d " + said + b"\r\n", line), line
+            expect(ann_lines, "That was it.")
+            ann.sendall(b"/history 1\r\n")
+            expect(ann_lines, "What was said here before, in UTC:")
+            assert ann_lines.readline().endswith(b"<ann> two\r\n")
+            expect(ann_lines, "That was it.")
+        with open(file, "wb") as text:
+            text.write(b"no database" * 1000)
+        wrong = subprocess.run(words, capture_output=True, text=True, timeout=20)
+        assert wrong.returncode == 1 and file in wrong.stderr and "choose another file" in wrong.stderr, wrong
+
+
 def loud_user():
     """Who talks without end is slowed down to those who listen at 2 MB/s, who keep their connections."""
     with chat("--loops", "2", stderr=subprocess.DEVNULL) as (_, port):
@@ -354,4 +392,5 @@ without_commands()
 people()
 notices_and_log()
 unix_socket()
+history()
 loud_user()

@@ -1,0 +1,486 @@
+#include "history_core.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <spdlog/logger.h>
+
+#include <troupe/runtime/repeats.hpp>
+
+namespace troupe::detail {
+
+namespace {
+
+constexpr unsigned most_failures = 4; // of reads, before a gap is left as it is
+constexpr std::size_t most_held = 10'000;
+
+std::string shown(std::string_view name) {
+  std::string text{name.substr(0, 64)};
+  for (auto& c : text)
+    if (c < ' ' || c == 0x7f)
+      c = '?';
+  return '"' + text + '"';
+}
+
+} // namespace
+
+history_core::history_core(runtime& rt, history_ref store, kept_topics_options options)
+  : rt_(rt), store_(std::move(store)), options_(options), alive_(rt.scheduler().alive()) {
+  const auto need = [](bool well, const char* what) {
+    if (!well)
+      throw std::invalid_argument(std::string{"kept_topics_options: "} + what);
+  };
+  need(store_ != nullptr, "there is no store; give it one, such as memory_history");
+  need(options_.max_name > 0, "max_name is 0; no topic could have a name");
+  need(options_.max_replay > 0 && options_.max_replay_bytes > 0,
+       "max_replay or max_replay_bytes is 0; nothing could be read");
+  need(options_.max_in_flight > 0 && options_.max_in_flight_bytes > 0,
+       "max_in_flight or max_in_flight_bytes is 0; nothing could be appended");
+  need(options_.patience > duration::zero() && options_.append_timeout > duration::zero()
+         && options_.linger > duration::zero(),
+       "patience, append_timeout and linger are longer than 0");
+  for (std::size_t i = 0; i < rt_.loops(); ++i)
+    audiences_.push_back(std::make_shared<history_audience>(*this, tallies_, options_, i));
+}
+
+history_core::~history_core() = default;
+
+void history_core::start() {
+  link_ = store_->attach(rt_, *this);
+  const auto weak = weak_from_this();
+  before_end_ =
+    rt_.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown, [weak] {
+      const auto self = weak.lock();
+      return self ? self->close() : succeed();
+    });
+  at_end_ =
+    rt_.reactor().add_system_event_trigger(trigger_phase::after, system_event::shutdown, [weak] {
+      if (const auto self = weak.lock()) {
+        self->at_end_.reset();
+        self->end();
+      }
+    });
+}
+
+void history_core::end() {
+  if (alive_->load()) {
+    for (auto* const trigger : {&before_end_, &at_end_})
+      if (const auto id = std::exchange(*trigger, std::nullopt)) {
+        try {
+          rt_.reactor().remove_system_event_trigger(*id);
+        } catch (const std::invalid_argument&) { // it has run
+        }
+      }
+    stop_sweeping();
+  }
+  ready_ = false;
+  over_ = true; // handles, and what was posted, may be there for longer
+  closing_ = true;
+  link_.reset();
+  const auto rooms = std::exchange(rooms_, {}); // who waits is told
+}
+
+void history_core::stop_sweeping() {
+  if (auto call = std::exchange(sweeping_, {}); call.active())
+    call.cancel();
+}
+
+deferred<void> history_core::close() {
+  before_end_.reset();
+  closing_ = true;
+  stop_sweeping();
+  return link_ ? link_->close() : succeed();
+}
+
+// -- appending ------------------------------------------------------------------------------------
+
+void history_core::append(const std::string& name, const shared_bytes& bytes, const std::string& id,
+                          answer_to<history_position> done) {
+  const auto refuse = [&](failure why) {
+    tallies_.failed.add();
+    done(std::move(why));
+  };
+  tallies_.appends.add();
+  if (bytes.size() > options_.max_message)
+    return refuse({errc::message_too_long, "a message of " + std::to_string(bytes.size())
+                                             + " bytes is not kept; "
+                                             + std::to_string(options_.max_message)
+                                             + " are allowed (kept_topics_options::max_message)"});
+  if (id.size() > 128)
+    return refuse({errc::invalid_argument, "the id of a message has at most 128 bytes"});
+  if (link_ == nullptr || closing_)
+    return refuse(errc::runtime_stopped);
+  if (!ready())
+    return refuse(why_not_);
+  if (in_flight_ >= options_.max_in_flight
+      || in_flight_bytes_ + bytes.size() > options_.max_in_flight_bytes)
+    return refuse({errc::queue_overflow, "the store \"" + store_->name() + "\" has not kept "
+                                           + std::to_string(in_flight_) + " messages yet"});
+  ++in_flight_;
+  in_flight_bytes_ += bytes.size();
+  auto kept = with_timeout(link_->append(name, bytes, id), options_.append_timeout, rt_.reactor());
+  std::move(kept).add_both([weak = weak_from_this(), size = bytes.size(), name,
+                            done = std::move(done)](outcome<history_position> got) mutable {
+    const auto self = weak.lock();
+    if (!self)
+      return done(failure{errc::runtime_stopped});
+    --self->in_flight_;
+    self->in_flight_bytes_ -= size;
+    if (got) {
+      self->tallies_.appended.add();
+      return done(std::move(got));
+    }
+    self->tallies_.failed.add();
+    self->rt_.repeats().note("append " + self->store_->name(), log_level::error, [&] {
+      return "history: a message of " + shown(name) + " was not kept: " + got.error().message();
+    });
+    if (got.error().check(errc::timed_out))
+      got = failure{errc::timed_out, "the store has not said whether it has the message; send it "
+                                     "again with the same id"};
+    done(std::move(got));
+  });
+}
+
+// -- what the store tells -------------------------------------------------------------------------
+
+void history_core::history_ready(std::uint64_t epoch) {
+  const auto before = epoch_.exchange(epoch);
+  ready_ = true;
+  rt_.logger().info("history: the store {} is there", store_->name());
+  if (!sweeping_.active() && !closing_)
+    sweeping_ = rt_.reactor().call_later(options_.linger / 2, [this] { sweep(); });
+  const auto rooms = rooms_;
+  if (before != 0 && before != epoch) {
+    rt_.logger().warn("history: the store {} is another one than before", store_->name());
+    for (const auto& [name, r] : rooms) {
+      r->ring.clear();
+      r->held.clear();
+      r->unsent.clear();
+      std::fill(r->active.begin(), r->active.end(), false);
+      std::erase_if(r->waits, [](const waiting& w) { return w.loop.has_value(); }); // they ask anew
+    }
+    for (std::size_t i = 0; i < audiences_.size(); ++i)
+      tell(i, [epoch](history_audience& a) { a.restart(epoch); });
+  }
+  for (const auto& [name, r] : rooms) {
+    r->stale = r->ring.known();
+    serve(r);
+  }
+}
+
+void history_core::history_lost(const failure& why) {
+  why_not_ = why;
+  if (ready_.exchange(false))
+    rt_.logger().error("history: the store {} is away: {}", store_->name(), why.message());
+  for (const auto& [name, r] : rooms_)
+    for (auto& w : r->waits)
+      if (w.done)
+        w.done(why);
+  for (const auto& [name, r] : rooms_)
+    std::erase_if(r->waits, [](const waiting& w) { return !w.loop; });
+}
+
+void history_core::history_kept(std::string_view topic, kept_ref message) {
+  if (rooms_.empty())
+    return;
+  if (const auto found = rooms_.find(std::string{topic}); found != rooms_.end())
+    feed(found->second, std::move(message));
+}
+
+void history_core::history_kept_so_far() {
+  for (const auto& r : std::exchange(unsent_, {}))
+    pass_on(r);
+}
+
+// A message that follows what is known is passed on; one that does not waits until the store has told what is missing.
+void history_core::feed(const room_ref& r, kept_ref message) {
+  auto& ring = r->ring;
+  if (ring.known() && message->at.sequence <= ring.last())
+    return;
+  const bool follows = !ring.known() || message->previous <= ring.last();
+  if (!r->held.empty() || !follows) {
+    if (r->held.empty() && r->failures == 0)
+      tallies_.gaps.add();
+    if (r->held.size() < most_held) // the store has the others
+      r->held.push_back(std::move(message));
+    return serve(r);
+  }
+  if (r->unsent.empty())
+    unsent_.push_back(r);
+  r->unsent.push_back(message);
+  ring.push(std::move(message));
+}
+
+void history_core::feed_held(const room_ref& r) {
+  auto held = std::exchange(r->held, {});
+  std::ranges::sort(held, {}, [](const kept_ref& m) { return m->at.sequence; });
+  for (auto& message : held)
+    feed(r, std::move(message));
+}
+
+void history_core::pass_on(const room_ref& r) {
+  if (r->unsent.empty())
+    return;
+  const auto messages = std::make_shared<const std::vector<kept_ref>>(std::exchange(r->unsent, {}));
+  for (std::size_t i = 0; i < r->active.size(); ++i)
+    if (r->active[i])
+      tell(i, [r, messages](history_audience& a) { a.take(r->name, *messages); });
+}
+
+void history_core::tell(std::size_t loop, unique_function<void(history_audience&), 64> what) {
+  rt_.scheduler().loop(loop).post(
+    [self = shared_from_this(), loop, what = std::move(what)]() mutable {
+      what(*self->audiences_[loop]);
+    });
+}
+
+// -- what loops and others ask --------------------------------------------------------------------
+
+history_core::room_ref history_core::room_of(const std::string& name) {
+  auto& r = rooms_[name];
+  if (!r) {
+    r = std::make_shared<room>(name, options_, audiences_.size());
+    link_->follow(name, true);
+  }
+  r->used = rt_.reactor().now();
+  return r;
+}
+
+void history_core::ask(std::size_t loop, const std::string& name, std::uint64_t after,
+                       std::size_t limit) {
+  on_loop_0([loop, name, after, limit](history_core& core) {
+    core.asked(name, {loop, after, limit, {}, 0});
+  });
+}
+
+void history_core::asked(const std::string& name, waiting who) {
+  if (link_ == nullptr || closing_) {
+    if (who.done)
+      who.done(failure{errc::runtime_stopped});
+    return;
+  }
+  const auto r = room_of(name);
+  r->waits.push_back(std::move(who));
+  serve(r);
+}
+
+void history_core::history(const std::string& name, const history_request& request,
+                           answer_to<history_page> done) {
+  if (link_ == nullptr || closing_)
+    return done(failure{errc::runtime_stopped});
+  const auto limit = std::min(request.limit, options_.max_replay);
+  if (!ready())
+    return done(why_not_);
+  if (request.before.epoch == 0)
+    return asked(name, {std::nullopt, 0, limit, std::move(done), 0});
+  if (request.before.epoch != epoch_ || request.before.sequence == 0 || limit == 0) {
+    history_page none; // nothing is before that
+    none.epoch = epoch_;
+    return done(std::move(none));
+  }
+  tallies_.store_reads.add();
+  auto page = link_->read(
+    name,
+    {.before = request.before.sequence, .limit = limit, .max_bytes = options_.max_replay_bytes});
+  with_timeout(std::move(page), options_.append_timeout, rt_.reactor())
+    .add_both(
+      [done = std::move(done)](outcome<history_page> got) mutable { done(std::move(got)); });
+}
+
+// Answers from memory whom it can. For the others the store is asked once, for what all of them miss.
+void history_core::serve(const room_ref& r) {
+  if (r->asking)
+    return;
+  if (r->held.empty()) {
+    auto waits = std::exchange(r->waits, {});
+    for (auto& w : waits) {
+      if (r->ring.answers(w.after, w.limit))
+        answer(r, w, r->ring.newest(w.after, w.limit), false);
+      else
+        r->waits.push_back(std::move(w));
+    }
+  }
+  const bool idle = r->waits.empty() && r->held.empty() && !r->stale;
+  if (idle || !store_answers() || r->asking)
+    return;
+  history_query query{.after = UINT64_MAX, .limit = options_.ring_messages};
+  query.max_bytes = options_.max_replay_bytes;
+  for (const auto& w : r->waits) {
+    query.after = std::min(query.after, w.after);
+    query.limit = std::max(query.limit, w.limit);
+  }
+  if (r->ring.known()) {
+    query.after = std::min(query.after, r->ring.last());
+    if (!r->held.empty() || r->stale)
+      query.limit = options_.max_replay;
+  } else { // the ring begins with it
+    query.after = 0;
+  }
+  read(r, query);
+}
+
+void history_core::read(const room_ref& r, const history_query& query) {
+  r->asking = true;
+  tallies_.store_reads.add();
+  auto page = link_->read(r->name, query);
+  with_timeout(std::move(page), options_.append_timeout, rt_.reactor())
+    .add_both([weak = weak_from_this(), r, query](outcome<history_page> got) {
+      const auto self = weak.lock();
+      if (!self || self->link_ == nullptr)
+        return;
+      r->asking = false;
+      self->have_read(r, query, std::move(got));
+    });
+}
+
+void history_core::have_read(const room_ref& r, const history_query& query,
+                             outcome<history_page> got) {
+  if (got && got->epoch != epoch_)
+    return serve(r); // asked of a store that is gone
+  auto& ring = r->ring;
+  if (!got) {
+    rt_.repeats().note("read " + store_->name(), log_level::error, [&] {
+      return "history: " + shown(r->name) + " could not be read: " + got.error().message();
+    });
+    history_kept_so_far();
+    for (auto& w : std::exchange(r->waits, {})) {
+      if (w.done)
+        w.done(got.error());
+      else
+        answer(r, w, ring.newest(w.after, w.limit), true);
+    }
+    if (r->held.empty())
+      return;
+    if (++r->failures < most_failures && store_answers()) {
+      rt_.reactor().call_later(options_.patience / most_failures, [weak = weak_from_this(), r] {
+        if (const auto self = weak.lock(); self && self->link_)
+          self->serve(r);
+      });
+      return;
+    }
+    tallies_.gaps_unfilled.add();
+    restart_ring(r, r->held.front()->previous);
+    feed_held(r);
+    r->failures = 0;
+    return history_kept_so_far();
+  }
+  r->stale = false;
+  if (!ring.known()) {
+    ring.take(*got);
+    renew_rings(r);
+  } else {
+    if (got->floor > ring.last()) {
+      if (!got->messages.empty() || !r->held.empty())
+        tallies_.gaps_unfilled.add();
+      restart_ring(r, got->floor);
+    }
+    auto held = std::exchange(r->held, {});
+    for (const auto& message : got->messages)
+      feed(r, message);
+    r->held = std::move(held);
+  }
+  if (!r->held.empty() && r->held.front()->previous > std::max(ring.last(), got->last)) {
+    // The store does not know of it yet, or never will.
+    if (++r->failures >= most_failures) {
+      tallies_.gaps_unfilled.add();
+      restart_ring(r, r->held.front()->previous);
+    }
+  }
+  feed_held(r);
+  if (r->held.empty())
+    r->failures = 0;
+  history_kept_so_far();
+
+  auto waits = std::exchange(r->waits, {});
+  for (auto& w : waits) {
+    if (w.after < query.after
+        && !(w.limit <= got->messages.size())) { // came later, and asks for more
+      r->waits.push_back(std::move(w));
+      continue;
+    }
+    // What the store had, and what has come since.
+    history_page page = *got;
+    std::erase_if(page.messages, [&](const kept_ref& m) { return m->at.sequence <= w.after; });
+    if (ring.last() > page.last) {
+      if (ring.floor() > page.last && ++w.tries < most_failures) { // more than memory holds
+        r->waits.push_back(std::move(w));
+        continue;
+      }
+      if (ring.floor() > page.last) { // or a gap that the store cannot fill
+        page.messages.clear();
+        page.floor = ring.floor();
+      }
+      for (const auto& m : ring.messages())
+        if (m->at.sequence > page.last && m->at.sequence > w.after)
+          page.messages.push_back(m);
+      page.last = ring.last();
+    }
+    answer(r, w, std::move(page), false);
+  }
+  serve(r);
+}
+
+void history_core::restart_ring(const room_ref& r, std::uint64_t floor) {
+  pass_on(r);
+  r->ring.restart(floor);
+  renew_rings(r);
+}
+
+void history_core::renew_rings(const room_ref& r) {
+  const auto ring = std::make_shared<const history_ring>(r->ring);
+  for (std::size_t i = 0; i < r->active.size(); ++i)
+    if (r->active[i])
+      tell(i, [r, ring](history_audience& a) { a.adopt(r->name, *ring); });
+}
+
+void history_core::answer(const room_ref& r, waiting& who, history_page page, bool unknown) {
+  page.epoch = epoch_;
+  if (page.messages.size() > who.limit) {
+    const auto extra = page.messages.size() - who.limit;
+    page.floor = page.messages[extra - 1]->at.sequence;
+    page.messages.erase(page.messages.begin(),
+                        page.messages.begin() + static_cast<std::ptrdiff_t>(extra));
+  }
+  if (who.done)
+    return who.done(std::move(page));
+  pass_on(r); // what was known before comes before
+  auto told = std::make_shared<history_answer>();
+  told->page = std::move(page);
+  told->asked_after = who.after;
+  told->asked_limit = who.limit;
+  told->unknown = unknown;
+  if (!r->active[*who.loop]) {
+    r->active[*who.loop] = true;
+    told->ring = std::make_shared<const history_ring>(r->ring);
+  }
+  tell(*who.loop, [r, told](history_audience& a) { a.take(r->name, *told); });
+}
+
+// -- topics that nobody uses ----------------------------------------------------------------------
+
+void history_core::dropped(std::size_t loop, const std::string& name) {
+  on_loop_0([loop, name](history_core& core) {
+    if (const auto found = core.rooms_.find(name); found != core.rooms_.end())
+      found->second->active[loop] = false;
+  });
+}
+
+void history_core::sweep() {
+  sweeping_ = rt_.reactor().call_later(options_.linger / 2, [this] { sweep(); });
+  const auto before = rt_.reactor().now() - options_.linger;
+  for (std::size_t i = 0; i < audiences_.size(); ++i)
+    tell(i, [before](history_audience& a) { a.drop_idle(before); });
+  for (auto i = rooms_.begin(); i != rooms_.end();) {
+    auto& r = *i->second;
+    const bool in_use = r.asking || !r.waits.empty() || !r.held.empty() || r.used > before
+                        || std::ranges::find(r.active, true) != r.active.end();
+    if (in_use) {
+      ++i;
+      continue;
+    }
+    link_->follow(r.name, false);
+    i = rooms_.erase(i);
+  }
+}
+
+} // namespace troupe::detail

@@ -1,0 +1,57 @@
+#include "history_ring.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe::detail {
+
+void history_ring::clear() noexcept {
+  messages_.clear();
+  bytes_ = 0;
+  floor_ = last_ = 0;
+  known_ = false;
+}
+
+void history_ring::restart(std::uint64_t floor) noexcept {
+  clear();
+  floor_ = last_ = floor;
+  known_ = true;
+}
+
+void history_ring::push(kept_ref message) {
+  if (!known_)
+    restart(message->previous);
+  last_ = message->at.sequence;
+  bytes_ += message->bytes.size();
+  messages_.push_back(std::move(message));
+  evict();
+}
+
+void history_ring::evict() {
+  while (!messages_.empty() && (messages_.size() > most_messages_ || bytes_ > most_bytes_)) {
+    floor_ = messages_.front()->at.sequence;
+    bytes_ -= messages_.front()->bytes.size();
+    messages_.pop_front();
+  }
+}
+
+void history_ring::take(const history_page& page) {
+  restart(page.floor);
+  for (const auto& message : page.messages)
+    push(message);
+  last_ = std::max(last_, page.last);
+}
+
+history_page history_ring::newest(std::uint64_t after, std::size_t limit) const {
+  auto from = std::partition_point(messages_.begin(), messages_.end(),
+                                   [after](const kept_ref& m) { return m->at.sequence <= after; });
+  if (static_cast<std::size_t>(messages_.end() - from) > limit)
+    from = messages_.end() - static_cast<std::ptrdiff_t>(limit);
+  history_page page;
+  page.messages.assign(from, messages_.end());
+  page.last = last_;
+  page.floor = from == messages_.begin() ? floor_ : (*std::prev(from))->at.sequence;
+  return page;
+}
+
+} // namespace troupe::detail

@@ -1,0 +1,102 @@
+#include "history_ring.hpp"
+
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using namespace troupe;
+using troupe::detail::history_ring;
+
+namespace {
+
+kept_ref message(std::uint64_t sequence, std::uint64_t previous, std::size_t bytes = 1) {
+  return std::make_shared<const kept_message>(
+    kept_message{{7, sequence}, previous, 0, {}, shared_bytes{std::string(bytes, 'x')}});
+}
+
+std::vector<std::uint64_t> sequences(const history_page& page) {
+  std::vector<std::uint64_t> all;
+  for (const auto& m : page.messages)
+    all.push_back(m->at.sequence);
+  return all;
+}
+
+using list = std::vector<std::uint64_t>;
+
+} // namespace
+
+TEST_CASE("a ring knows nothing until something has come", "[history]") {
+  history_ring ring{3, 1000};
+  CHECK_FALSE(ring.answers(0, 0));
+  ring.push(message(5, 2));
+  CHECK(ring.answers(2, 10));
+  CHECK(ring.answers(3, 10)); // nothing of this topic is between 2 and 5
+  CHECK_FALSE(ring.answers(1, 10));
+  CHECK(ring.answers(1, 1));        // who wants no more than that needs no more
+  CHECK_FALSE(ring.answers(6, 10)); // of the future: others may know
+}
+
+TEST_CASE("the oldest give way, by count and by bytes, and the ring says up to where",
+          "[history]") {
+  history_ring ring{3, 10};
+  ring.push(message(1, 0));
+  CHECK(ring.answers(0, 10));
+  ring.push(message(2, 1));
+  ring.push(message(4, 2));
+  ring.push(message(8, 4));
+  CHECK(ring.floor() == 1);
+  CHECK_FALSE(ring.answers(0, 10));
+  CHECK(sequences(ring.newest(1, 10)) == list{2, 4, 8});
+  ring.push(message(9, 8, 9));
+  CHECK(sequences(ring.newest(4, 10)) == list{8, 9});
+  CHECK(ring.floor() == 4);
+  ring.push(message(10, 9, 11)); // more than there is room for
+  CHECK(ring.size() == 0);
+  CHECK(ring.last() == 10);
+  CHECK(ring.answers(10, 10));
+  CHECK_FALSE(ring.answers(9, 10));
+}
+
+TEST_CASE("a page of a ring says from where on it has all", "[history]") {
+  history_ring ring{10, 1000};
+  for (std::uint64_t i = 1; i <= 5; ++i)
+    ring.push(message(10 * i, 10 * (i - 1)));
+  CHECK(ring.newest(0, 10).floor == 0);
+  CHECK(ring.newest(0, 2).floor == 30);
+  CHECK(sequences(ring.newest(0, 2)) == list{40, 50});
+  CHECK(ring.newest(25, 10).floor == 20);
+  CHECK(sequences(ring.newest(25, 10)) == list{30, 40, 50});
+  CHECK(ring.newest(50, 10).messages.empty());
+  CHECK(ring.newest(50, 10).floor == 50);
+  CHECK(ring.newest(0, 0).floor == 50);
+}
+
+TEST_CASE("a ring takes what a store has in place of what it had", "[history]") {
+  history_ring ring{2, 1000};
+  ring.push(message(1, 0));
+  history_page page;
+  page.messages = {message(5, 3), message(6, 5), message(9, 6)};
+  page.floor = 3;
+  page.last = 9;
+  ring.take(page);
+  CHECK(ring.floor() == 5);
+  CHECK(ring.last() == 9);
+  ring.take({{}, 20, 20, 7}); // all are gone
+  CHECK(ring.answers(20, 10));
+  CHECK_FALSE(ring.answers(19, 10));
+}
+
+TEST_CASE("a place in a history is a text that is read again", "[history]") {
+  const history_position p{1'764'342'000'123'456, 1042};
+  CHECK(parse_history_position(to_string(p)) == p);
+  const history_position largest{UINT64_MAX, UINT64_MAX};
+  CHECK(parse_history_position(to_string(largest)) == largest);
+  CHECK(to_string(history_position{}).empty());
+  for (const auto* bad :
+       {"", "-", "1-", "-1", "0-5", "k3f9", "k3f9-", "k3f9-1x", "k3f9 -1", "k3_9-1", "-5-1",
+        "k3f9--1", "zzzzzzzzzzzzzzzz-1", "k-18446744073709551616"}) {
+    INFO(bad);
+    CHECK_FALSE(parse_history_position(bad));
+  }
+}
