@@ -144,6 +144,20 @@ user& server::add(user&& who) {
   return added;
 }
 
+bool server::set_invisible(user& who, bool on) noexcept {
+  if (std::exchange(who.invisible_, on) == on)
+    return false;
+  on ? ++invisible_ : --invisible_;
+  return true;
+}
+
+bool server::set_server_operator(user& who, bool on) noexcept {
+  if (std::exchange(who.server_operator_, on) == on)
+    return false;
+  on ? ++operators_ : --operators_;
+  return true;
+}
+
 user* server::add_guest(std::string nick, std::string name, std::string host,
                         std::string realname) {
   if (!is_nick(nick) || find_user(nick) != nullptr)
@@ -269,6 +283,8 @@ void server::end(user& who, std::string_view reason) {
     who.connection->self_ = nullptr;
     --clients_;
   }
+  set_invisible(who, false);
+  set_server_operator(who, false);
   users_.erase(fold(who.nick));
 }
 

@@ -58,7 +58,7 @@ void session::join_one(std::string_view name, std::string_view key) {
     return;
   if (self_->places.size() >= server_->options().channels_per_user)
     return reply(405, {name}, "You have joined too many channels");
-  if (c != nullptr && !self_->server_operator) {
+  if (c != nullptr && !self_->server_operator()) {
     const bool invited = std::ranges::count(c->invited, self_) != 0;
     if (c->invite_only && !invited)
       return reply(473, {c->name}, "Cannot join channel (+i)");
@@ -198,7 +198,7 @@ void session::send_names(channel& c) {
     names.clear();
   };
   for (auto* const u : c.members) {
-    if (u->invisible && !inside)
+    if (u->invisible() && !inside)
       continue;
     const auto one = signs(u->place_in(c)->rank) + (hosts ? u->prefix() : u->nick);
     if (!names.empty() && names.size() + 1 + one.size() > room)

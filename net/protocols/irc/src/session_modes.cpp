@@ -96,8 +96,8 @@ void session::user_mode(const message& m) {
   if (who != self_)
     return reply(502, {}, "Cant change mode for other users");
   if (m.size() == 1)
-    return reply(221, {std::string{"+"} + (self_->invisible ? "i" : "")
-                       + (self_->server_operator ? "o" : "")});
+    return reply(221, {std::string{"+"} + (self_->invisible() ? "i" : "")
+                       + (self_->server_operator() ? "o" : "")});
   changes made;
   bool on = true, unknown = false;
   for (const char mode : m.param(1))
@@ -107,11 +107,11 @@ void session::user_mode(const message& m) {
       on = mode == '+';
       break;
     case 'i':
-      if (std::exchange(self_->invisible, on) != on)
+      if (server_->set_invisible(*self_, on))
         made.add(on, 'i');
       break;
     case 'o': // given by OPER alone
-      if (!on && std::exchange(self_->server_operator, false))
+      if (!on && server_->set_server_operator(*self_, false))
         made.add(false, 'o');
       break;
     default:
@@ -134,7 +134,7 @@ void session::send_bans(channel& c) {
 
 void session::channel_mode(channel& c, const message& m) {
   const auto* const mine = self_->place_in(c);
-  const bool allowed = (mine != nullptr && mine->rank >= rank_operator) || self_->server_operator;
+  const bool allowed = (mine != nullptr && mine->rank >= rank_operator) || self_->server_operator();
   const auto text = m.param(1);
   if ((text == "b" || text == "+b") && m.size() == 2)
     return mine == nullptr && c.secret ? reply(442, {c.name}, "You're not on that channel")

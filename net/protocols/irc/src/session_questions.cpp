@@ -16,7 +16,7 @@ void session::send_who(user& who, const channel* in, std::string_view fields,
   const auto& server_name = server_->options().name;
   const auto* const place = in != nullptr ? who.place_in(*in) : nullptr;
   const std::string flags = std::string{who.away.empty() ? "H" : "G"}
-                            + (who.server_operator ? "*" : "")
+                            + (who.server_operator() ? "*" : "")
                             + (place != nullptr ? signs(place->rank) : "");
   const std::string_view where = in != nullptr ? std::string_view{in->name} : "*";
   if (fields.empty())
@@ -79,7 +79,7 @@ void session::on_who(const message& m) {
     fields = {};
   }
   const auto wanted = [operators](const user& u) {
-    return !operators || u.server_operator;
+    return !operators || u.server_operator();
   };
   if (mask.starts_with('#')) {
     auto* const c = server_->find_channel(mask);
@@ -87,7 +87,7 @@ void session::on_who(const message& m) {
       const bool inside = self_->place_in(*c) != nullptr;
       if (inside || !c->secret)
         for (auto* const u : c->members)
-          if ((inside || !u->invisible) && wanted(*u))
+          if ((inside || !u->invisible()) && wanted(*u))
             send_who(*u, c, fields, token);
     }
   } else if (auto* const who = server_->find_user(mask)) {
@@ -98,7 +98,7 @@ void session::on_who(const message& m) {
     std::size_t count = 0;
     for (const auto& u : server_->users_) {
       auto& one = *u.second;
-      if ((one.invisible && &one != self_) || !wanted(one))
+      if ((one.invisible() && &one != self_) || !wanted(one))
         continue;
       if (!matches(pattern, fold(one.nick, case_mapping::ascii))
           && !matches(pattern, fold(one.host, case_mapping::ascii))
@@ -125,8 +125,8 @@ void session::on_whois(const message& m) {
   reply(311, {who->nick, who->name, who->host, "*"}, who->realname);
   std::string places;
   for (const auto& p : who->places) {
-    const bool shown =
-      (!p.where->secret && !who->invisible) || who == self_ || self_->place_in(*p.where) != nullptr;
+    const bool shown = (!p.where->secret && !who->invisible()) || who == self_
+                       || self_->place_in(*p.where) != nullptr;
     if (!shown)
       continue;
     const auto one = signs(p.rank) + p.where->name;
@@ -138,7 +138,7 @@ void session::on_whois(const message& m) {
     reply(319, {who->nick}, places);
   reply(312, {who->nick, server_->options().name},
         who->connection != nullptr ? server_->options().network : "connected elsewhere");
-  if (who->server_operator)
+  if (who->server_operator())
     reply(313, {who->nick}, "is an IRC operator");
   if (!who->account.empty())
     reply(330, {who->nick, who->account}, "is logged in as");
@@ -187,7 +187,7 @@ void session::on_userhost(const message& m) {
     if (const auto* const who = server_->find_user(p); who != nullptr && ++count <= 5)
       found.append(found.empty() ? "" : " ")
         .append(who->nick)
-        .append(who->server_operator ? "*" : "")
+        .append(who->server_operator() ? "*" : "")
         .append(who->away.empty() ? "=+" : "=-")
         .append(who->name)
         .append("@")

@@ -284,14 +284,10 @@ void session::send_lusers() {
   const auto n = [](std::size_t number) {
     return std::to_string(number);
   };
-  const auto operators =
-    std::ranges::count_if(s.users_, [](const auto& u) { return u.second->server_operator; });
-  const auto hidden =
-    std::ranges::count_if(s.users_, [](const auto& u) { return u.second->invisible; });
   reply(251, {},
-        "There are " + n(s.users_.size() - hidden) + " users and " + n(hidden)
+        "There are " + n(s.users_.size() - s.invisible_) + " users and " + n(s.invisible_)
           + " invisible on 1 servers");
-  reply(252, {n(operators)}, "operator(s) online");
+  reply(252, {n(s.operators_)}, "operator(s) online");
   if (s.unregistered_ > 0)
     reply(253, {n(s.unregistered_)}, "unknown connection(s)");
   reply(254, {n(s.channels_.size())}, "channels formed");
@@ -407,7 +403,7 @@ void session::on_quit(const message& m) {
 void session::on_oper(const message& m) {
   for (const auto& o : server_->options().operators)
     if (o.name == m.param(0) && same_secret(m.param(1), o.password)) {
-      self_->server_operator = true;
+      server_->set_server_operator(*self_, true);
       reply(381, {}, "You are now an IRC operator");
       std::string out;
       line{out, self_->prefix(), "MODE"}.param(self_->nick).param("+o").end();
@@ -417,7 +413,7 @@ void session::on_oper(const message& m) {
 }
 
 void session::on_kill(const message& m) {
-  if (!self_->server_operator)
+  if (!self_->server_operator())
     return reply(481, {}, "Permission Denied- You're not an IRC operator");
   auto* const who = server_->find_user(m.param(0));
   if (who == nullptr)

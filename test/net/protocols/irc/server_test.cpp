@@ -17,6 +17,39 @@ const std::string ann = ":ann!~ann@127.0.0.1 ", bob = ":bob!~bob@127.0.0.1 ";
 
 } // namespace
 
+TEST_CASE(
+  "LUSERS counts who is invisible and who is an operator, until they are it no more or go") {
+  irc::server_options o;
+  o.name = "irc.example";
+  o.flood_control = false;
+  o.operators = {{"root", "secret"}};
+  irc_fixture f{o};
+  auto& ann = f.join("ann");
+  auto& bob = f.join("bob");
+  const auto counts = [&] {
+    std::vector<std::string> got;
+    for (const auto& line : f.ask(ann, "LUSERS"))
+      if (line.find(" 251 ") != std::string::npos || line.find(" 252 ") != std::string::npos)
+        got.push_back(line);
+    return got;
+  };
+  const auto expected = [](const std::string& seen, const std::string& hidden,
+                           const std::string& operators) {
+    return std::vector<std::string>{":irc.example 251 ann :There are " + seen + " users and "
+                                      + hidden + " invisible on 1 servers",
+                                    ":irc.example 252 ann " + operators + " :operator(s) online"};
+  };
+  CHECK(counts() == expected("2", "0", "0"));
+  f.say(bob, "MODE bob +i\r\nMODE bob +i\r\nOPER root secret\r\nOPER root secret");
+  CHECK(counts() == expected("1", "1", "1"));
+  f.say(bob, "MODE bob -io\r\nMODE bob -io");
+  CHECK(counts() == expected("2", "0", "0"));
+  f.say(bob, "MODE bob +i\r\nOPER root secret");
+  CHECK(counts() == expected("1", "1", "1"));
+  f.say(bob, "QUIT");
+  CHECK(counts() == expected("1", "0", "0"));
+}
+
 TEST_CASE("irc::server: who gives NICK and USER, in any order, is welcome") {
   irc_fixture f;
   auto& u = f.connect();

@@ -131,6 +131,8 @@ private:
   void release(const std::string& host, time_point now);
   [[nodiscard]] std::string cloak(const std::string& host) const;
   user& add(user&& who);
+  bool set_invisible(user& who, bool on) noexcept;       // whether it was otherwise
+  bool set_server_operator(user& who, bool on) noexcept; // likewise
   void send_to(user& who, announcement& what);
   void send_to(channel& where, announcement& what, const user* left_out = nullptr,
                std::uint32_t only_with = 0);
@@ -150,6 +152,8 @@ private:
   std::size_t unregistered_ = 0;
   std::size_t clients_ = 0;
   std::size_t most_users_ = 0;
+  std::size_t invisible_ = 0;
+  std::size_t operators_ = 0;
   std::uint64_t mark_ = 0;
   std::uint64_t secret_;
   std::chrono::system_clock::time_point since_;

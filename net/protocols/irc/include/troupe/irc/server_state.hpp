@@ -13,6 +13,7 @@
 
 namespace troupe::irc {
 
+class server;
 class session;
 struct channel;
 
@@ -44,6 +45,8 @@ struct user {
     std::uint8_t rank;
   };
 
+  [[nodiscard]] bool invisible() const noexcept { return invisible_; }
+  [[nodiscard]] bool server_operator() const noexcept { return server_operator_; }
   [[nodiscard]] std::string prefix() const { return nick + '!' + name + '@' + host; }
   [[nodiscard]] place* place_in(const irc::channel& c) noexcept {
     for (auto& p : places)
@@ -64,8 +67,11 @@ struct user {
   std::chrono::system_clock::time_point since;
   time_point last_said{};
   std::uint64_t mark = 0; ///< the last event that was delivered to this one
-  bool invisible = false;
-  bool server_operator = false;
+
+private:
+  friend class server; // which counts them
+  bool invisible_ = false;
+  bool server_operator_ = false;
 };
 
 /// A channel: there while somebody is in it.
