@@ -1,0 +1,380 @@
+#include "jetstream_link.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <deque>
+#include <utility>
+
+#include <troupe/history/history_errc.hpp>
+#include <troupe/nats/nats_errc.hpp>
+#include <troupe/runtime/coroutine.hpp>
+#include <troupe/runtime/reactor.hpp>
+
+namespace troupe::detail {
+
+namespace {
+
+constexpr duration retry = std::chrono::seconds(1);
+constexpr std::size_t batch = 256; // of messages that are fetched
+
+std::uint64_t epoch_of(std::string_view created) noexcept {
+  std::uint64_t hash = 0xcbf29ce484222325; // FNV-1a
+  for (const char c : created)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash | 1;
+}
+
+std::uint64_t number(std::optional<std::string_view> text) noexcept {
+  std::uint64_t n = 0;
+  if (text)
+    std::from_chars(text->data(), text->data() + text->size(), n);
+  return n;
+}
+
+// The id of a message goes with its topic, for the stream knows no topics.
+std::string id_of(const nats_headers& headers) {
+  const auto text = headers.get("Nats-Msg-Id");
+  if (!text)
+    return {};
+  return token_text(text->substr(text->find('/') + 1)).value_or(std::string{});
+}
+
+std::int64_t milliseconds_since_1970() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+           std::chrono::system_clock::now().time_since_epoch())
+    .count();
+}
+
+bool plain(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'
+         || c == '_';
+}
+
+} // namespace
+
+std::string subject_token(std::string_view text) {
+  static constexpr char digits[] = "0123456789ABCDEF";
+  std::string token;
+  for (const char c : text)
+    if (plain(c))
+      token += c;
+    else
+      (token += '%').append({digits[static_cast<unsigned char>(c) >> 4], digits[c & 15]});
+  return token;
+}
+
+std::optional<std::string> token_text(std::string_view token) {
+  std::string text;
+  while (!token.empty()) {
+    if (plain(token.front())) {
+      text += token.front();
+      token.remove_prefix(1);
+      continue;
+    }
+    unsigned char c = 0;
+    if (token.front() != '%' || token.size() < 3
+        || std::from_chars(token.data() + 1, token.data() + 3, c, 16).ptr != token.data() + 3)
+      return std::nullopt;
+    text += static_cast<char>(c);
+    token.remove_prefix(3);
+  }
+  return text;
+}
+
+jetstream_core::jetstream_core(runtime& rt, const jetstream_history_options& options,
+                               history_events& events)
+  : rt_(rt), options_(options), events_(&events) {}
+
+void jetstream_core::start() {
+  rt_.reactor().call_when_running([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || self->events_ == nullptr)
+      return;
+    self->live_ = self->connect(&jetstream_core::live_up_);
+    self->store_ = self->connect(&jetstream_core::store_up_);
+  });
+}
+
+void jetstream_core::end() {
+  events_ = nullptr;
+  followed_.clear();
+  live_.reset();
+  store_.reset();
+}
+
+std::unique_ptr<nats_connection> jetstream_core::connect(bool jetstream_core::*up) {
+  auto options = options_.nats;
+  options.on_event = [weak = weak_from_this(), up](const nats_event& e) {
+    if (const auto self = weak.lock(); self && self->events_ != nullptr)
+      self->happened(e, up);
+  };
+  auto made = std::make_unique<nats_connection>(rt_, std::move(options));
+  (void)made->start_service();
+  made->when_connected(1).add_errback([weak = weak_from_this()](const failure& why) {
+    if (const auto self = weak.lock(); self && self->events_ != nullptr)
+      self->lost(why); // it goes on trying
+  });
+  return made;
+}
+
+void jetstream_core::happened(const nats_event& e, bool jetstream_core::*up) {
+  if (e.what == nats_event::kind::connected || e.what == nats_event::kind::reconnected) {
+    this->*up = true;
+    look_for_stream();
+  } else if (e.what == nats_event::kind::disconnected) {
+    this->*up = false;
+    lost(e.why);
+  }
+}
+
+void jetstream_core::lost(const failure& why) {
+  events_->history_lost(failure{history_errc::store_unavailable, why.message()});
+}
+
+stream_config jetstream_core::config() const {
+  stream_config c;
+  c.name = options_.name;
+  c.subjects = {options_.name + ".kept.>"};
+  c.storage = options_.storage;
+  c.max_messages_per_subject = options_.per_topic;
+  c.max_age = options_.max_age;
+  c.max_bytes = options_.max_bytes;
+  c.replicas = options_.replicas;
+  c.duplicate_window = options_.duplicate_window;
+  if (c.max_age > duration::zero())
+    c.duplicate_window = std::min(c.duplicate_window, c.max_age); // as the server wants it
+  c.republish_from = options_.name + ".kept.>";
+  c.republish_to = options_.name + ".live.>";
+  return c;
+}
+
+std::string jetstream_core::subject_of(std::string_view topic) const {
+  return options_.name + ".kept." + subject_token(topic);
+}
+
+// Makes the stream, if it is not there, and says what it is.
+void jetstream_core::look_for_stream() {
+  if (!live_up_ || !store_up_ || std::exchange(looking_, true))
+    return;
+  jetstream{*store_}.create_stream(config()).add_both(
+    [weak = weak_from_this()](outcome<stream_info> got) {
+      const auto self = weak.lock();
+      if (!self || self->events_ == nullptr)
+        return;
+      self->looking_ = false;
+      if (!self->live_up_ || !self->store_up_)
+        return;
+      if (got) {
+        self->epoch_ = epoch_of(got->created);
+        return self->events_->history_ready(self->epoch_);
+      }
+      if (got.error().check(nats_errc::stream_exists))
+        self->events_->history_lost(failure{
+          history_errc::wrong_store,
+          "the stream " + self->options_.name
+            + " is there with another configuration; choose another name, or change the one "
+              "or the other"});
+      else
+        self->lost(got.error());
+      self->rt_.reactor().call_later(retry, [weak] {
+        if (const auto still = weak.lock(); still && still->events_ != nullptr)
+          still->look_for_stream();
+      });
+    });
+}
+
+// What the failure of a question says of the store.
+failure jetstream_core::meaning_of(const failure& why) {
+  const bool gone = why.check(nats_errc::stream_not_found)
+                    || why.check(nats_errc::jetstream_unavailable)
+                    || why.check(nats_errc::no_responders);
+  if (gone && events_ != nullptr)
+    look_for_stream(); // it may have been removed
+  if (gone || why.check(errc::connection_lost) || why.check(errc::not_connected))
+    return failure{history_errc::store_unavailable, why.message()};
+  return why;
+}
+
+// -- appending, and what is heard of it -------------------------------------------------------------
+
+deferred<history_position> jetstream_core::append(std::string_view topic, const shared_bytes& bytes,
+                                                  std::string_view id) {
+  if (store_ == nullptr)
+    return fail<history_position>(failure{history_errc::store_unavailable, "not connected yet"});
+  jetstream_publish_options options;
+  if (!id.empty())
+    options.id = subject_token(topic) + '/' + subject_token(id);
+  ++appending_;
+  return jetstream{*store_}
+    .publish(subject_of(topic), bytes.text(), options)
+    .add_callback([self = shared_from_this()](const publish_ack& ack) {
+      return history_position{self->epoch_, ack.sequence};
+    })
+    .add_both(
+      [self = shared_from_this()](outcome<history_position> got) -> outcome<history_position> {
+        self->answered();
+        if (got)
+          return got;
+        return self->meaning_of(got.error());
+      });
+}
+
+void jetstream_core::answered() {
+  if (--appending_ == 0 && closed_)
+    std::exchange(closed_, std::nullopt)->callback();
+}
+
+deferred<void> jetstream_core::close() {
+  if (appending_ == 0)
+    return succeed();
+  closed_.emplace();
+  return closed_->get_deferred();
+}
+
+void jetstream_core::follow(std::string_view topic, bool on) {
+  const std::string name{topic};
+  if (!on) {
+    followed_.erase(name);
+    return;
+  }
+  if (live_ == nullptr || followed_.contains(name))
+    return;
+  auto& f = followed_[name];
+  f.subscription = live_->subscribe(options_.name + ".live." + subject_token(topic),
+                                    [this, name](const nats_message_view& m) { heard(name, m); });
+}
+
+void jetstream_core::heard(const std::string& topic, const nats_message_view& m) {
+  const auto headers = m.headers();
+  if (events_ == nullptr || epoch_ == 0 || !headers)
+    return;
+  const auto sequence = number(headers->get("Nats-Sequence"));
+  if (sequence == 0)
+    return; // of somebody who may publish there, and is no server
+  events_->history_kept(topic, std::make_shared<const kept_message>(
+                                 kept_message{{epoch_, sequence},
+                                              number(headers->get("Nats-Last-Sequence")),
+                                              milliseconds_since_1970(),
+                                              id_of(*headers),
+                                              shared_bytes{m.payload}}));
+  events_->history_kept_so_far();
+}
+
+// -- reading --------------------------------------------------------------------------------------
+
+deferred<history_page> jetstream_core::read(std::string_view topic, const history_query& query) {
+  if (store_ == nullptr)
+    return fail<history_page>(failure{history_errc::store_unavailable, "not connected yet"});
+  return read_page(shared_from_this(), std::string{topic}, query)
+    .add_errback(
+      [self = shared_from_this()](const failure& why) -> failure { return self->meaning_of(why); });
+}
+
+// Returns the last sequence of a subject, 0 if it has none.
+deferred<std::uint64_t> jetstream_core::last_of(self_ref self, std::string subject) {
+  return jetstream{*self->store_}
+    .get_last_message(self->options_.name, subject)
+    .add_callbacks([](const stored_message& m) { return outcome<std::uint64_t>{m.sequence}; },
+                   [](const failure& why) -> outcome<std::uint64_t> {
+                     if (why.check(nats_errc::message_not_found))
+                       return std::uint64_t{0};
+                     return why;
+                   });
+}
+
+// A stream has no index by which the newest of a subject could be found, but few of each: all of them after `after` are
+// read, from that one on, so that it is seen whether it is still there.
+deferred<history_page> jetstream_core::read_page(self_ref self, std::string topic,
+                                                 history_query query) {
+  if (const auto found = self->followed_.find(topic);
+      found != self->followed_.end() && !found->second.settled) {
+    co_await self->live_->flush(); // what comes after this page is heard
+    if (const auto still = self->followed_.find(topic); still != self->followed_.end())
+      still->second.settled = true;
+  }
+  if (self->events_ == nullptr)
+    failure{errc::runtime_stopped}.raise();
+  const auto subject = self->subject_of(topic);
+  const auto stream = self->options_.name;
+  jetstream js{*self->store_};
+  history_page page;
+  page.epoch = self->epoch_;
+
+  consumer_config reader;
+  reader.filter = subject;
+  reader.start = consumer_start::sequence;
+  reader.start_sequence = std::max<std::uint64_t>(query.after, 1);
+  reader.acknowledged = false;
+  reader.inactive_threshold = std::chrono::seconds(10);
+  const auto consumer = co_await js.create_consumer(stream, reader);
+
+  std::deque<kept_ref> found;
+  std::size_t bytes = 0, read = 0;
+  std::uint64_t before = 0; // the sequence of the one before the first of `found`, if known
+  bool known = false;       // it is
+  std::uint64_t previous = 0;
+  bool done = false;
+  while (!done) {
+    fetch_options some;
+    some.batch = batch;
+    some.expires = duration::zero();
+    if (self->events_ == nullptr)
+      failure{errc::runtime_stopped}.raise();
+    const auto messages = co_await js.fetch(stream, consumer.name, some);
+    done = messages.empty() || messages.back().pending == 0;
+    for (const auto& m : messages) {
+      if (query.before != 0 && m.sequence >= query.before) {
+        done = true;
+        break;
+      }
+      ++read;
+      if (m.sequence <= query.after) {
+        known = true;
+        before = previous = m.sequence;
+        continue;
+      }
+      const auto headers = m.message.headers();
+      bytes += m.message.payload.size();
+      found.push_back(std::make_shared<const kept_message>(
+        kept_message{{page.epoch, m.sequence},
+                     previous != 0 || known ? previous : m.sequence - 1,
+                     m.time / 1'000'000,
+                     headers ? id_of(*headers) : std::string{},
+                     shared_bytes{m.message.payload}}));
+      previous = m.sequence;
+      while (found.size() > query.limit || (bytes > query.max_bytes && found.size() > 1)) {
+        known = true;
+        before = found.front()->at.sequence;
+        bytes -= found.front()->bytes.size();
+        found.pop_front();
+      }
+    }
+  }
+  if (self->events_ != nullptr)
+    js.delete_consumer(stream, consumer.name).add_errback([](const failure&) {
+      // It goes by itself after a while.
+    });
+  if (!found.empty() && query.before == 0)
+    page.last = found.back()->at.sequence;
+  else if (self->events_ != nullptr)
+    page.last = co_await last_of(self, subject);
+  // All that the topic ever had is here, if nothing can have been dropped.
+  if (!known && query.after == 0 && read < self->options_.per_topic
+      && self->options_.max_age == duration::zero() && self->options_.max_bytes == 0) {
+    known = true;
+    if (!found.empty() && found.front()->previous != 0) {
+      auto first = *found.front();
+      first.previous = 0;
+      found.front() = std::make_shared<const kept_message>(std::move(first));
+    }
+  }
+  if (known)
+    page.floor = before;
+  else
+    page.floor = found.empty() ? page.last : found.front()->previous;
+  page.messages.assign(found.begin(), found.end());
+  co_return page;
+}
+
+} // namespace troupe::detail
