@@ -12,7 +12,7 @@ foreach(component IN LISTS components)
 endforeach()
 
 # The programs have names of their own in /usr/bin, where `hello` and `netcat` are taken; each has a manual page
-# of what is at the head of its source and what it says to --help.
+# of what is at the head of its source and what it says to --help, and bash completes the options of those that have some.
 get_property(programs DIRECTORY examples PROPERTY BUILDSYSTEM_TARGETS)
 set(pages)
 foreach(program IN LISTS programs)
@@ -32,9 +32,21 @@ foreach(program IN LISTS programs)
     install(PROGRAMS $<TARGET_FILE:${program}> DESTINATION ${CMAKE_INSTALL_BINDIR} RENAME ${name}
             COMPONENT programs)
     install(FILES "${page}" DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT programs)
+    file(READ "${PROJECT_SOURCE_DIR}/examples/${program}.cpp" source)
+    if(source MATCHES "\"(command_line|server_program).hpp\"")
+      set(completion "${PROJECT_BINARY_DIR}/completions/${name}")
+      add_custom_command(OUTPUT "${completion}"
+        COMMAND ${CMAKE_COMMAND} -E env
+                "LD_LIBRARY_PATH=$<JOIN:${folders_of_libraries},:>"
+                python3 "${PROJECT_SOURCE_DIR}/scripts/lib/completion.py" $<TARGET_FILE:${program}> ${name} "${completion}"
+        DEPENDS ${program} "${PROJECT_SOURCE_DIR}/scripts/lib/completion.py"
+        VERBATIM)
+      list(APPEND pages "${completion}")
+      install(FILES "${completion}" DESTINATION share/bash-completion/completions COMPONENT programs)
+    endif()
   endif()
 endforeach()
-add_custom_target(troupe_manual_pages ALL DEPENDS ${pages})
+add_custom_target(troupe_manual_pages ALL DEPENDS ${pages}) # and completions
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME troupe)
@@ -65,8 +77,33 @@ set(CPACK_COMPONENT_LIBRARIES_DESCRIPTION "The shared libraries.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libtroupe-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "${libraries} ${exactly}, libcaf-dev (>= 0.17.6), libcaf-dev (<< 0.18), libasio-dev, libspdlog-dev, libfmt-dev, libssl-dev (>= 3.0)")
+set(needs "${libraries} ${exactly}, libcaf-dev (>= 0.17.6), libcaf-dev (<< 0.18), libasio-dev, libspdlog-dev, libfmt-dev, libssl-dev (>= 3.0)")
+# What the other components' static libraries need is looked for by troupe-config.cmake; it has these names here.
+set(debian_Utf8proc libutf8proc-dev)
+set(debian_nlohmann_json nlohmann-json3-dev)
+set(debian_ZLIB zlib1g-dev)
+set(debian_SQLite3 libsqlite3-dev)
+set(debian_Llhttp libllhttp-dev)
+if(TARGET Llhttp::llhttp)
+  get_target_property(sources Llhttp::llhttp LLHTTP_SOURCES)
+  if(sources)
+    set(debian_Llhttp node-llhttp)
+  endif()
+endif()
+foreach(component IN LISTS components)
+  get_property(packages GLOBAL PROPERTY TROUPE_${component}_DEPENDS)
+  get_property(more GLOBAL PROPERTY TROUPE_${component}_PRIVATE_DEPENDS)
+  foreach(package IN LISTS packages more)
+    string(REGEX REPLACE " .*" "" package "${package}")
+    if(DEFINED debian_${package})
+      list(APPEND needs ${debian_${package}})
+    elseif(NOT package MATCHES "^(CAF|Asio|spdlog|OpenSSL)$")
+      message(FATAL_ERROR "which Debian package has ${package}, that troupe::${component} needs?")
+    endif()
+  endforeach()
+endforeach()
+list(REMOVE_DUPLICATES needs)
+list(JOIN needs ", " CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS)
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
     "Headers, static libraries, and files for CMake and pkg-config.")
 
