@@ -356,6 +356,7 @@ private:
       return send_line("Nothing is kept here.");
     asking_ = true;
     pause_lines();
+    // [history]
     room_->kept.history(*this, {.limit = lines})
       .add_callback([this, lines](const troupe::history_page& page) {
         transport().write(history_text(page, lines));
@@ -369,6 +370,7 @@ private:
           go_on();
         });
       });
+    // [/history]
   }
 
   void set_notices(std::string_view how) {

@@ -19,6 +19,7 @@ chat_room::~chat_room() {
   all_->forget(look());
 }
 
+// [say]
 void chat_room::say(troupe::pinned_actor& who, std::string_view lines,
                     troupe::except left_out) const {
   const troupe::shared_bytes bytes{lines};
@@ -28,6 +29,7 @@ void chat_room::say(troupe::pinned_actor& who, std::string_view lines,
       // It has been logged. It was said, and nobody was promised that it is kept.
     });
 }
+// [/say]
 
 bool chat_room::open() const noexcept {
   return behind_ == 0 && on_the_way_ < most_on_the_way * loops_;
