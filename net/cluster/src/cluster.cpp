@@ -68,6 +68,39 @@ deferred<void> cluster::leave() {
   return core_->leave();
 }
 
+deferred<void> cluster::drain(drain_options how) {
+  return core_->drain(how);
+}
+
+void cluster::add_client(caf::strong_actor_ptr who, std::function<void()> fn) {
+  core_->on_drain(std::move(who), std::move(fn));
+}
+
+void cluster::unserve(const std::string& name) {
+  core_->unserve(name);
+}
+
+cluster_actor cluster::actor(std::string name, std::string node) const {
+  return {core_, std::move(name), std::move(node)};
+}
+
+void cluster::unwatch(std::uint64_t number) {
+  core_->unwatch(number);
+}
+
+bool cluster::serve_pointer(const std::string& name, caf::strong_actor_ptr who) {
+  return core_->serve(name, std::move(who));
+}
+
+bool cluster::serve_name(const std::string& name, const named_actor& who) {
+  return core_->serve(name, who);
+}
+
+std::uint64_t cluster::add_watch(caf::strong_actor_ptr who, std::string name, std::string node,
+                                 std::function<void(const failure&)> fn) {
+  return core_->watch(std::move(who), std::move(name), std::move(node), std::move(fn));
+}
+
 cluster::operator const topic_sharing&() const noexcept {
   return core_->sharing();
 }

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include <caf/send.hpp>
+
 #include <spdlog/logger.h>
 
 #include <troupe/runtime/logger.hpp>
@@ -50,7 +52,7 @@ cluster_core::cluster_core(runtime& rt, cluster_options options, clock* time)
       if (sharing_)
         sharing_->wanted_elsewhere(name, topic);
     }),
-    own_(options_.max_topics) {
+    own_(options_.max_topics), board_(options_.max_entries) {
   while (boot_ == 0)
     boot_ = random_();
   incarnation_ = first_incarnation(options_, time_);
@@ -154,9 +156,13 @@ void cluster_core::refuse_us(failure why) {
   for (auto& [name, p] : peers_)
     wanted_.remove_all(*p);
   topics_elsewhere_ = 0;
+  forget_others({errc::not_connected, "node " + options_.name + " is refused"});
   home_.post([weak = weak_from_this()] { // we may be inside one of its calls
-    if (const auto self = weak.lock())
-      self->link_.reset();
+    const auto self = weak.lock();
+    if (!self)
+      return;
+    self->link_.reset();
+    self->end_drains();
   });
   if (options_.stop_if_refused)
     rt_.give_up(std::move(why));
@@ -175,12 +181,35 @@ deferred<void> cluster_core::leave() {
   for (auto& [name, p] : peers_)
     wanted_.remove_all(*p);
   topics_elsewhere_ = 0;
+  forget_others({errc::not_connected, "node " + options_.name + " has left the cluster"});
   changed();
-  return link_ ? link_->close() : succeed();
+  auto closed = link_ ? link_->close() : succeed();
+  if (draining())
+    closed.add_both([weak = weak_from_this()](outcome<void> what) {
+      if (const auto self = weak.lock())
+        self->end_drains();
+      return what;
+    });
+  return closed;
+}
+
+// Nobody will hear of them any more: what waits for them ends.
+void cluster_core::forget_others(const failure& why) {
+  fail_questions(nullptr, why);
+  for (auto& [name, p] : peers_) {
+    forget_facts(*p, why);
+    lose_presence(*p, presence_cause::node_down, duration::zero());
+  }
+  end_watches(why);
 }
 
 void cluster_core::end() {
   leave().add_errback([](const failure&) {});
+  take_back(presence_call_);
+  take_back(hold_call_);
+  end_drains();
+  end_watches({errc::not_connected, "the cluster has ended"});
+  caf::anon_send_exit(std::exchange(answerer_, {}), caf::exit_reason::kill);
   relay_->detach();
   if (end_of_turn_wanted_)
     home_.forget(*this);
@@ -208,6 +237,7 @@ void cluster_core::tick() {
   if (talks())
     beat(nullptr);
   tell_missed();
+  expire_questions();
   forget_old();
   changed();
 }
@@ -215,6 +245,7 @@ void cluster_core::tick() {
 void cluster_core::beat(peer* only_to) {
   flush_all(); // so that what the beat counts has gone ahead
   send_interest_changes();
+  send_facts_changes();
   std::vector<wire::sent_record> records;
   for (auto& [name, p] : peers_)
     if (only_to == nullptr ? p->beats_to_tell > 0 : p.get() == only_to) {
@@ -234,6 +265,7 @@ void cluster_core::beat(peer* only_to) {
     std::chrono::duration_cast<std::chrono::milliseconds>(options_.heartbeat).count());
   b.interest = own_.version();
   b.version = options_.version;
+  b.facts = facts_.version();
   b.sent = sent;
   wire::writer out{header(wire::kind::beat)};
   wire::write(out, b);
@@ -307,6 +339,14 @@ void cluster_core::backplane_received(std::string_view from, bytes_view message)
     return hear_interest_wanted(*who, in);
   case wire::kind::publications:
     return hear_publications(*who, in);
+  case wire::kind::facts:
+    return hear_facts(*who, in);
+  case wire::kind::facts_wanted:
+    return hear_facts_wanted(*who, in);
+  case wire::kind::question:
+    return hear_question(*who, in);
+  case wire::kind::answer:
+    return hear_answer(*who, in);
   case wire::kind::refused:
     if (in.u64() == boot_)
       rt_.repeats().note("cluster refused " + who->name, log_level::error, [&] {
@@ -351,6 +391,9 @@ void cluster_core::turn_ended() noexcept {
   try {
     flush_all();
     send_interest_changes();
+    send_facts_changes();
+    if (std::exchange(presence_dirty_, false))
+      board_.flush();
     if (std::exchange(changed_, false)) {
       auto seen = look_around();
       const std::lock_guard lock{seen_mutex_};

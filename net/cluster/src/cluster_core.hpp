@@ -10,22 +10,29 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include <caf/actor.hpp>
 #include <caf/actor_control_block.hpp>
+#include <caf/message_id.hpp>
 
 #include <troupe/actors/topic_sharing.hpp>
 #include <troupe/actors/topics.hpp>
 #include <troupe/cluster/backplane.hpp>
 #include <troupe/cluster/cluster.hpp>
 #include <troupe/runtime/event_loop.hpp>
+#include <troupe/runtime/names.hpp>
 #include <troupe/runtime/reactor.hpp>
 
+#include "facts.hpp"
 #include "interest.hpp"
+#include "name_directory.hpp"
 #include "peer.hpp"
+#include "presence_board.hpp"
 #include "topic_relay.hpp"
 #include "wire.hpp"
 
@@ -36,6 +43,9 @@ namespace troupe::detail {
 
 /// Checks what a user has chosen. \throws std::invalid_argument
 void check(const cluster_options& options);
+
+/// How many names a node may serve.
+inline constexpr std::size_t most_names = 10'000;
 
 /// A number that one thread adds to, and any thread reads.
 class tally {
@@ -51,9 +61,19 @@ private:
   std::atomic<std::uint64_t> count_{0};
 };
 
-/// A node: what a `cluster` refers to. In four files: cluster_core.cpp (its life and its messages),
-/// membership.cpp (who is there), shared_topics.cpp (who wants what, and publications) and telling.cpp
-/// (who is told).
+/// A question of ours that another node has not answered yet.
+struct open_question {
+  caf::strong_actor_ptr asker;
+  caf::message_id id; // of the response
+  const peer* whom;
+  time_point until; // nobody waits for it any longer
+};
+
+/// A node: what a `cluster` refers to. In nine files: cluster_core.cpp (its life and its messages),
+/// membership.cpp (who is there), shared_topics.cpp (who wants what, and publications), told_facts.cpp
+/// (what nodes say of themselves), named_actors.cpp (who serves which name, and who watches that),
+/// questions.cpp (messages for actors elsewhere), told_presence.cpp (who is in which room), draining.cpp and
+/// telling.cpp (who is told).
 ///
 /// Thread: loop 0, but for what says otherwise.
 class cluster_core final : public backplane_events,
@@ -75,13 +95,44 @@ public:
   [[nodiscard]] std::uint64_t incarnation() const noexcept { return incarnation_.load(); }
   [[nodiscard]] std::size_t topics_here() const noexcept { return topics_here_.load(); }
   [[nodiscard]] std::size_t topics_elsewhere() const noexcept { return topics_elsewhere_.load(); }
+  [[nodiscard]] bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool ready() const noexcept {
+    if (draining())
+      return false;
     return state() == own_state::up || (state() == own_state::isolated && !gave_up_.load());
   }
   [[nodiscard]] std::vector<node_info> nodes() const;
   [[nodiscard]] cluster_counters counters() const noexcept;
   [[nodiscard]] const topic_sharing& sharing() const noexcept { return *sharing_; }
   void add_observer(caf::strong_actor_ptr who, std::function<void(const node_event&)> fn);
+
+  bool serve(const std::string& name, caf::strong_actor_ptr who);
+  bool serve(const std::string& name, named_actor who);
+  void unserve(const std::string& name);
+  [[nodiscard]] const name_directory& directory() const noexcept { return directory_; }
+  [[nodiscard]] failure nobody_serves(const std::string& name, const std::string& node) const;
+  std::uint64_t watch(caf::strong_actor_ptr who, std::string name, std::string node,
+                      std::function<void(const failure&)> fn);
+  void unwatch(std::uint64_t number);
+
+  /// Hands a message to loop 0, for whoever serves a name elsewhere; without an asker nobody waits for an answer.
+  failure hand_over(const std::string& name, const std::string& node, std::string bytes,
+                    caf::strong_actor_ptr asker, caf::message_id id, duration timeout);
+
+  // What the first byte of a fact's key says that it is.
+  static constexpr std::uint8_t name_fact = 1;
+  static constexpr std::uint8_t presence_fact = 2;
+  static constexpr std::uint8_t count_fact = 3;
+
+  [[nodiscard]] const presence_board& board() const noexcept { return board_; }
+  void track(caf::strong_actor_ptr who, std::string room, std::string key, std::string meta);
+  void untrack(caf::strong_actor_ptr who, std::string room, std::string key);
+  std::uint64_t watch_presence(caf::strong_actor_ptr who, std::string room,
+                               std::function<void(const presence_change&)> fn);
+  void unwatch_presence(std::uint64_t number);
+
+  void on_drain(caf::strong_actor_ptr who, std::function<void()> fn);
+  deferred<void> drain(drain_options how);
 
   // -- what the backplane tells -----------------------------------------------------------------
 
@@ -107,6 +158,7 @@ private:
   void tick();
   void beat(peer* only_to);
   void refuse_us(failure why);
+  void forget_others(const failure& why);
   void note_bad_message(std::string_view from, std::string_view what);
   void later(duration delay, void (cluster_core::*fn)(), delayed_call& handle);
   static void take_back(delayed_call& call);
@@ -122,7 +174,7 @@ private:
   void hear_beat(peer& who, const wire::beat& b);
   void answer_outdated(const std::string& to, std::uint64_t boot, std::uint64_t incarnation,
                        peer& from);
-  void lose(peer& who, failure why);
+  void lose(peer& who, failure why, duration hold);
   void rejoin(std::uint64_t above);
   void new_process(peer& who, std::uint64_t boot);
   void judge();
@@ -143,6 +195,65 @@ private:
   void flush(peer& who);
   void flush_all();
   void look_at_all();
+
+  // -- what nodes say of themselves (told_facts.cpp) ---------------------------------------------
+
+  void send_facts_changes();
+  void ask_facts(peer& who);
+  void hear_facts(peer& who, wire::reader& in);
+  void hear_facts_wanted(peer& who, wire::reader& in);
+  bool take_fact(peer& who, const wire::fact& what);
+  void forget_facts(peer& who, const failure& why);
+
+  // -- names (named_actors.cpp) -----------------------------------------------------------------
+
+  std::uint64_t put_name(const std::string& name, name_directory::whom who);
+  void tell_name(const std::string& name);
+  void set_name(peer& who, std::string_view name, std::uint64_t instance);
+  void remove_name(peer& who, const std::string& name, const failure& why);
+  void look_at_watches(const std::string& name, const failure& why);
+  void look_at_node_watches(const peer& who, const failure& why);
+  void end_watches(const failure& why);
+
+  // -- messages for actors elsewhere (questions.cpp) ---------------------------------------------
+
+  failure send_question(const std::string& name, const std::string& node, std::string_view bytes,
+                        const caf::strong_actor_ptr& asker, caf::message_id id, duration timeout);
+  peer* choose(const std::string& name, const std::string& node);
+  void hear_question(peer& who, wire::reader& in);
+  void hear_answer(peer& who, wire::reader& in);
+  void fail_questions(const peer* whom, const failure& why);
+  void expire_questions();
+  [[nodiscard]] basic_actor* answerer();
+
+  friend class remote_question;
+  void send_answer(const std::string& to, std::uint64_t boot, std::uint64_t number,
+                   const caf::type_erased_tuple& content, const failure& why);
+
+  // -- who is in which room (told_presence.cpp) --------------------------------------------------
+
+  struct own_entry {
+    std::string room, key, meta;
+  };
+  void track_here(const caf::strong_actor_ptr& who, own_entry what);
+  [[nodiscard]] std::uint64_t find_own(const std::vector<std::uint64_t>& among,
+                                       const std::string& room, const std::string& key) const;
+  void drop_own(std::uint64_t id);
+  void tell_own(std::uint64_t id);
+  void presence_changed();
+  void flush_presence();
+  bool take_entry(peer& who, const wire::fact& what);
+  bool take_count(peer& who, const wire::fact& what);
+  void note_too_many_entries(const peer& who);
+  void lose_presence(peer& who, presence_cause cause, duration hold);
+  void expire_presence();
+
+  // -- before the end (draining.cpp) ------------------------------------------------------------
+
+  void tell_clients();
+  void drained_if_empty();
+  void drained();
+  void end_drains();
 
   // -- who is told (telling.cpp) ----------------------------------------------------------------
 
@@ -196,6 +307,54 @@ private:
   std::uint64_t last_stream_ = 0;
   std::vector<topic> named_; // of the message that is being read
 
+  own_facts facts_;
+  std::uint64_t facts_told_ = 0; // the version that has been sent to all
+  name_directory directory_;
+
+  struct watch_entry {
+    std::uint64_t number;
+    caf::weak_actor_ptr who;
+    std::string node;           // empty: any
+    std::uint64_t instance = 0; // of the name at that node, or its incarnation
+    std::shared_ptr<const std::function<void(const failure&)>> fn;
+  };
+  static void end_watch(const watch_entry& one, const failure& why);
+  std::atomic<std::uint64_t> last_watch_{0};
+  std::unordered_map<std::string, std::vector<watch_entry>> watches_;      // by name
+  std::unordered_map<std::string, std::vector<watch_entry>> node_watches_; // by node
+
+  std::uint64_t last_question_ = 0;
+  std::map<std::uint64_t, open_question> questions_; // in an order that is no accident
+  std::size_t next_choice_ = 0;
+  caf::actor answerer_; // asks the actors here what other nodes want to know
+
+  presence_board board_;
+  struct own_room {
+    std::set<std::uint64_t> ids;
+    bool counted = false; // the others are told how many, and not who
+  };
+  std::uint64_t last_entry_ = 0;
+  std::unordered_map<std::uint64_t, own_entry> own_entries_;
+  std::unordered_map<caf::actor_id, std::vector<std::uint64_t>> tracked_; // by who made them
+  std::unordered_map<std::string, own_room> own_rooms_;
+  std::set<std::string> counted_changed_; // counts that are to be told
+  bool presence_dirty_ = false;           // watchers are to be told
+  delayed_call presence_call_;
+  delayed_call hold_call_;
+
+  struct client {
+    caf::weak_actor_ptr who;
+    std::shared_ptr<const std::function<void()>> fn;
+  };
+  std::atomic<bool> draining_{false};
+  drain_options drain_;
+  std::uint64_t last_client_ = 0;
+  std::map<std::uint64_t, client> clients_; // in the order in which they came
+  std::deque<std::uint64_t> untold_;
+  std::vector<promise<void>> drains_;
+  delayed_call grace_call_;
+  delayed_call batch_call_;
+
   std::vector<observer> observers_;
   bool missed_untold_ = false;
   bool changed_ = false;
@@ -207,7 +366,8 @@ private:
   struct {
     tally messages_out, messages_in, bytes_out, bytes_in, refused_messages, publications_out,
       publications_dropped, publications_in, publications_unwanted, publications_missed,
-      publications_repeated, isolations, incarnations;
+      publications_repeated, isolations, incarnations, questions_out, questions_in,
+      questions_refused;
   } count_;
 };
 

@@ -65,6 +65,10 @@ void check(const cluster_options& options) {
            + " and " + std::to_string(wire::overhead) + ", fits: raise it, or lower that");
   if (options.max_topics == 0)
     refuse("max_topics must not be zero");
+  if (options.leave_hold < duration::zero() || options.leave_hold > 1h)
+    refuse("leave_hold is " + in_ms(options.leave_hold) + "; it must be 0 to 1 hour");
+  if (options.max_entries == 0)
+    refuse("max_entries must not be zero");
   if (options.version.size() > wire::longest_version)
     refuse("version has " + std::to_string(options.version.size()) + " bytes; it may have "
            + std::to_string(wire::longest_version));

@@ -82,6 +82,17 @@ std::string metrics_of(const cluster_core& core) {
         std::pair{"in", c.publications_in}, std::pair{"unwanted", c.publications_unwanted},
         std::pair{"missed", c.publications_missed}, std::pair{"repeated", c.publications_repeated}})
     out.add("troupe_cluster_publications_total{{what=\"{}\"}} {}\n", what, count);
+  begin("names", "gauge", "Names of actors that are served.");
+  out.add(
+    "troupe_cluster_names{{where=\"here\"}} {}\ntroupe_cluster_names{{where=\"elsewhere\"}} {}\n",
+    core.directory().served_here(), core.directory().served_elsewhere());
+  begin("presence_entries", "gauge", "Entries of presence that are known by name.");
+  out.add("troupe_cluster_presence_entries {}\n", core.board().entries());
+  begin("questions_total", "counter", "Messages for actors by name, over nodes.");
+  for (const auto& [what, count] :
+       {std::pair{"out", c.questions_out}, std::pair{"in", c.questions_in},
+        std::pair{"refused", c.questions_refused}})
+    out.add("troupe_cluster_questions_total{{what=\"{}\"}} {}\n", what, count);
   begin("isolations_total", "counter", "How often the backplane was lost.");
   out.add("troupe_cluster_isolations_total {}\n", c.isolations);
   begin("incarnations_total", "counter", "How often this node was taken for down and came anew.");
@@ -145,6 +156,8 @@ std::string json_of(const cluster_core& core) {
 }
 
 std::string why_not_ready(const cluster_core& core) {
+  if (core.draining() && core.state() != own_state::left)
+    return "draining: this node is about to stop\n";
   switch (core.state()) {
   case own_state::joining:
     return "joining: the backplane has not been reached yet\n";

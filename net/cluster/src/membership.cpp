@@ -74,9 +74,14 @@ peer* cluster_core::hear(std::string_view from, const wire::header& h, const wir
 
 // A new incarnation: of a process that we knew, or of a new one.
 peer* cluster_core::greet(peer& who, const wire::header& h, const wire::beat& b) {
-  if (who.lives())
-    lose(who, {errc::connection_lost,
-               who.boot == h.boot ? "it has a new incarnation" : "a new process has its name"});
+  if (who.lives()) {
+    if (who.boot
+        == h.boot) // its users have not gone anywhere: they are given the time to be told again
+      lose(who, {errc::connection_lost, "it has a new incarnation"},
+           std::max(options_.leave_hold, 4 * options_.heartbeat));
+    else
+      lose(who, {errc::connection_lost, "a new process has its name"}, options_.leave_hold);
+  }
   if (who.boot != h.boot)
     new_process(who, h.boot);
   who.incarnation = h.incarnation;
@@ -96,6 +101,7 @@ peer* cluster_core::greet(peer& who, const wire::header& h, const wire::beat& b)
     who.ended = who.heard;
     wanted_.remove_all(who);
     topics_elsewhere_ = wanted_.size();
+    lose_presence(who, presence_cause::node_down, duration::zero());
     const auto why = "version '" + escape_text(who.version, wire::longest_version) + "' of node "
                      + who.name + " is not compatible with '" + options_.version + "' of "
                      + options_.name;
@@ -106,6 +112,9 @@ peer* cluster_core::greet(peer& who, const wire::header& h, const wire::beat& b)
     return nullptr;
   }
   who.state = node_state::up;
+  board_.keep({who.name, who.boot});
+  presence_dirty_ = true;
+  want_end_of_turn();
   who.beats_to_tell = beats_that_tell;
   tell(node_event::up, who);
   if (talks())
@@ -116,6 +125,9 @@ peer* cluster_core::greet(peer& who, const wire::header& h, const wire::beat& b)
 void cluster_core::new_process(peer& who, std::uint64_t boot) {
   wanted_.remove_all(who);
   topics_elsewhere_ = wanted_.size();
+  forget_facts(who, {errc::connection_lost, "a new process has the name of node " + who.name});
+  who.open_questions = std::make_shared<std::size_t>(0);
+  board_.replace({who.name, who.boot});
   who.boot = boot;
   who.interest = 0;
   who.asked_interest = who.sent_whole_interest = who.told_outdated = {};
@@ -141,6 +153,8 @@ void cluster_core::hear_beat(peer& who, const wire::beat& b) {
     count_missed(who, record->stream, record->published);
   if (b.interest != who.interest)
     ask_interest(who);
+  if (b.facts != who.facts)
+    ask_facts(who);
 }
 
 void cluster_core::hear_bye(peer& who) {
@@ -149,6 +163,11 @@ void cluster_core::hear_bye(peer& who) {
   wanted_.remove_all(who);
   topics_elsewhere_ = wanted_.size();
   tell(node_event::left, who);
+  const failure why{errc::connection_lost, "node " + who.name + " has left"};
+  fail_questions(&who, why);
+  forget_facts(who, why);
+  lose_presence(who, presence_cause::node_left, options_.leave_hold);
+  look_at_node_watches(who, why);
 }
 
 // -- who we are ---------------------------------------------------------------------------------
@@ -243,7 +262,7 @@ void cluster_core::judge() {
         continue;
       const auto silent = heard_until - p->heard;
       if (silent >= p->down_after) {
-        lose(*p, {errc::timed_out, "nothing heard for " + in_ms(silent)});
+        lose(*p, {errc::timed_out, "nothing heard for " + in_ms(silent)}, options_.leave_hold);
         continue;
       }
       if (p->state == node_state::up && silent >= p->down_after / 2) {
@@ -257,11 +276,16 @@ void cluster_core::judge() {
   later(next - now, &cluster_core::judge, judge_call_);
 }
 
-void cluster_core::lose(peer& who, failure why) {
+void cluster_core::lose(peer& who, failure why, duration hold) {
   who.state = node_state::down;
   who.ended = time_.now();
   who.whole = {};
+  const failure lost{errc::connection_lost, "node " + who.name + " is down: " + why.message()};
   tell(node_event::down, who, std::move(why));
+  fail_questions(&who, lost);
+  forget_facts(who, lost);
+  lose_presence(who, presence_cause::node_down, hold);
+  look_at_node_watches(who, lost);
 }
 
 void cluster_core::forgive_silence() {
@@ -277,7 +301,7 @@ void cluster_core::isolated_for_too_long() {
   gave_up_ = true;
   for (auto& [name, p] : peers_)
     if (p->lives())
-      lose(*p, {errc::not_connected, "our own backplane is lost"});
+      lose(*p, {errc::not_connected, "our own backplane is lost"}, options_.leave_hold);
 }
 
 void cluster_core::forget_old() {
@@ -289,6 +313,9 @@ void cluster_core::forget_old() {
       continue;
     }
     wanted_.remove_all(who);
+    forget_facts(who, {errc::connection_lost, "node " + who.name + " is forgotten"});
+    fail_questions(&who, {errc::connection_lost, "node " + who.name + " is forgotten"});
+    board_.replace({who.name, who.boot});
     buffered_ -= who.buffer.size();
     std::erase(dirty_, &who);
     if (who.boot != 0)

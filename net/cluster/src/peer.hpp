@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include <troupe/cluster/node_event.hpp>
@@ -40,6 +42,22 @@ struct peer {
     std::uint32_t next_part = 0;
     std::vector<std::string> names;
   } whole;
+
+  // What it says of itself, and the version of that which we have.
+  std::uint64_t facts = 0;
+  std::unordered_map<std::string, std::uint64_t> names; // that it serves, as which instance
+  time_point asked_facts{};
+  time_point sent_whole_facts{};
+  struct {
+    bool begun = false;
+    std::uint64_t to = 0;
+    std::uint32_t next_part = 0;
+    std::unordered_set<std::string> names;
+  } whole_facts;
+  std::size_t facts_count = 0; // that it has told since its last whole; a bound, not a count
+
+  // Its questions that an actor here has not answered yet.
+  std::shared_ptr<std::size_t> open_questions = std::make_shared<std::size_t>(0);
 
   // To it: how many publications were due to it, and those of this turn.
   std::uint64_t out_stream = 0;

@@ -135,6 +135,9 @@ cluster_counters cluster_core::counters() const noexcept {
     .publications_repeated = count_.publications_repeated.get(),
     .isolations = count_.isolations.get(),
     .incarnations = count_.incarnations.get(),
+    .questions_out = count_.questions_out.get(),
+    .questions_in = count_.questions_in.get(),
+    .questions_refused = count_.questions_refused.get(),
   };
 }
 

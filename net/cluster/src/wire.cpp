@@ -129,7 +129,7 @@ std::optional<header> read_header(reader& in, std::uint8_t& of_other_version) {
   h.what = static_cast<kind>(what);
   h.boot = in.u64();
   h.incarnation = in.u64();
-  if (!in.ok() || what == 0 || what > static_cast<std::uint8_t>(kind::publications) || h.boot == 0
+  if (!in.ok() || what == 0 || what > static_cast<std::uint8_t>(kind::answer) || h.boot == 0
       || h.incarnation == 0 || h.incarnation >= incarnation_limit)
     return std::nullopt;
   return h;
@@ -140,6 +140,7 @@ std::optional<header> read_header(reader& in, std::uint8_t& of_other_version) {
 void write(writer& out, const beat& what) {
   out.u8(what.flags).u32(what.period_ms).u64(what.interest).text(what.version);
   out.u32(static_cast<std::uint32_t>(what.sent.size() / sent_record::size)).raw(what.sent);
+  out.u64(what.facts);
 }
 
 void append(std::string& out, const sent_record& what) {
@@ -156,6 +157,7 @@ std::optional<beat> read_beat(reader& in) {
   b.version = in.text();
   const auto records = in.u32();
   b.sent = in.raw(std::size_t{records} * sent_record::size);
+  b.facts = in.u64();
   if (!in.ok() || b.version.size() > longest_version || b.period_ms == 0)
     return std::nullopt;
   return b;
@@ -193,6 +195,21 @@ std::optional<interest> read_interest(reader& in) {
   return i;
 }
 
+std::optional<fact> read_fact(reader& in) {
+  if (in.at_end())
+    return std::nullopt;
+  fact f;
+  f.there = in.u8() == 1;
+  f.key = in.text();
+  if (f.there)
+    f.value = in.raw(static_cast<std::size_t>(in.varint()));
+  if (f.key.empty() || f.value.size() > longest_fact)
+    in.fail();
+  if (!in.ok())
+    return std::nullopt;
+  return f;
+}
+
 // -- publications -------------------------------------------------------------------------------
 
 void write(writer& out, const publications& what) {
@@ -228,6 +245,37 @@ std::optional<publication> read_publication(reader& in, std::size_t& topics) {
   if (!in.ok())
     return std::nullopt;
   return p;
+}
+
+// -- questions ----------------------------------------------------------------------------------
+
+void write(writer& out, const question& what) {
+  out.u64(what.to).u64(what.number).u32(what.timeout_ms).text(what.name);
+}
+
+std::optional<question> read_question(reader& in) {
+  question q;
+  q.to = in.u64();
+  q.number = in.u64();
+  q.timeout_ms = in.u32();
+  q.name = in.text();
+  if (!in.ok() || q.name.empty() || q.name.size() > longest_topic)
+    return std::nullopt;
+  return q;
+}
+
+void write(writer& out, const answer& what) {
+  out.u64(what.to).u64(what.number).u8(what.failed ? 1 : 0);
+}
+
+std::optional<answer> read_answer(reader& in) {
+  answer a;
+  a.to = in.u64();
+  a.number = in.u64();
+  a.failed = in.u8() != 0;
+  if (!in.ok() || a.number == 0)
+    return std::nullopt;
+  return a;
 }
 
 } // namespace troupe::detail::wire

@@ -32,6 +32,10 @@ enum class kind : std::uint8_t {
   interest,  ///< topics with subscribers here: what changed, or all
   interest_wanted,
   publications,
+  facts,        ///< what the node says of itself: what changed, or all
+  facts_wanted, ///< tell me from this version on
+  question,     ///< a message for who serves a name, and maybe an answer is wanted
+  answer,
 };
 
 /// Incarnations are below it, so that there is always a greater one.
@@ -84,6 +88,9 @@ public:
   [[nodiscard]] std::string_view text() noexcept;
   [[nodiscard]] std::string_view raw(std::size_t size) noexcept;
 
+  /// Returns all that is left.
+  [[nodiscard]] std::string_view rest() noexcept { return raw(in_.size()); }
+
   [[nodiscard]] bool ok() const noexcept { return ok_; }
   [[nodiscard]] bool at_end() const noexcept { return in_.empty(); }
   void fail() noexcept {
@@ -118,6 +125,7 @@ struct beat {
   std::uint64_t interest = 0; ///< the version of its interest in topics
   std::string_view version;   ///< of its program
   std::string_view sent;      ///< records, sorted by boot
+  std::uint64_t facts = 0;    ///< the version of what it says of itself
 };
 
 void write(writer& out, const beat& what);
@@ -128,10 +136,11 @@ void append(std::string& out, const sent_record& what);
 [[nodiscard]] std::optional<sent_record> find_sent(std::string_view sent,
                                                    std::uint64_t boot) noexcept;
 
-// -- interest -----------------------------------------------------------------------------------
+// -- interest and facts -------------------------------------------------------------------------
 
 /// What stands before the topics of a message of interest: each is a byte, 1 for "from now on" and 0 for
-/// "no longer", and a text.
+/// "no longer", and a text. And before facts: a byte, likewise, the text of the key, and of those that are
+/// there length and bytes of the value.
 struct interest {
   static constexpr std::uint8_t whole = 1; ///< all topics, in several parts; else what changed
   static constexpr std::uint8_t last = 2;  ///< the last part
@@ -143,6 +152,17 @@ struct interest {
 
 void write(writer& out, const interest& what);
 [[nodiscard]] std::optional<interest> read_interest(reader& in);
+
+struct fact {
+  bool there = false;
+  std::string_view key; ///< never empty
+  std::string_view value;
+};
+
+inline constexpr std::size_t longest_fact = 4096; ///< bytes of a value
+
+/// Reads the next fact. Nothing at the end, or if what follows is none: then `in.ok()` is false.
+[[nodiscard]] std::optional<fact> read_fact(reader& in);
 
 // -- publications -------------------------------------------------------------------------------
 
@@ -167,5 +187,28 @@ struct publication {
 ///
 /// \param topics  how many topics the message has named so far; counted here
 [[nodiscard]] std::optional<publication> read_publication(reader& in, std::size_t& topics);
+
+// -- questions ----------------------------------------------------------------------------------
+
+/// A message for an actor, whose bytes stand behind it.
+struct question {
+  std::uint64_t to = 0;     ///< the boot of the process that it is for
+  std::uint64_t number = 0; ///< by which the answer is known; 0: none is wanted
+  std::uint32_t timeout_ms = 0;
+  std::string_view name; ///< of who is asked
+};
+
+void write(writer& out, const question& what);
+[[nodiscard]] std::optional<question> read_question(reader& in);
+
+/// What stands before the bytes of an answer: a message, or one that holds a failure.
+struct answer {
+  std::uint64_t to = 0;
+  std::uint64_t number = 0;
+  bool failed = false;
+};
+
+void write(writer& out, const answer& what);
+[[nodiscard]] std::optional<answer> read_answer(reader& in);
 
 } // namespace troupe::detail::wire

@@ -60,6 +60,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   case wire::kind::publications:
     read_all_publications(in);
     break;
+  case wire::kind::facts:
+    if (wire::read_interest(in))
+      while (const auto next = wire::read_fact(in)) {
+        must(!next->key.empty());
+        must(next->there || next->value.empty());
+        must(next->value.size() <= wire::longest_fact);
+      }
+    break;
+  case wire::kind::question:
+    if (const auto q = wire::read_question(in))
+      must(!q->name.empty() && q->name.size() <= wire::longest_topic);
+    break;
+  case wire::kind::answer:
+    if (const auto a = wire::read_answer(in))
+      must(a->number != 0);
+    break;
   default:
     static_cast<void>(in.u64());
     static_cast<void>(in.text());

@@ -48,6 +48,17 @@ bool read(bytes_view message) {
         FAIL("a publication that is none was read");
     return in.ok();
   }
+  case wire::kind::facts:
+    if (!wire::read_interest(in))
+      return false;
+    while (const auto next = wire::read_fact(in))
+      if (next->key.empty() || next->value.size() > wire::longest_fact)
+        FAIL("a fact that is none was read");
+    return in.ok();
+  case wire::kind::question:
+    return wire::read_question(in).has_value();
+  case wire::kind::answer:
+    return wire::read_answer(in).has_value();
   default:
     static_cast<void>(in.u64());
     static_cast<void>(in.u64());
@@ -70,7 +81,14 @@ std::vector<std::string> samples() {
   publications.varint(0).text("lobby").varint(5).raw("hello");
   publications.varint(1).text("kitchen").varint(200).raw(std::string(200, 'x'));
   publications.varint(0).varint(1).raw("!");
-  for (const auto* one : {&beat, &interest, &publications})
+  wire::writer facts{from(wire::kind::facts)};
+  wire::write(facts, wire::interest{0, 0, 3, 5});
+  facts.u8(1).text("\1users").varint(8).u64(4).u8(0).text("\3hall");
+  wire::writer question{from(wire::kind::question)};
+  wire::write(question, wire::question{7, 9, 5000, "users"});
+  wire::writer answer{from(wire::kind::answer)};
+  wire::write(answer, wire::answer{7, 9, true});
+  for (const auto* one : {&beat, &interest, &publications, &facts, &question, &answer})
     all.emplace_back(as_text(one->view()));
   return all;
 }

@@ -5,15 +5,20 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <caf/actor_cast.hpp>
 
 #include <troupe/actors/topic_sharing.hpp>
+#include <troupe/cluster/cluster_actor.hpp>
 #include <troupe/cluster/cluster_options.hpp>
 #include <troupe/cluster/node_event.hpp>
 #include <troupe/runtime/basic_actor.hpp>
 #include <troupe/runtime/deferred.hpp>
+#include <troupe/runtime/failure.hpp>
+#include <troupe/runtime/names.hpp>
 
 namespace troupe {
 
@@ -42,6 +47,9 @@ struct cluster_counters {
   std::uint64_t publications_repeated = 0; // that came again, and were dropped
   std::uint64_t isolations = 0;
   std::uint64_t incarnations = 0;
+  std::uint64_t questions_out = 0;     // messages for actors elsewhere, asks among them
+  std::uint64_t questions_in = 0;      // likewise from other nodes
+  std::uint64_t questions_refused = 0; // that found nobody, or no way out
 };
 
 /// This process as a node among others: who else is there, and topics over all of them.
@@ -64,6 +72,9 @@ struct cluster_counters {
 /// twice; what is lost on the way, or did not fit, is counted at both ends and told
 /// (`node_event::publications_missed`), unless the process that published it has ended. A subscription
 /// is known at the other nodes a moment after it was made; what they publish before that is not for it.
+///
+/// **Actors have names** over nodes: `serve` gives one, `actor` refers to whoever serves it, for `ask` and
+/// messages, and `watch` hears of the end. **Who is in which room** is told by `presence`.
 ///
 /// It begins when the runtime runs, and takes leave of the others before the runtime stops.
 ///
@@ -90,7 +101,7 @@ public:
   [[nodiscard]] own_state state() const noexcept;
 
   /// Tells whether it takes part, or has lost its backplane so lately that it still believes what it knows:
-  /// whether users should be sent here.
+  /// whether users should be sent here. Not while it drains.
   [[nodiscard]] bool ready() const noexcept;
 
   /// Returns its incarnation, which is greater than all earlier ones of its name.
@@ -115,6 +126,74 @@ public:
     add_observer(caf::actor_cast<caf::strong_actor_ptr>(&self), std::move(fn));
   }
 
+  /// Serves `name` with `who`: on all nodes `actor(name)` finds it from a moment later on, here at once. Until
+  /// it ends, or `unserve`; keeps it alive. Each node may serve the same name, by one actor.
+  ///
+  /// \param name  1 to 200 bytes, any; 10,000 names a node
+  /// \param who   a handle of an actor of this runtime; or a `named_actor`: whoever has that name of the runtime at the
+  ///              time, so through restarts (`child_spec::name`); what is asked meanwhile fails with `errc::actor_down`
+  /// \returns whether it does now: false if another actor of this node does, or `who` has ended
+  /// \throws std::invalid_argument if the name is none, or `who` is empty
+  template <class Handle>
+  bool serve(const std::string& name, const Handle& who) {
+    if constexpr (std::is_same_v<Handle, named_actor>)
+      return serve_name(name, who);
+    else
+      return serve_pointer(name, caf::actor_cast<caf::strong_actor_ptr>(who));
+  }
+  void unserve(const std::string& name);
+
+  /// Returns a reference to whoever serves `name`: the nearest, or that of `node`.
+  [[nodiscard]] cluster_actor actor(std::string name, std::string node = {}) const;
+
+  /// Calls `fn`, as `self`, exactly once: when nobody serves `whom` any more. If it says a node, that is when the
+  /// actor that serves it there now ends or is replaced, or its node goes down, leaves or takes a new
+  /// incarnation; if it says none, when the last one does. Soon, if nobody serves it now. If `self` ends first, never.
+  ///
+  /// Fails with: `errc::actor_down`; `errc::connection_lost` if its node went, also if it was only cut off;
+  /// `errc::not_connected` if this node leaves the cluster, is refused or destroyed
+  /// \returns what `unwatch` takes
+  /// Thread: that of `self`.
+  template <std::derived_from<basic_actor> A>
+  std::uint64_t watch(A& self, const cluster_actor& whom, std::function<void(const failure&)> fn) {
+    return add_watch(caf::actor_cast<caf::strong_actor_ptr>(&self), whom.name(), whom.node(),
+                     std::move(fn));
+  }
+
+  /// As above, of the present incarnation of a node.
+  template <std::derived_from<basic_actor> A>
+  std::uint64_t watch_node(A& self, std::string node, std::function<void(const failure&)> fn) {
+    return add_watch(caf::actor_cast<caf::strong_actor_ptr>(&self), {}, std::move(node),
+                     std::move(fn));
+  }
+
+  /// Ends a watch without a call; one call may be under way already.
+  void unwatch(std::uint64_t number);
+
+  /// Calls `fn`, as `self`, when this node drains: time to send its client elsewhere, and to end.
+  ///
+  /// Thread: that of `self`. Order: those who came first are told first.
+  template <std::derived_from<basic_actor> A>
+  void on_drain(A& self, std::function<void()> fn) {
+    add_client(caf::actor_cast<caf::strong_actor_ptr>(&self), std::move(fn));
+  }
+
+  /// Empties this node before its end: it is not `ready` from now on, and serves no names to others, who ask
+  /// others; what they have asked is answered. Those who have said so by `on_drain` are told in batches. When
+  /// they have all ended, or at the end of the grace time, the node leaves; its users are held by the others for their
+  /// `cluster_options::leave_hold`. Close listening ports first.
+  ///
+  /// ```cpp
+  /// port.stop_listening();
+  /// cluster.drain({.grace = 20s}).add_callback([&rt] { rt.stop(); });
+  /// ```
+  ///
+  /// \returns what fires when the node has left, also by other means; never fails. A second call joins the first
+  /// one, with its options
+  /// \throws std::invalid_argument if an option makes no sense
+  /// Thread: loop 0.
+  deferred<void> drain(drain_options how = {});
+
   /// Says goodbye: the others take this node for `left` at once, and nothing is heard or sent any more.
   /// Topics go on within the process. `runtime::stop` does it, before anything else ends.
   ///
@@ -126,9 +205,15 @@ public:
   operator const topic_sharing&() const noexcept;
 
 private:
+  friend class presence;
   friend std::weak_ptr<const detail::cluster_core> detail::core_of(const cluster& of) noexcept;
 
   void add_observer(caf::strong_actor_ptr who, std::function<void(const node_event&)> fn);
+  void add_client(caf::strong_actor_ptr who, std::function<void()> fn);
+  bool serve_pointer(const std::string& name, caf::strong_actor_ptr who);
+  bool serve_name(const std::string& name, const named_actor& who);
+  std::uint64_t add_watch(caf::strong_actor_ptr who, std::string name, std::string node,
+                          std::function<void(const failure&)> fn);
 
   const std::shared_ptr<detail::cluster_core> core_;
 };

@@ -53,6 +53,16 @@ struct cluster_options {
   /// Beyond, subscribers get only what is published on their own node, and the log says so.
   std::size_t max_topics = 1'000'000;
 
+  /// How long those who were present on a node that is lost, or has left, stay present: who is back before, on
+  /// whichever node, was never away. 5 s hide the restart of one node after the other.
+  duration leave_hold = duration::zero();
+
+  /// Of a room in which this node has more entries of presence than that, it tells the others how many, and not who.
+  std::size_t list_limit = 1000;
+
+  /// How many entries of presence this node may have, and each of the others may tell us of.
+  std::size_t max_entries = 1'000'000;
+
   /// That of the program: shown, and compared by `compatible`. At most 64 bytes.
   std::string version{};
 
@@ -66,6 +76,13 @@ struct cluster_options {
 
   /// What random numbers are made from; 0 takes the system's. For simulations that are to run twice alike.
   std::uint64_t seed = 0;
+};
+
+/// How `cluster::drain` goes about it.
+struct drain_options {
+  std::size_t batch = 1000;                  ///< so many clients are told at a time
+  duration every = std::chrono::seconds(1);  ///< and so long after them the next ones
+  duration grace = std::chrono::seconds(30); ///< all in all; then the node leaves all the same
 };
 
 } // namespace troupe

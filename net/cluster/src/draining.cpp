@@ -1,0 +1,115 @@
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include <caf/actor_cast.hpp>
+
+#include <spdlog/logger.h>
+
+#include <troupe/runtime/basic_actor.hpp>
+#include <troupe/runtime/logger.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+#include "cluster_core.hpp"
+
+namespace troupe::detail {
+
+// -- who takes part -----------------------------------------------------------------------------
+
+void cluster_core::on_drain(caf::strong_actor_ptr who, std::function<void()> fn) {
+  if (!fn)
+    throw std::logic_error("cluster: on_drain needs a function");
+  home_.post([weak = weak_from_this(), who,
+              fn = std::make_shared<const std::function<void()>>(std::move(fn))] {
+    const auto self = weak.lock();
+    if (!self)
+      return;
+    const auto number = ++self->last_client_;
+    self->clients_.emplace(number, client{caf::actor_cast<caf::weak_actor_ptr>(who), fn});
+    if (self->draining()) // it has come after the others were told
+      self->untold_.push_back(number);
+    who->get()->attach_functor([weak, number] {
+      const auto core = weak.lock();
+      if (!core)
+        return;
+      core->home_.post([weak, number] {
+        if (const auto still = weak.lock(); still && still->clients_.erase(number) != 0)
+          still->drained_if_empty();
+      });
+    });
+  });
+}
+
+// -- draining -----------------------------------------------------------------------------------
+
+deferred<void> cluster_core::drain(drain_options how) {
+  home_.expect_here("cluster::drain", "use call_from_thread");
+  if (how.batch == 0)
+    throw std::invalid_argument("drain_options: batch must not be zero");
+  if (how.every < duration::zero() || how.grace < duration::zero())
+    throw std::invalid_argument("drain_options: every and grace must not be negative");
+  if (state() == own_state::left || state() == own_state::refused)
+    return succeed();
+  promise<void> done;
+  auto result = done.get_deferred();
+  drains_.push_back(std::move(done));
+  if (draining())
+    return result;
+  draining_ = true;
+  drain_ = how;
+  rt_.logger().info("node {} drains: {} clients are told, {} every {} ms, and have {} ms",
+                    options_.name, clients_.size(), how.batch,
+                    std::chrono::duration_cast<std::chrono::milliseconds>(how.every).count(),
+                    std::chrono::duration_cast<std::chrono::milliseconds>(how.grace).count());
+  for (const auto& name :
+       directory_.names_here()) // others ask others; what they have asked is answered
+    tell_name(name);
+  for (const auto& [number, one] : clients_)
+    untold_.push_back(number);
+  later(how.grace, &cluster_core::drained, grace_call_);
+  home_.post([weak = weak_from_this()] {
+    if (const auto self = weak.lock(); self && self->draining()) {
+      self->tell_clients();
+      self->drained_if_empty();
+    }
+  });
+  changed();
+  return result;
+}
+
+// One batch, and the next one later.
+void cluster_core::tell_clients() {
+  std::size_t told = 0;
+  while (told < drain_.batch && !untold_.empty()) {
+    const auto found = clients_.find(untold_.front());
+    untold_.pop_front();
+    if (found == clients_.end())
+      continue;
+    if (const auto who = found->second.who.lock()) {
+      ++told;
+      basic_actor::run_as(who, [fn = found->second.fn] { (*fn)(); });
+    }
+  }
+  later(drain_.every, &cluster_core::tell_clients, batch_call_); // also for those who come now
+}
+
+void cluster_core::drained_if_empty() {
+  if (draining() && clients_.empty() && state() != own_state::left)
+    drained();
+}
+
+void cluster_core::drained() {
+  if (state() == own_state::left)
+    return;
+  rt_.logger().info("node {} has drained; {} clients are left", options_.name, clients_.size());
+  leave().add_errback([](const failure&) {});
+}
+
+void cluster_core::end_drains() {
+  for (auto* call : {&grace_call_, &batch_call_})
+    take_back(*call);
+  for (auto& one : std::exchange(drains_, {}))
+    one.callback();
+}
+
+} // namespace troupe::detail

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <caf/actor_control_block.hpp>
+
+#include <troupe/cluster/presence.hpp>
+#include <troupe/runtime/time.hpp>
+
+namespace troupe::detail {
+
+inline constexpr std::size_t longest_room = 200;
+inline constexpr std::size_t longest_key = 200;
+inline constexpr std::size_t longest_meta = 1024;
+
+/// All entries of all nodes, by rooms; and who watches them.
+///
+/// Each entry belongs to an owner: a process, by the node's name and its boot number.
+/// Thread: `list` and `count`: any; the rest: loop 0.
+class presence_board {
+public:
+  using owner_id = std::pair<std::string, std::uint64_t>;
+
+  /// \param most  how many entries an owner may have
+  explicit presence_board(std::size_t most) : most_(most) {}
+
+  // -- what owners say --------------------------------------------------------------------------
+
+  /// The owner is there, again maybe: what it had and does not say until `end_whole` is gone then.
+  void begin_whole(const owner_id& whose);
+  void end_whole(const owner_id& whose);
+
+  /// Returns false if that is one entry too many.
+  bool set(const owner_id& whose, std::uint64_t id, std::string_view room, std::string_view key,
+           std::string_view meta);
+  void remove(const owner_id& whose, std::uint64_t id, presence_cause cause = presence_cause::left);
+
+  /// Says how many entries an owner has in a room beside those that it lists; 0 for none.
+  bool set_count(const owner_id& whose, std::string_view room, std::uint64_t count);
+
+  // -- owners that come and go ------------------------------------------------------------------
+
+  /// Takes an owner's entries away at `until`, if it is not there again before (`keep`); `expire` does it.
+  /// What it says after that is `healed`.
+  void lose(const owner_id& whose, presence_cause cause, time_point until);
+
+  /// It never comes back; what it has is held as long as it would be.
+  void replace(const owner_id& whose);
+
+  /// It is there again; its entries stay.
+  void keep(const owner_id& whose);
+
+  /// Ends what was held until `now`; returns when there is more to end.
+  std::optional<time_point> expire(time_point now);
+
+  // -- readers ----------------------------------------------------------------------------------
+
+  [[nodiscard]] std::vector<presence_entry> list(std::string_view room, std::size_t limit) const;
+  [[nodiscard]] std::size_t count(std::string_view room) const;
+  [[nodiscard]] std::size_t entries() const;
+
+  using listener = std::shared_ptr<const std::function<void(const presence_change&)>>;
+  void watch(std::uint64_t number, const caf::strong_actor_ptr& who, const std::string& room,
+             listener fn);
+  void unwatch(std::uint64_t number);
+
+  /// Tells watchers what has changed.
+  void flush();
+
+private:
+  struct located {
+    std::string room, key;
+    std::uint64_t generation; // of the whole that has told it
+  };
+  struct counted {
+    std::uint64_t count, generation;
+  };
+  struct owner {
+    std::uint64_t generation = 0;
+    bool lost = false;     // what it has is held until `until`
+    bool replaced = false; // and it never comes back
+    bool healing = false;  // it was lost, and what it had with it
+    presence_cause cause = presence_cause::node_down;
+    time_point until{};
+    std::unordered_map<std::uint64_t, located> entries; // by number
+    std::unordered_map<std::string, counted> counts;    // by room
+  };
+  struct entry {
+    const owner_id* whose;
+    const owner* of;
+    std::uint64_t id;
+    std::string meta;
+  };
+  struct watcher {
+    std::uint64_t number;
+    caf::weak_actor_ptr who;
+    listener fn;
+  };
+  struct change {
+    std::optional<presence_entry> before;
+    presence_cause cause;
+  };
+  struct room {
+    std::map<std::string, std::vector<entry>, std::less<>>
+      keys;                  // entries in the order of their owners
+    std::size_t counted = 0; // entries that are not listed
+    std::vector<watcher> watchers;
+    std::map<std::string, change> changes; // since the watchers were told
+    std::optional<std::size_t> count_before;
+  };
+  using rooms = std::unordered_map<std::string, room>;
+
+  static presence_entry shown(const std::string& key, const std::vector<entry>& all);
+  static std::size_t count_of(const room& in) noexcept { return in.keys.size() + in.counted; }
+  owner& owner_of(const owner_id& whose);
+  void note(const std::string& name, room& in, const std::string& key, presence_cause cause);
+  void note_all(const owner& of, presence_cause cause);
+  void note_count(const std::string& name, room& in);
+  void take(owner& from, std::uint64_t id, presence_cause cause);
+  void take_count(owner& from, const std::string& name);
+  room& room_of(const std::string& name) { return rooms_[name]; }
+  void take_all(owner& from, presence_cause cause);
+  void tidy(rooms::iterator which);
+  static presence_change present_in(const std::string& name, const room& in);
+
+  const std::size_t most_;
+  mutable std::mutex mutex_; // of all below, for readers
+  std::map<owner_id, owner> owners_;
+  rooms rooms_;
+  std::set<std::string> dirty_; // rooms with changes, in an order that is no accident
+  std::unordered_map<std::uint64_t, std::string> watched_;
+};
+
+} // namespace troupe::detail

@@ -1,0 +1,123 @@
+// Actors by name, and presence, between nodes that meet at a real nats-server. Without that program the tests are skipped.
+
+#include <troupe/nats_backplane/nats_backplane.hpp>
+
+#include <optional>
+
+#include <caf/atom.hpp>
+#include <caf/send.hpp>
+
+#include <troupe/cluster/cluster.hpp>
+#include <troupe/cluster/presence.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
+
+#include "../../nats/served_nats.hpp"
+
+using namespace troupe;
+using namespace troupe::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+using double_atom = caf::atom_constant<caf::atom("double")>;
+using go_atom = caf::atom_constant<caf::atom("go")>;
+
+/// Doubles numbers, to the bit.
+class doubler final : public pinned_actor {
+public:
+  using pinned_actor::pinned_actor;
+  caf::behavior make_behavior() override {
+    return {[](double_atom, double n) {
+      return 2 * n;
+    }};
+  }
+};
+
+/// Asks, watches, and is in the lobby.
+class user final : public pinned_actor {
+public:
+  user(caf::actor_config& cfg, troupe::cluster* of, std::string key, events* into)
+    : pinned_actor(cfg), of_(of), here_(*of), key_(std::move(key)), into_(into) {}
+  caf::behavior make_behavior() override {
+    here_.track(*this, "lobby", key_);
+    here_.watch(*this, "lobby", [this](const presence_change& c) {
+      for (const auto& one : c.joins)
+        into_->add('+' + one.key);
+      for (const auto& one : c.leaves)
+        into_->add('-' + one.key + ' ' + std::string{to_string(c.cause)});
+    });
+    return {[this](go_atom, int times) {
+      of_->watch(*this, of_->actor("doubler"), [this](const failure& why) {
+        into_->add("ended " + std::string{troupe::name(static_cast<errc>(why.code().value()))});
+      });
+      for (int i = 0; i < times; ++i)
+        ask<double>(*this, of_->actor("doubler"), 10s, double_atom::value, i * 0.5)
+          .add_callback([this, i](double n) {
+            if (n == i)
+              into_->add("right");
+          })
+          .add_errback([this](const failure& why) { into_->add(why.message()); });
+    }};
+  }
+
+private:
+  troupe::cluster* const of_;
+  presence here_;
+  const std::string key_;
+  events* const into_;
+};
+
+struct node {
+  node(const std::string& name, const std::string& url) : run(2) {
+    cluster.emplace(run.rt, cluster_options{.name = name,
+                                            .via = std::make_shared<nats_backplane>(
+                                              nats_options{.servers = {url}}),
+                                            .heartbeat = 100ms,
+                                            .down_after = 1s});
+    who =
+      caf::actor_cast<caf::actor>(run.rt.spawn_on<user>(1, &*cluster, "user of " + name, &told));
+    run.start();
+  }
+  ~node() {
+    run.stop();
+    who = {};
+    cluster.reset();
+  }
+  bool is_served(const std::string& name) {
+    const auto end = std::chrono::steady_clock::now() + 30s;
+    while (!cluster->actor(name).is_served())
+      if (std::chrono::steady_clock::now() > end)
+        return false;
+      else
+        std::this_thread::sleep_for(1ms);
+    return true;
+  }
+
+  events told;
+  running run;
+  std::optional<troupe::cluster> cluster;
+  caf::actor who;
+};
+
+} // namespace
+
+TEST_CASE("actors are asked by name, and users are seen, over a server", "[cluster]") {
+  if (!nats_server_installed())
+    return;
+  served_nats s;
+  node a{"a", s.address().url};
+  {
+    node b{"b", s.address().url};
+    const auto served = b.run.rt.spawn_on<doubler>(1);
+    REQUIRE(b.cluster->serve("doubler", served));
+    REQUIRE(a.told.wait_for("+user of b"));
+    REQUIRE(b.told.wait_for("+user of a"));
+    REQUIRE(a.is_served("doubler"));
+    caf::anon_send(a.who, go_atom::value, 5000);
+    REQUIRE(a.told.wait(5000 + 2));
+    CHECK(a.told.count("right") == 5000);
+    caf::anon_send_exit(served, caf::exit_reason::kill);
+    REQUIRE(a.told.wait_for("ended actor_down"));
+  }
+  CHECK(a.told.wait_for("-user of b node_left"));
+}
