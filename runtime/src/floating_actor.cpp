@@ -10,7 +10,7 @@ namespace troupe {
 
 namespace {
 
-constexpr auto call_later_atom = caf::atom("call_later");
+constexpr auto call_later_word = caf::atom("call_later");
 
 time_point tell_steady_time(const void*) noexcept {
   return event_loop::now();
@@ -43,13 +43,13 @@ void floating_actor::arm() {
   if (!due || *due >= armed_)
     return;
   armed_ = *due;
-  clock().set_ordinary_timeout(*due, this, call_later_atom, 0);
+  clock().set_ordinary_timeout(*due, this, call_later_word, 0);
 }
 
 caf::invoke_message_result floating_actor::consume(caf::mailbox_element& x) {
   const auto& content = x.content();
   if (content.type_token() != caf::make_type_token<caf::timeout_msg>()
-      || content.get_as<caf::timeout_msg>(0).type != call_later_atom)
+      || content.get_as<caf::timeout_msg>(0).type != call_later_word)
     return super::consume(x);
   current_mailbox_element(&x);
   armed_ = time_point::max();
