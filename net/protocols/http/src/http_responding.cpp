@@ -114,6 +114,8 @@ void http_connection::send(http_response r) {
     transport().write(out);
     log_access(true);
     release_request();
+    request_.reset(); // there is no other one: what is idle from now on should be small
+    parser_.head() = {};
     state_ = state::upgraded;
     awaits_ = awaited::nothing;
     upgraded_ = std::move(r.upgraded_);

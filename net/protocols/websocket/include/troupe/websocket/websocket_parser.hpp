@@ -1,0 +1,119 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <troupe/runtime/bytes.hpp>
+#include <troupe/websocket/detail/utf8_checker.hpp>
+#include <troupe/websocket/websocket_frame.hpp>
+
+namespace troupe {
+
+/// What a parser takes from its peer.
+struct websocket_limits {
+  /// Bytes of a message, all of its frames together; refused with 1009 when a head announces more.
+  std::size_t max_message = 1024 * 1024;
+
+  /// Frames of a message; refused with 1008.
+  std::uint32_t max_fragments = 16384;
+};
+
+/// Messages and control frames out of bytes: no transport, no clock.
+///
+/// ```cpp
+/// for (;;)
+///   switch (parser.next(input)) {
+///   case websocket_parser::event::more: return; // all of the input is used
+///   case websocket_parser::event::text: say(as_text(parser.payload())); break;
+///   ...
+/// ```
+///
+/// The same events come out for every way in which the input is cut. What is wrong is refused as soon as
+/// the bytes say so: a head before its payload, text at the first byte that is no UTF-8. It holds what of a
+/// message has come, never what a head promises; between messages nothing, once it is told to `release`.
+///
+/// Thread: one. Source: RFC 6455, 5 to 8
+class websocket_parser {
+public:
+  enum class event : std::uint8_t {
+    more,    ///< all of the input is used, and nothing is complete
+    text,    ///< `payload` is a message of text, in UTF-8
+    binary,  ///< `payload` is a message
+    ping,    ///< `payload` has up to 125 bytes
+    pong,    ///< the same
+    close,   ///< `code` and `payload`, the reason, in UTF-8; what follows is passed over
+    refused, ///< `code` and `reason` say why; what follows is passed over
+  };
+
+  /// Who sends: frames of clients are masked, and those of servers are not.
+  enum class peer : std::uint8_t { client, server };
+
+  explicit websocket_parser(peer from, const websocket_limits& limits = {}) noexcept
+    : limits_(limits), from_(from) {}
+
+  /// Says who sends, from the next frame on.
+  void set_peer(peer from) noexcept { from_ = from; }
+
+  /// Sets what is taken from the next frame on.
+  void set_limits(const websocket_limits& limits) noexcept { limits_ = limits; }
+
+  /// Takes bytes off the front of `in`, up to the next event.
+  [[nodiscard]] event next(bytes_view& in);
+
+  /// Returns what the last event brought. Good until `next` or `release`, and as long as the input.
+  [[nodiscard]] bytes_view payload() const noexcept { return payload_; }
+
+  /// Returns the code of a close frame, 1005 if it has none; or that with which to refuse.
+  [[nodiscard]] std::uint16_t code() const noexcept { return code_; }
+
+  /// Returns why the input was refused.
+  [[nodiscard]] const char* reason() const noexcept { return reason_; }
+
+  /// Tells whether a message, or a frame, is unfinished.
+  [[nodiscard]] bool in_message() const noexcept { return started_ || in_frame_ || head_size_ > 0; }
+
+  /// Gives memory back that the next message does not go on with.
+  void release() noexcept;
+
+  /// Returns how many bytes it holds.
+  [[nodiscard]] std::size_t held() const noexcept { return message_.size() + control_.size(); }
+
+private:
+  enum class state : std::uint8_t { open, closed, refused };
+
+  [[nodiscard]] bool take_head(bytes_view& in);
+  [[nodiscard]] bool check_first(std::uint8_t first, std::uint8_t second);
+  [[nodiscard]] bool begin_frame(const char* head, std::size_t size);
+  [[nodiscard]] event take_control(bytes_view& in);
+  [[nodiscard]] event take_data(bytes_view& in);
+  [[nodiscard]] event closed();
+  event refuse(std::uint16_t code, const char* reason) noexcept;
+
+  websocket_limits limits_;
+  std::uint64_t left_ = 0; // of the payload of this frame
+  std::uint64_t size_ = 0; // of this message, as its heads say
+  std::string message_;    // what came of it
+  std::string control_;    // what came of a control frame
+  bytes_view payload_;
+  const char* reason_ = "";
+  std::uint32_t fragments_ = 0;
+  std::array<char, 14> head_; // its beginning, if it is cut
+  std::uint8_t head_size_ = 0;
+  websocket_mask mask_{};
+  std::uint16_t code_ = 0;
+  peer from_;
+  state state_ = state::open;
+  websocket_opcode opcode_ = websocket_opcode::continuation; // of this frame
+  websocket_opcode kind_ = websocket_opcode::continuation;   // of this message
+  std::uint8_t phase_ = 0;                                   // of the mask
+  bool final_ = false;
+  bool in_frame_ = false;
+  bool started_ = false; // a message, which goes on in other frames
+  bool given_ = false;   // the payload is done with when more is asked for
+  detail::utf8_checker utf8_;
+};
+
+} // namespace troupe

@@ -1,0 +1,43 @@
+#include "accepted_websocket.hpp"
+
+#include <utility>
+
+#include <caf/actor_cast.hpp>
+
+namespace troupe::detail {
+
+accepted_websocket::accepted_websocket(protocol& connection, builder<websocket_protocol> make,
+                                       std::shared_ptr<const websocket_options> options,
+                                       std::string subprotocol)
+  : connection_(connection),
+    plan_(
+      std::make_unique<plan>(plan{std::move(make), std::move(options), std::move(subprotocol)})) {}
+
+accepted_websocket::~accepted_websocket() = default;
+
+void accepted_websocket::taken_over(transport& t) {
+  const auto how = std::move(plan_);
+  actor_ = how->make(connection_.system(), connection_.loop());
+  auto& socket = *static_cast<websocket_protocol*>(caf::actor_cast<caf::abstract_actor*>(actor_));
+  socket_ = &socket;
+  socket.set_up(std::move(how->options), std::move(how->subprotocol), *this);
+  socket.enter("connection_made", [&] { socket.make_connection(t); });
+}
+
+void accepted_websocket::data_received(bytes_view data) {
+  if (auto* const s = socket_)
+    s->enter("data_received", [&] { s->receive(data); });
+}
+
+void accepted_websocket::connection_lost(const failure& reason) {
+  if (auto* const s = std::exchange(socket_, nullptr))
+    s->end_connection(reason);
+  actor_ = nullptr;
+}
+
+void accepted_websocket::websocket_ended() {
+  if (std::exchange(socket_, nullptr) != nullptr)
+    connection_.quit();
+}
+
+} // namespace troupe::detail

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <caf/actor_control_block.hpp>
+
+#include <troupe/http/http_response.hpp>
+#include <troupe/net/builder.hpp>
+#include <troupe/websocket/detail/message_transport.hpp>
+#include <troupe/websocket/websocket_options.hpp>
+#include <troupe/websocket/websocket_protocol.hpp>
+
+namespace troupe::detail {
+
+/// Stands between the actor of an HTTP connection, which goes on to own it, and that of the WebSocket
+/// which speaks on it.
+///
+/// Thread: the connection's. Lifetime: that of the HTTP connection.
+class accepted_websocket final : public http_upgraded, private websocket_host {
+public:
+  accepted_websocket(protocol& connection, builder<websocket_protocol> make,
+                     std::shared_ptr<const websocket_options> options, std::string subprotocol);
+  ~accepted_websocket() override;
+
+  void taken_over(transport& t) override;
+  void data_received(bytes_view data) override;
+  void connection_lost(const failure& reason) override;
+  void stop_requested(transport&) override {} // the WebSocket hears of it itself
+
+private:
+  struct plan {
+    builder<websocket_protocol> make;
+    std::shared_ptr<const websocket_options> options;
+    std::string subprotocol;
+  };
+
+  void websocket_ended() override;
+
+  protocol& connection_;
+  std::unique_ptr<plan> plan_; // until it is built
+  caf::strong_actor_ptr actor_;
+  websocket_protocol* socket_ = nullptr; // null once it has ended
+};
+
+} // namespace troupe::detail

@@ -1,0 +1,251 @@
+#include <troupe/websocket/websocket_parser.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace troupe {
+
+namespace {
+
+constexpr bool is_control(websocket_opcode opcode) noexcept {
+  return static_cast<std::uint8_t>(opcode) >= 8;
+}
+
+std::uint8_t byte_at(const char* p, std::size_t i) noexcept {
+  return static_cast<std::uint8_t>(p[i]);
+}
+
+// How long a head is, whose second byte this is.
+constexpr std::size_t size_of_head(std::uint8_t second) noexcept {
+  const auto size = second & 0x7f;
+  return 2U + (size == 126 ? 2U : size == 127 ? 8U : 0U) + ((second & 0x80) != 0 ? 4U : 0U);
+}
+
+} // namespace
+
+websocket_parser::event websocket_parser::refuse(std::uint16_t code, const char* reason) noexcept {
+  state_ = state::refused;
+  code_ = code;
+  reason_ = reason;
+  payload_ = {};
+  in_frame_ = started_ = false;
+  head_size_ = 0;
+  given_ = true;
+  release();
+  return event::refused;
+}
+
+void websocket_parser::release() noexcept {
+  if (given_) {
+    payload_ = {};
+    given_ = false;
+    if (!started_)
+      message_.clear();
+    control_.clear();
+  }
+  if (message_.empty())
+    std::string{}.swap(message_);
+  if (control_.empty())
+    std::string{}.swap(control_);
+}
+
+websocket_parser::event websocket_parser::next(bytes_view& in) {
+  if (state_ != state::open) {
+    in = {};
+    return state_ == state::refused ? event::refused : event::more;
+  }
+  if (given_) {
+    given_ = false;
+    payload_ = {};
+    if (!started_)
+      message_.clear();
+    control_.clear();
+  }
+  for (;;) {
+    if (!in_frame_ && !take_head(in))
+      return state_ == state::refused ? event::refused : event::more;
+    const auto what = is_control(opcode_) ? take_control(in) : take_data(in);
+    if (what != event::more || in_frame_)
+      return what;
+  }
+}
+
+// Takes a head, or as much of it as there is; false if it is not complete, or refused.
+bool websocket_parser::take_head(bytes_view& in) {
+  const auto text = as_text(in);
+  if (head_size_ == 0 && text.size() >= 2) { // mostly it is here as a whole
+    if (!check_first(byte_at(text.data(), 0), byte_at(text.data(), 1)))
+      return false;
+    const auto size = size_of_head(byte_at(text.data(), 1));
+    if (text.size() >= size) {
+      in = in.subspan(size);
+      return begin_frame(text.data(), size);
+    }
+  }
+  std::size_t used = 0;
+  const auto more = [&](std::size_t until) {
+    const auto n = std::min<std::size_t>(until - head_size_, text.size() - used);
+    std::memcpy(head_.data() + head_size_, text.data() + used, n);
+    used += n;
+    head_size_ = static_cast<std::uint8_t>(head_size_ + n);
+    in = in.subspan(n);
+    return head_size_ == until;
+  };
+  if (head_size_ < 2
+      && (!more(2) || !check_first(byte_at(head_.data(), 0), byte_at(head_.data(), 1))))
+    return false;
+  const auto size = size_of_head(byte_at(head_.data(), 1));
+  if (!more(size))
+    return false;
+  head_size_ = 0;
+  return begin_frame(head_.data(), size);
+}
+
+// What the first two bytes tell.
+bool websocket_parser::check_first(std::uint8_t first, std::uint8_t second) {
+  const auto refused = [this](const char* why) {
+    refuse(websocket_code::protocol_error, why);
+    return false;
+  };
+  if ((first & 0x70) != 0)
+    return refused("a reserved bit is set");
+  const auto opcode = first & 0x0f;
+  if ((opcode > 2 && opcode < 8) || opcode > 10)
+    return refused("unknown opcode");
+  if (opcode >= 8) {
+    if ((first & 0x80) == 0)
+      return refused("a control frame is fragmented");
+    if ((second & 0x7f) > 125)
+      return refused("a control frame is longer than 125 bytes");
+  } else if (opcode == 0 && !started_) {
+    return refused("a continuation of no message");
+  } else if (opcode != 0 && started_) {
+    return refused("a message within another one");
+  }
+  if (((second & 0x80) != 0) != (from_ == peer::client))
+    return refused(from_ == peer::client ? "a client's frame is not masked"
+                                         : "a server's frame is masked");
+  return true;
+}
+
+bool websocket_parser::begin_frame(const char* head, std::size_t size) {
+  const auto first = byte_at(head, 0);
+  const auto second = byte_at(head, 1);
+  opcode_ = static_cast<websocket_opcode>(first & 0x0f);
+  final_ = (first & 0x80) != 0;
+  left_ = second & 0x7f;
+  std::uint64_t least = 0;
+  if (left_ >= 126) {
+    const std::size_t bytes = left_ == 126 ? 2 : 8;
+    least = left_ == 126 ? 126 : 65536;
+    left_ = 0;
+    for (std::size_t i = 0; i < bytes; ++i)
+      left_ = left_ << 8 | byte_at(head, 2 + i);
+  }
+  if (from_ == peer::client)
+    std::memcpy(mask_.data(), head + size - mask_.size(), mask_.size());
+  phase_ = 0;
+  if (left_ < least || left_ >> 63 != 0) {
+    refuse(websocket_code::protocol_error, "a length is not written as it should be");
+    return false;
+  }
+  in_frame_ = true;
+  if (is_control(opcode_))
+    return true;
+  if (!started_) {
+    kind_ = opcode_;
+    size_ = 0;
+    fragments_ = 0;
+    utf8_.reset();
+  }
+  if (left_ > limits_.max_message || size_ + left_ > limits_.max_message) {
+    refuse(websocket_code::too_big, "the message is too long");
+    return false;
+  }
+  if (++fragments_ > limits_.max_fragments) {
+    refuse(websocket_code::policy, "the message has too many fragments");
+    return false;
+  }
+  size_ += left_;
+  started_ = !final_;
+  return true;
+}
+
+namespace {
+
+void append_unmasked(std::string& to, bytes_view from, const websocket_mask& mask,
+                     std::uint8_t& phase) {
+  const auto at = to.size();
+  to.resize(at + from.size());
+  apply_websocket_mask(to.data() + at, as_text(from).data(), from.size(), mask, phase);
+  phase = static_cast<std::uint8_t>((phase + from.size()) % mask.size());
+}
+
+} // namespace
+
+websocket_parser::event websocket_parser::take_control(bytes_view& in) {
+  const auto piece = in.first(std::min<std::uint64_t>(left_, in.size()));
+  in = in.subspan(piece.size());
+  left_ -= piece.size();
+  if (from_ == peer::client)
+    append_unmasked(control_, piece, mask_, phase_);
+  else
+    control_ += as_text(piece);
+  if (left_ > 0)
+    return event::more;
+  in_frame_ = false;
+  payload_ = as_bytes(control_);
+  given_ = true;
+  if (opcode_ == websocket_opcode::close)
+    return closed();
+  return opcode_ == websocket_opcode::ping ? event::ping : event::pong;
+}
+
+websocket_parser::event websocket_parser::closed() {
+  code_ = websocket_code::none;
+  if (!payload_.empty()) {
+    if (payload_.size() == 1)
+      return refuse(websocket_code::protocol_error, "a code of one byte");
+    code_ =
+      static_cast<std::uint16_t>(byte_at(control_.data(), 0) << 8 | byte_at(control_.data(), 1));
+    payload_ = payload_.subspan(2);
+    if (!is_sendable_code(code_))
+      return refuse(websocket_code::protocol_error, "a code that nobody may send");
+    if (!detail::is_utf8(as_text(payload_)))
+      return refuse(websocket_code::not_utf8, "the reason is not UTF-8");
+  }
+  state_ = state::closed;
+  started_ = false;
+  return event::close;
+}
+
+websocket_parser::event websocket_parser::take_data(bytes_view& in) {
+  const auto piece = in.first(std::min<std::uint64_t>(left_, in.size()));
+  in = in.subspan(piece.size());
+  left_ -= piece.size();
+  const bool in_place = from_ == peer::server && left_ == 0 && final_ && message_.empty();
+  auto fresh = as_text(piece);
+  if (!in_place) {
+    const auto before = message_.size();
+    if (from_ == peer::client)
+      append_unmasked(message_, piece, mask_, phase_);
+    else
+      message_ += fresh;
+    fresh = std::string_view{message_}.substr(before);
+  }
+  const bool text = kind_ == websocket_opcode::text;
+  if (text && !utf8_.take(fresh))
+    return refuse(websocket_code::not_utf8, "the text is not UTF-8");
+  if (left_ > 0)
+    return event::more;
+  in_frame_ = false;
+  if (!final_)
+    return event::more;
+  if (text && !utf8_.complete())
+    return refuse(websocket_code::not_utf8, "the text ends within a character");
+  payload_ = in_place ? piece : as_bytes(message_);
+  given_ = true;
+  return text ? event::text : event::binary;
+}
+
+} // namespace troupe

@@ -1,0 +1,139 @@
+"""websocket_echo_server and websocket_cat, and programs of others: python3-websockets and ws of Node, and wsproto as a strict
+reader.
+
+Usage: websocket_check.py <folder of the examples> <folder of the peers>
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+SERVER, CAT = (f"{sys.argv[1]}/websocket_{name}" for name in ("echo_server", "cat"))
+if not os.path.exists(SERVER) or not os.path.exists(CAT):
+    print("the examples are not there")
+    sys.exit(77)
+try:
+    import websockets
+    import wsproto
+    from wsproto import events
+except ImportError:
+    print("python3-websockets or python3-wsproto is not installed")
+    sys.exit(77)
+NODE_WS = "/usr/share/nodejs/ws"
+
+CLIENT_JS = """
+const WebSocket = require(process.argv[1]);
+const s = new WebSocket(process.argv[2], {perMessageDeflate: true});
+const big = Buffer.alloc(300000, 7);
+const got = [];
+s.on("open", () => { s.send("h\\u00e9llo \\u{1f3ad}"); s.ping("p"); s.send(""); s.send(big); });
+const note = (what) => { if (got.push(what) === 4) s.close(4001, "done"); };
+s.on("pong", (d) => note("pong " + d));
+s.on("message", (d, binary) => note(binary ? "bytes " + d.equals(big) : "text " + d));
+s.on("close", (code, reason) => { console.log(got.sort().join("|") + "|" + code + s.extensions); });
+"""
+
+SERVER_JS = """
+const {WebSocketServer} = require(process.argv[1]);
+const w = new WebSocketServer({port: 0, host: "127.0.0.1", perMessageDeflate: true,
+                               handleProtocols: (all) => [...all][0]}, () => console.log(w.address().port));
+w.on("connection", (s) => s.on("message", (d, binary) => s.send(d, {binary})));
+"""
+
+
+@contextmanager
+def serving(*command):
+    """Runs a server that prints its port at the end of a line."""
+    p = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield int(p.stdout.readline().rsplit(":", 1)[-1])
+    finally:
+        p.terminate()
+        p.wait(20)
+
+
+def cat(url, said, *arguments):
+    r = subprocess.run([CAT, url, *arguments], input=said, capture_output=True, timeout=30, text=True)
+    assert r.returncode == 0, (r.returncode, r.stderr)
+    return r.stdout
+
+
+async def clients_of_python(port):
+    async with websockets.connect(f"ws://127.0.0.1:{port}/", max_size=None) as s:
+        for message in ("hello", "", "h\u00e9llo \U0001f3ad" * 100, b"", os.urandom(125), os.urandom(126), os.urandom(65536),
+                        os.urandom(1_000_000)):
+            await s.send(message)
+            assert await s.recv() == message
+        await s.send(["in ", "three ", "fragments"])
+        assert await s.recv() == "in three fragments"
+        await asyncio.wait_for(await s.ping(b"data"), 10)
+        await s.send("a" * (1024 * 1024))
+        assert len(await s.recv()) == 1024 * 1024
+        await s.send("a" * (1024 * 1024 + 1))
+        try:
+            await s.recv()
+            raise AssertionError("a message that is too long came back")
+        except websockets.ConnectionClosed as e:
+            assert e.rcvd.code == 1009, e
+    try:
+        await websockets.connect(f"ws://127.0.0.1:{port}/", origin="http://evil.example")
+        raise AssertionError("any page may connect")
+    except websockets.InvalidStatusCode as e:
+        assert e.status_code == 403
+    async with websockets.connect(f"ws://127.0.0.1:{port}/", origin=f"http://127.0.0.1:{port}") as s:
+        await s.close(3000, "bye")
+        assert (s.close_code, s.close_reason) == (3000, "")
+
+
+def reader_of_wsproto(port):
+    """What comes is read by wsproto, which refuses frames that are not as the RFC has them."""
+    with socket.create_connection(("127.0.0.1", port), 20) as s:
+        c = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
+        s.sendall(c.send(events.Request(host="127.0.0.1", target="/")))
+        got = []
+
+        def until(kind):
+            while not any(isinstance(e, kind) for e in got):
+                data = s.recv(65536)
+                c.receive_data(data or None)
+                got.extend(c.events())
+            return next(e for e in got if isinstance(e, kind))
+
+        until(events.AcceptConnection)
+        for size in (0, 1, 125, 126, 65535, 65536):
+            got.clear()
+            s.sendall(c.send(events.TextMessage(data="x" * size)))
+            text = ""
+            while True:
+                e = until(events.TextMessage)
+                got.remove(e)
+                text += e.data
+                if e.message_finished:
+                    break
+            assert len(text) == size
+        s.sendall(c.send(events.Ping(payload=b"abc")))
+        assert until(events.Pong).payload == b"abc"
+        s.sendall(c.send(events.CloseConnection(code=1001, reason="gone")))
+        assert until(events.CloseConnection).code == 1001
+        assert s.recv(1) == b"", "the server closes first"
+
+
+def main():
+    with serving(SERVER, "--port", "0") as port:
+        asyncio.run(clients_of_python(port))
+        reader_of_wsproto(port)
+        assert cat(f"ws://127.0.0.1:{port}/", "hello\n\nworld\n") == "hello\n\nworld\n"
+        if shutil.which("node") and os.path.exists(NODE_WS):
+            r = subprocess.run(["node", "-e", CLIENT_JS, NODE_WS, f"ws://127.0.0.1:{port}/"], capture_output=True, timeout=30,
+                               text=True, check=True)
+            assert r.stdout == "bytes true|pong p|text |text h\u00e9llo \U0001f3ad|4001\n", r.stdout
+    if shutil.which("node") and os.path.exists(NODE_WS):
+        with serving("node", "-e", SERVER_JS, NODE_WS) as port:
+            assert cat(f"ws://127.0.0.1:{port}/", "one\ntwo\n", "--subprotocol", "a") == "one\ntwo\n"
+
+
+main()
