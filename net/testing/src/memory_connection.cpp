@@ -152,8 +152,9 @@ void memory_connection::close_server() {
 
 bool memory_connection::pump() {
   bool moved = false;
+  const auto wire = wire_; // if a protocol makes a connection, this one may lie elsewhere then
   for (std::size_t side = 0; side < 2; ++side)
-    if (auto* const e = wire_->ends[side])
+    if (auto* const e = wire->ends[side])
       moved = e->pump() || moved;
   return moved;
 }
