@@ -8,6 +8,7 @@
 #include <caf/logger.hpp>
 #include <spdlog/logger.h>
 
+#include <troupe/net/drainable.hpp>
 #include <troupe/net/protocol_wrapper.hpp>
 #include <troupe/runtime/detail/class_name.hpp>
 #include <troupe/runtime/detail/uncaught.hpp>
@@ -184,7 +185,9 @@ chained<void> factory::drain() {
         const auto& f = *static_cast<factory*>(caf::actor_cast<caf::abstract_actor*>(self));
         if (p == nullptr || !f.serves(*p))
           return;
-        if (p->connected())
+        if (auto* const d = dynamic_cast<drainable*>(p); d != nullptr && p->connected())
+          p->enter("drain_requested", [d] { d->drain_requested(); });
+        else if (p->connected())
           p->transport().lose_connection();
         else // in the middle of a handshake
           p->enter([p] { p->quit(make_error(errc::cancelled)); });

@@ -43,6 +43,16 @@ void http_connection::stop_requested() {
     protocol::stop_requested();
 }
 
+// The response to the request under way says that it is the last one.
+void http_connection::drain_requested() {
+  draining_ = true;
+  keep_alive_ = false;
+  if (state_ == state::upgraded)
+    upgraded_->stop_requested(transport());
+  else if (state_ == state::waiting && body_done_ && !parser_.in_head())
+    transport().lose_connection();
+}
+
 void http_connection::connection_lost(const failure& reason) {
   const auto before = std::exchange(state_, state::closing);
   if (before == state::upgraded)

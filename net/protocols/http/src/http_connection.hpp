@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <troupe/http/http_server.hpp>
+#include <troupe/net/drainable.hpp>
 #include <troupe/net/protocol.hpp>
 #include <troupe/runtime/canceller.hpp>
 #include <troupe/runtime/detail/patience.hpp>
@@ -55,7 +56,7 @@ struct http_request_state {
 /// body at their ends) waiting; or closing, in which what comes is passed over; or upgraded.
 ///
 /// Thread: its loop's.
-class http_connection final : public protocol, private producer {
+class http_connection final : public protocol, public drainable, private producer {
 public:
   http_connection(caf::actor_config& cfg, std::shared_ptr<const detail::http_service> service);
   ~http_connection() override;
@@ -63,6 +64,7 @@ public:
   void connection_made() override;
   void data_received(bytes_view data) override;
   void connection_lost(const failure& reason) override;
+  void drain_requested() override;
 
   // -- for requests -----------------------------------------------------------------------------
 
