@@ -5,6 +5,8 @@
 //
 //   $ build/release/examples/http_server --port 8080 --root /usr/share/doc/cmake
 //
+//   $ build/release/examples/http_server --port 8443 --tls-cert certificate.pem --tls-key key.pem
+//
 // Ctrl-C stops it: what is under way is finished first. `--help` lists the options.
 
 #include <troupe/http/http_router.hpp>
@@ -32,7 +34,8 @@ int main(int argc, char** argv) {
     return troupe::http_server(site.handler(), options);
   };
   return server_program::run(argc, argv, "http_server", "Serves a folder, or says hello.", 8080,
-                             make_factory, false, {}, {}, [&](CLI::App& app) {
+                             make_factory, server_program::tls_use::if_asked(), {}, {},
+                             [&](CLI::App& app) {
                                app.add_option("--root", root, "the folder (none: says hello)")
                                  ->check(CLI::ExistingDirectory);
                                app.add_flag("--access-log", log, "logs a line for each request");

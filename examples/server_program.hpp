@@ -31,6 +31,18 @@ inline void allow_many_connections() {
   }
 }
 
+/// Whether a server speaks TLS: no; yes, with `--certificate`; or if it is asked to, with `--tls-cert`.
+struct tls_use {
+  constexpr tls_use(bool yes) noexcept : required(yes) {}
+  static constexpr tls_use if_asked() noexcept {
+    tls_use use{false};
+    use.optional = true;
+    return use;
+  }
+  bool required;
+  bool optional = false;
+};
+
 /// Another way in: a port of its own, at the same interface, with an option of its own.
 struct door {
   std::string option; ///< such as "--telnet"
@@ -44,13 +56,13 @@ struct door {
 ///
 /// \param make_factory  called with the runtime; returns the factory of what the server speaks. With
 ///                      `--placement reuse_port` it is called once for each loop.
-/// \param secure        whether it speaks that over TLS
+/// \param tls           whether it speaks that over TLS
 /// \param doors         other ways in, that are opened if their options are given
 /// \param in_manhole    adds to what `--manhole` shows: called with the runtime once the ports are open
 /// \param add_options   called with the `CLI::App`, to add options of its own
 template <class F>
 int run(int argc, char** argv, const std::string& name, const std::string& about,
-        std::uint16_t port, F make_factory, bool secure = false, std::vector<door> doors = {},
+        std::uint16_t port, F make_factory, tls_use tls = false, std::vector<door> doors = {},
         const std::function<void(troupe::runtime&, troupe::manhole_options&)>& in_manhole = {},
         const std::function<void(CLI::App&)>& add_options = {}) {
   troupe::runtime_options options;
@@ -70,7 +82,7 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
     .add_option("--interface", listen.interface,
                 "local address; 0.0.0.0 or :: opens it to the network (127.0.0.1)")
     ->check(command_line::local_address);
-  if (!secure)
+  if (!tls.required)
     app.add_option("--unix", unix_path, "listens at this UNIX socket too; @NAME is without a file");
   for (auto& d : doors)
     app.add_option(d.option, d.port, d.about);
@@ -88,7 +100,12 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
                "lets it close connections, set limits and stop the process, too");
   app.add_option("--max-connections", max_connections, "more of them wait (65536)");
   troupe::tls_identity identity;
-  if (secure) {
+  if (tls.optional) {
+    auto* const certificate = app.add_option("--tls-cert", identity.certificate_file,
+                                             "a certificate chain, PEM: speaks TLS");
+    app.add_option("--tls-key", identity.key_file, "its key, PEM (in the file of the certificate)")
+      ->needs(certificate);
+  } else if (tls.required) {
     app.add_option("--certificate", identity.certificate_file, "its certificate chain, PEM")
       ->required();
     app.add_option("--key", identity.key_file, "the key, PEM (in the file of the certificate)");
@@ -99,6 +116,7 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
   if (const auto status = command_line::parse(app, argc, argv))
     return *status;
 
+  const bool secure = !identity.certificate_file.empty();
   options.logger = troupe::make_logger(name);
   command_line::set_level(*options.logger, log_level);
   allow_many_connections();

@@ -74,7 +74,19 @@ private:
 
 /// An agent, and a scripted server at port 80 of whatever host; other ports are up to the test.
 struct agent_fixture {
-  using result = std::optional<outcome<http_client_response>>;
+  /// What comes of a request; copies are the same one, as the request may end behind the test's body.
+  class result {
+  public:
+    using value = outcome<http_client_response>;
+    explicit operator bool() const { return value_->has_value(); }
+    value& operator*() const { return **value_; }
+    value* operator->() const { return &**value_; }
+    void reset() const { value_->reset(); }
+    void set(value v) const { value_->emplace(std::move(v)); }
+
+  private:
+    std::shared_ptr<std::optional<value>> value_ = std::make_shared<std::optional<value>>();
+  };
 
   explicit agent_fixture(http_agent_options o = {}) {
     o.reach = [this](const http_url& url) {
@@ -89,16 +101,16 @@ struct agent_fixture {
   }
 
   /// Begins a request, whose result will be in `into`.
-  canceller begin(http_client_request r, result& into) {
+  canceller begin(http_client_request r, const result& into) {
     return net.rt.in_turn([&] {
       auto d = agent->request(std::move(r));
       auto c = d.canceller();
       std::move(d).add_both(
-        [&into](outcome<http_client_response> got) { into.emplace(std::move(got)); });
+        [into](outcome<http_client_response> got) { into.set(std::move(got)); });
       return c;
     });
   }
-  canceller get(std::string_view url, result& into) {
+  canceller get(std::string_view url, const result& into) {
     auto c = begin(http_client_request{"GET", url}, into);
     net.flush();
     return c;

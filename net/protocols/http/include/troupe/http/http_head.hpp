@@ -45,6 +45,8 @@ public:
 private:
   friend class http_request_head;
   friend class http_request_parser;
+  friend class http_response_head;
+  friend class http_response_parser;
 
   struct place {
     std::uint32_t name;

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <troupe/http/http_client_response.hpp>
+#include <troupe/http/http_response_parser.hpp>
+#include <troupe/net/protocol.hpp>
+#include <troupe/net/start_tls.hpp>
+#include <troupe/runtime/detail/patience.hpp>
+#include <troupe/runtime/promise.hpp>
+
+#include "http_gunzip.hpp"
+#include "http_pool.hpp"
+
+namespace troupe {
+
+namespace detail {
+
+/// What a response shares with its connection.
+struct http_client_body {
+  explicit http_client_body(http_url from) : url(std::move(from)) {}
+  ~http_client_body();
+
+  http_response_head head;
+  http_fields trailers;
+  http_url url;
+  std::vector<http_url> redirects;
+  http_client_connection* connection = nullptr; // null once the body has ended
+  bool decoded = false;
+
+  std::string body;   // what came and nobody has read
+  bool ended = false; // all of it came
+  failure broken;     // why no more comes
+  std::optional<promise<std::string>> reader;
+  std::size_t collect_limit = 0; // of a reader that wants all
+  bool collects = false;
+
+  [[nodiscard]] bool full() const noexcept;
+  void hand();
+  void end_with(const failure& why);
+};
+
+} // namespace detail
+
+/// One connection of an agent.
+///
+/// States: (with a proxy: tunnel, TLS) -> idle -> `run`: request under way -> head -> body -> idle.
+///
+/// Thread: its loop's.
+class http_client_connection final : public protocol, public handshake_listener, private producer {
+public:
+  http_client_connection(caf::actor_config& cfg, std::shared_ptr<detail::http_pool> pool,
+                         std::weak_ptr<detail::http_job> job);
+  ~http_client_connection() override;
+
+  void connection_made() override;
+  void data_received(bytes_view data) override;
+  void connection_lost(const failure& reason) override;
+  void handshake_completed() override;
+
+  // -- for the pool, as this actor --------------------------------------------------------------
+
+  /// Sends the request of `job`, whose place this connection has.
+  void run(const detail::http_job_ptr& job);
+  void abandon();    ///< nobody wants its response any more
+  void close_idle(); ///< it is in no list any more
+  [[nodiscard]] const std::string& origin() const noexcept { return origin_; }
+
+  // -- for responses ----------------------------------------------------------------------------
+
+  void wants_more(); ///< the body has room, or nobody has it any more
+
+private:
+  enum class state : std::uint8_t { opening, tunnel, handshake, idle, request, body, closing };
+
+  void process(std::string_view in);
+  void keep(std::string_view rest);
+  bool take_event(std::string_view& in);
+  bool tunnel_event(std::string_view& in);
+  bool unpack(detail::http_client_body* r, std::string_view& packed);
+  void begin_response();
+  void deliver();
+  void response_ended(bool more_came);
+  void broken(const failure& why);
+
+  void write_head(const http_client_request& r);
+  void body_gave(outcome<std::string> piece, std::uint64_t number);
+  void drop_source();
+  void resume_producing() override;
+  void stop_producing() override;
+
+  void expect_until(duration after);
+  void look();
+
+  const std::shared_ptr<detail::http_pool> pool_;
+  std::string origin_;
+  std::weak_ptr<detail::http_job> first_; // that it is made for
+  detail::http_job_ptr job_;              // until its head is there
+  detail::http_job_ptr answered_;         // has its response, and will be given it
+  std::shared_ptr<detail::http_client_body> answer_;
+  http_response_parser parser_;
+  std::weak_ptr<detail::http_client_body> response_;
+  std::unique_ptr<detail::http_gunzip> gunzip_;
+  std::string packed_; // of the body, and waits for room
+  std::string kept_;   // came behind that
+  std::unique_ptr<http_body_source> source_;
+  std::uint64_t number_ = 0; // of the request
+  std::uint64_t left_ = 0;   // of what the source gives
+  std::uint64_t taken_ = 0;  // by the server, when that was looked at
+  std::size_t discarded_ = 0;
+  delayed_call timer_;
+  time_point due_{};
+  detail::patience patience_;
+  state state_ = state::opening;
+  bool processing_ = false;
+  bool used_ = false;      // for a request before this one
+  bool heard_ = false;     // something came of this response
+  bool producing_ = false; // registered
+  bool source_waits_ = false;
+  bool chunked_ = false;
+  bool known_length_ = false;
+  bool keep_alive_ = false;
+  bool reading_paused_ = false;
+};
+
+} // namespace troupe

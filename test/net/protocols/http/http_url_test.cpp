@@ -1,0 +1,103 @@
+#include <troupe/http/http_url.hpp>
+
+#include <stdexcept>
+
+#include "support/catch.hpp"
+
+using troupe::http_url;
+
+TEST_CASE("a URL is read in its parts") {
+  const auto u = http_url::parse("HTTPS://Example.ORG:8443/a/b?c=d#e");
+  CHECK(u.secure());
+  CHECK(u.host() == "example.org");
+  CHECK(u.port() == 8443);
+  CHECK(u.target() == "/a/b?c=d");
+  CHECK(u.path() == "/a/b");
+  CHECK(u.fragment() == "e");
+  CHECK(u.authority() == "example.org:8443");
+  CHECK(u.text() == "https://example.org:8443/a/b?c=d");
+}
+
+TEST_CASE("what a URL leaves out is there") {
+  CHECK(http_url::parse("http://a").target() == "/");
+  CHECK(http_url::parse("http://a?x").target() == "/?x");
+  CHECK(http_url::parse("http://a#f").target() == "/");
+  CHECK(http_url::parse("http://a:").port() == 80);
+  CHECK(http_url::parse("http://a:80/").authority() == "a");
+  CHECK(http_url::parse("https://a:80/").authority() == "a:80");
+  const auto six = http_url::parse("http://[::1]:8080/");
+  CHECK(six.host() == "::1");
+  CHECK(six.authority() == "[::1]:8080");
+}
+
+TEST_CASE("what is no URL is refused") {
+  for (const auto* const text : {"",
+                                 "/",
+                                 "a",
+                                 "//a/",
+                                 "ftp://a/",
+                                 "http:/a",
+                                 "http://",
+                                 "http:///x",
+                                 "http://:80/",
+                                 "http://a:0/",
+                                 "http://a:65536/",
+                                 "http://a:8x/",
+                                 "http://a b/",
+                                 "http://a/ b",
+                                 "http://a/\r\nX: y",
+                                 "http://u:p@a/",
+                                 "http://a\\b/",
+                                 "http://[::1/",
+                                 "http://[]/",
+                                 "http://[::1]x/",
+                                 "http://[fe80::1%25eth0]/",
+                                 "http://\xc3\xa4/",
+                                 "http://a/\xc3\xa4",
+                                 "http://a,b/",
+                                 "javascript://a/"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(http_url::parse(text), std::invalid_argument);
+  }
+}
+
+TEST_CASE("references are resolved as RFC 3986, 5.4 shows") {
+  const auto base = http_url::parse("http://a/b/c/d;p?q");
+  const std::pair<const char*, const char*> table[] = {
+    {"g", "http://a/b/c/g"},
+    {"./g", "http://a/b/c/g"},
+    {"g/", "http://a/b/c/g/"},
+    {"/g", "http://a/g"},
+    {"//g", "http://g/"},
+    {"?y", "http://a/b/c/d;p?y"},
+    {"g?y", "http://a/b/c/g?y"},
+    {"#s", "http://a/b/c/d;p?q"},
+    {";x", "http://a/b/c/;x"},
+    {"", "http://a/b/c/d;p?q"},
+    {".", "http://a/b/c/"},
+    {"./", "http://a/b/c/"},
+    {"..", "http://a/b/"},
+    {"../", "http://a/b/"},
+    {"../g", "http://a/b/g"},
+    {"../..", "http://a/"},
+    {"../../g", "http://a/g"},
+    {"../../../g", "http://a/g"},
+    {"/./g", "http://a/g"},
+    {"/../g", "http://a/g"},
+    {"g.", "http://a/b/c/g."},
+    {"..g", "http://a/b/c/..g"},
+    {"./../g", "http://a/b/g"},
+    {"g/./h", "http://a/b/c/g/h"},
+    {"g/../h", "http://a/b/c/h"},
+    {"g?y/../x", "http://a/b/c/g?y/../x"},
+    {"https://h/../x", "https://h/x"},
+  };
+  for (const auto& [reference, expected] : table) {
+    CAPTURE(reference);
+    CHECK(base.resolve(reference).text() == expected);
+  }
+  CHECK(http_url::parse("http://a/#old").resolve("x").fragment() == "old");
+  CHECK(http_url::parse("http://a/#old").resolve("x#new").fragment() == "new");
+  CHECK_THROWS_AS(base.resolve("mailto:a@b"), std::invalid_argument);
+  CHECK_THROWS_AS(base.resolve("x y"), std::invalid_argument);
+}
