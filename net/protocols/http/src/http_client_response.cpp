@@ -26,11 +26,13 @@ http_client_body::~http_client_body() {
 }
 
 bool http_client_body::full() const noexcept {
-  return !reader && body.size() >= largest_piece;
+  return (!reader || reader->called()) && body.size() >= largest_piece;
 }
 
 // Gives a reader what there is for it.
 void http_client_body::hand() {
+  if (reader && reader->called()) // it was cancelled: what came is for the next one
+    reader.reset();
   if (!reader)
     return;
   if (collects) {
@@ -98,11 +100,10 @@ namespace {
 deferred<std::string> read_body(const std::shared_ptr<detail::http_client_body>& of, bool all,
                                 std::size_t limit) {
   const auto s = of; // who is called may drop the response
-  if (s->reader)
+  if (s->reader && !s->reader->called())
     throw std::logic_error("http_client_response::read: another read waits");
   if (s->broken && (all || s->body.empty()))
     return fail<std::string>(s->broken);
-  // Cancelled, it leaves the connection to the destructor of the response.
   auto waits = s->reader.emplace().get_deferred();
   s->collects = all;
   s->collect_limit = limit;

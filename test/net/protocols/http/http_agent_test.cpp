@@ -350,6 +350,28 @@ TEST_CASE("a body comes in pieces, no faster than it is read") {
   CHECK(t.agent->idle_connections() == 1);
 }
 
+TEST_CASE("a read that is cancelled leaves what comes to the next one") {
+  agent_fixture t;
+  agent_fixture::result got;
+  t.get("http://a/", got);
+  t.say("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+  REQUIRE(got);
+  bool cancelled = false;
+  t.net.rt.in_turn([&] {
+    auto first = (*got)->read();
+    auto stop = first.canceller();
+    std::move(first).add_callbacks(
+      [](const std::string&) {},
+      [&](const failure& why) { cancelled = why.check(errc::cancelled); });
+    CHECK_THROWS_AS((*got)->read(), std::logic_error);
+    stop.cancel();
+  });
+  CHECK(cancelled);
+  t.say("hello");
+  CHECK(t.body(**got) == "hello");
+  CHECK(t.agent->idle_connections() == 1);
+}
+
 TEST_CASE("a body that is not whole is told from one that is") {
   for (const auto& [head, whole] :
        {std::pair{"HTTP/1.1 200 OK\r\n\r\nabc", true},

@@ -61,7 +61,7 @@ public:
   [[nodiscard]] bool decoded() const noexcept;
 
   /// Returns the next piece of the body, of up to 64 KiB, and an empty one at its end. The server is not
-  /// faster than who reads here.
+  /// faster than who reads here. A read that is cancelled takes nothing: the next one gets what came.
   ///
   /// Fails with: `errc::connection_lost` if the body is not whole; `errc::malformed_input` if it is none, or
   /// is not packed as it says; `errc::message_too_long` if it unpacks to more than 1000 times its size;
