@@ -145,6 +145,7 @@ private:
   void take_event(websocket_parser::event what);
   void answer_ping(bytes_view payload);
   void send_pending_pong();
+  void retry_pong();
   void close_received();
   void refuse(std::uint16_t code, const char* why);
   bool send_message(websocket_opcode opcode, std::string_view payload);
