@@ -6,10 +6,11 @@
 //
 //   $ build/release/examples/websocket_cat wss://chat.example/room --field 'Cookie: name=ann' --subprotocol chat
 //
-// The end of the input closes the WebSocket, and the program ends when the other side has answered. Messages of bytes are
+// Once the input has ended and nothing has come for half a second, the WebSocket is closed. Messages of bytes are
 // told of by their size. It fails with status 1, and says why, if there is no WebSocket or it ends without a goodbye.
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -33,17 +34,26 @@ namespace {
 
 // The two ends, on the one loop that there is.
 struct session {
+  static constexpr std::chrono::milliseconds quiet{500};
+
   troupe::runtime& rt;
   troupe::websocket_protocol* socket = nullptr;
   troupe::protocol* console = nullptr;
-  bool ended = false; // the input
+  troupe::delayed_call closing{}; // once the input has ended
   int status = EXIT_SUCCESS;
 
   void fail(const std::string& why) {
     std::fprintf(stderr, "websocket_cat: %s\n", why.c_str());
     status = EXIT_FAILURE;
   }
-  void print(std::string_view text) const {
+  // Closes once nothing has come for a while: what was said last may have an answer.
+  void input_ended() {
+    if (socket != nullptr)
+      closing = socket->call_later(quiet, [this] { socket->close(); });
+  }
+  void print(std::string_view text) {
+    if (closing.active())
+      closing.reset(quiet);
     if (console != nullptr && console->connected())
       console->transport().write(std::string{text} + '\n');
   }
@@ -71,12 +81,7 @@ public:
       session_.fail("the line is not UTF-8; it is not sent");
   }
   void line_too_long() override { session_.fail("the line is too long; it is not sent"); }
-  // What answers the last messages comes before the answer to a ping.
-  void read_connection_lost() override {
-    session_.ended = true;
-    if (session_.socket != nullptr)
-      session_.socket->send_ping();
-  }
+  void read_connection_lost() override { session_.input_ended(); }
   void write_connection_lost() override {}
   void connection_lost(const troupe::failure&) override {
     session_.console = nullptr;
@@ -102,10 +107,6 @@ public:
   void text_received(std::string_view text) override { session_.print(troupe::printable(text)); }
   void binary_received(troupe::bytes_view data) override {
     session_.print("(" + std::to_string(data.size()) + " bytes)");
-  }
-  void pong_received(troupe::bytes_view) override {
-    if (session_.ended)
-      close();
   }
   void websocket_closed(const troupe::websocket_close& how) override {
     session_.socket = nullptr;
