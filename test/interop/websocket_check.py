@@ -1,5 +1,5 @@
-"""websocket_echo_server and websocket_cat, and programs of others: python3-websockets and ws of Node, and wsproto as a strict
-reader.
+"""websocket_echo_server and websocket_cat, and programs of others: python3-websockets, wsproto as a strict reader, and ws of
+Node, each as client and as server where it is both.
 
 Usage: websocket_check.py <folder of the examples> <folder of the peers>
 """
@@ -30,7 +30,7 @@ const WebSocket = require(process.argv[1]);
 const s = new WebSocket(process.argv[2], {perMessageDeflate: true});
 const big = Buffer.alloc(300000, 7);
 const got = [];
-s.on("open", () => { s.send("h\\u00e9llo \\u{1f3ad}"); s.ping("p"); s.send(""); s.send(big); });
+s.on("open", () => { s.send("h\\u00e9llo \\u{1f3ad}"); s.send(big); s.send(""); s.ping("p"); });
 const note = (what) => { if (got.push(what) === 4) s.close(4001, "done"); };
 s.on("pong", (d) => note("pong " + d));
 s.on("message", (d, binary) => note(binary ? "bytes " + d.equals(big) : "text " + d));
@@ -89,6 +89,17 @@ async def clients_of_python(port):
         assert (s.close_code, s.close_reason) == (3000, "")
 
 
+async def server_of_python():
+    async def echo(s):
+        async for message in s:
+            await s.send(message)
+
+    async with websockets.serve(echo, "127.0.0.1", 0, subprotocols=["chat"], ping_interval=None) as server:
+        port = server.sockets[0].getsockname()[1]
+        said = await asyncio.to_thread(cat, f"ws://127.0.0.1:{port}/x?y", "one\ntwo h\u00e9\n", "--subprotocol", "chat")
+        assert said == "one\ntwo h\u00e9\n", said
+
+
 def reader_of_wsproto(port):
     """What comes is read by wsproto, which refuses frames that are not as the RFC has them."""
     with socket.create_connection(("127.0.0.1", port), 20) as s:
@@ -131,6 +142,7 @@ def main():
             r = subprocess.run(["node", "-e", CLIENT_JS, NODE_WS, f"ws://127.0.0.1:{port}/"], capture_output=True, timeout=30,
                                text=True, check=True)
             assert r.stdout == "bytes true|pong p|text |text h\u00e9llo \U0001f3ad|4001\n", r.stdout
+    asyncio.run(server_of_python())
     if shutil.which("node") and os.path.exists(NODE_WS):
         with serving("node", "-e", SERVER_JS, NODE_WS) as port:
             assert cat(f"ws://127.0.0.1:{port}/", "one\ntwo\n", "--subprotocol", "a") == "one\ntwo\n"
