@@ -9,19 +9,55 @@
 // `/help` there lists the commands: /join ROOM and others. With `--telnet 8023` telnet clients find another port,
 // where they edit their lines, and what others say does not get into them; on the first one `/terminal` does
 // that. With `--irc 6667` clients of IRC are in the same rooms: the lobby is #lobby. With `--history chat.db` what is said is kept
-// in that file, and `/history` shows it. Ctrl-C here stops it. `--help` lists the options.
+// in that file, and `/history` shows it. `--observe 9101` prints the address of a page that shows what runs in here. Ctrl-C
+// here stops it. `--help` lists the options.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #ifdef TROUPE_CHAT_HISTORY
 #include <troupe/sqlite_history/sqlite_history.hpp>
+#endif
+#ifdef WITH_OBSERVER_PAGE
+#include <troupe/observer_page/observer_page.hpp>
 #endif
 
 #include "chat/chat.hpp"
 #include "chat/irc_door.hpp"
 #include "server_program.hpp"
+
+namespace {
+
+using make_chat = std::function<chat_service&(troupe::runtime&)>;
+
+// The doors that are there if the components are which they are made of.
+void add_more_doors(std::vector<server_program::door>& to, const make_chat& chat) {
+#ifdef WITH_OBSERVER_PAGE
+  const auto token = troupe::observer_token();
+  server_program::door observe;
+  observe.option = "--observe";
+  observe.about =
+    "HTTP port on 127.0.0.1 with a page that shows what runs in here; 0 takes a free one";
+  observe.make_factory = [chat, token](troupe::runtime& rt) {
+    const troupe::observer seen{rt};
+    seen.add_topics("rooms", chat(rt).rooms->topics());
+    return troupe::observer_page(seen, {.token = token, .name = "chat_server"});
+  };
+  observe.loopback = true;
+  observe.opened = [token](const troupe::net_address& where) {
+    std::printf("observe: http://%s/#%s\n", where.to_string().c_str(), token.c_str());
+  };
+  to.push_back(std::move(observe));
+#endif
+  static_cast<void>(to);
+  static_cast<void>(chat);
+}
+
+} // namespace
 
 int main(int argc, char** argv) {
   std::optional<chat_service> service; // one for all ports
@@ -37,15 +73,17 @@ int main(int argc, char** argv) {
 #endif
     return service.emplace(rt, rt.spawn<user_registry>(), kept ? &*kept : nullptr);
   };
+  std::vector<server_program::door> doors{
+    {"--telnet", "TCP port for telnet clients, whose lines are edited here; 0 takes a free one",
+     [&](auto& rt) {
+       return with_service(rt).make_factory(troupe::telnet_editing::at_once);
+     }},
+    {"--irc", "TCP port for clients of IRC, where a room is a channel; 0 takes a free one",
+     [&](auto& rt) { return make_irc_door(rt, with_service(rt)); }, true}};
+  add_more_doors(doors, with_service);
   return server_program::run(
     argc, argv, "chat_server", "A chat server.", 8123,
-    [&](auto& rt) { return with_service(rt).make_factory(); }, false,
-    {{"--telnet", "TCP port for telnet clients, whose lines are edited here; 0 takes a free one",
-      [&](auto& rt) {
-        return with_service(rt).make_factory(troupe::telnet_editing::at_once);
-      }},
-     {"--irc", "TCP port for clients of IRC, where a room is a channel; 0 takes a free one",
-      [&](auto& rt) { return make_irc_door(rt, with_service(rt)); }, true}},
+    [&](auto& rt) { return with_service(rt).make_factory(); }, false, std::move(doors),
     [&](auto& rt, troupe::manhole_options& manhole) {
       manhole.seen->add_topics("rooms", with_service(rt).rooms->topics());
     },

@@ -48,7 +48,12 @@ struct door {
   std::string option; ///< such as "--telnet"
   std::string about;  ///< what `--help` says of it
   std::function<troupe::factory_ref(troupe::runtime&)> make_factory;
-  bool same_loop = false;              ///< all of its connections are served by loop 0
+  bool same_loop = false; ///< all of its connections are served by loop 0
+  bool loopback = false;  ///< it stays on 127.0.0.1, whatever `--interface` says
+
+  /// Says where it is, in the place of the usual line.
+  std::function<void(const troupe::net_address&)> opened{};
+
   std::optional<std::uint16_t> port{}; ///< that was asked for
 };
 
@@ -156,12 +161,17 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
       troupe::listen_options of_door = listen;
       of_door.loop = 0;
       of_door.reuse_port = false;
+      if (d.loopback)
+        of_door.interface = "127.0.0.1";
       of_door.placement =
         d.same_loop ? troupe::placement::same_loop : troupe::placement::round_robin;
       const auto opened = troupe::listen_tcp(rt, *d.port, protocols, of_door);
       protocols.get()->set_max_connections(max_connections);
-      std::printf("%s listens on %s (%s)\n", name.c_str(), opened.get_host().to_string().c_str(),
-                  d.option.substr(2).c_str());
+      if (d.opened)
+        d.opened(opened.get_host());
+      else
+        std::printf("%s listens on %s (%s)\n", name.c_str(), opened.get_host().to_string().c_str(),
+                    d.option.substr(2).c_str());
     }
     if (!unix_path.empty()) {
       const troupe::factory_ref protocols = make_factory(rt);

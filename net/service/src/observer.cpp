@@ -1,8 +1,10 @@
 #include <troupe/net/observer.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
 #include <mutex>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -13,6 +15,7 @@
 
 #include <troupe/net/protocol.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/metrics.hpp>
 
 namespace troupe {
 
@@ -139,6 +142,53 @@ caf::actor_id id_of(const caf::actor& who) {
   return who ? who.id() : caf::actor_id{0};
 }
 
+/// The restarts that supervisors have counted, by the labels of the counter as they are written.
+using counted_restarts = std::unordered_map<std::string, std::uint64_t>;
+
+counted_restarts count_restarts(const metrics& of) {
+  constexpr std::string_view name = "troupe_supervisor_restarts_total{";
+  counted_restarts all;
+  const auto text = of.text();
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    const auto end = line.rfind("} ");
+    if (line.starts_with(name) && end != std::string_view::npos)
+      all.emplace(line.substr(name.size(), end - name.size()),
+                  std::strtoull(line.data() + end + 2, nullptr, 10));
+  }
+  return all;
+}
+
+std::string label(std::string_view name, std::string_view value) {
+  std::string text{name};
+  text += "=\"";
+  for (const char c : value)
+    if (c == '\n')
+      text += "\\n";
+    else if (c == '\\' || c == '"')
+      (text += '\\') += c;
+    else
+      text += c;
+  return text += '"';
+}
+
+/// Enters how often each child was started again; a dynamic supervisor counts for all of its together.
+void add_restarts(observed_child& of, const counted_restarts& counted) {
+  const auto supervisor = label("supervisor", of.id);
+  const auto find = [&](const std::string& labels) {
+    const auto found = counted.find(labels);
+    return found == counted.end() ? 0 : found->second;
+  };
+  if (of.strategy == restart_strategy::dynamic)
+    of.restarts += find(supervisor);
+  for (auto& child : of.children) {
+    child.restarts += find(label("child", child.id) + ',' + supervisor);
+    if (child.strategy)
+      add_restarts(child, counted);
+  }
+}
+
 /// One supervisor as its loop sees it.
 struct seen_supervisor {
   caf::actor_id id;
@@ -156,6 +206,13 @@ void hang(observed_child& below, std::unordered_map<caf::actor_id, observed_chil
       all.erase(found);
       hang(child, all);
     }
+}
+
+/// The messages in an actor's mailbox. Only its owner may count them, which its loop is; and none that is
+/// blocked or closed, in which there are none.
+std::size_t waiting_for(pinned_actor& one) {
+  auto& box = one.mailbox();
+  return box.blocked() || box.closed() ? 0 : box.size();
 }
 
 observed<observed_child> tree_of(observed<seen_supervisor> got) {
@@ -198,15 +255,19 @@ deferred<observed<observed_loop>> observer::loops() const {
 }
 
 deferred<observed<observed_actor>> observer::actors() const {
-  return ask_loops<observed_actor>(
-    state_->rt, state_->patience, state_->most, [](event_loop& loop, part<observed_actor>& own) {
-      loop.each_pinned([&](pinned_actor& one) {
-        own.add([&] {
-          return observed_actor{one.id(), loop.index(), one.describe().kind, one.log_name(),
-                                one.get_delayed_calls().size()};
-        });
-      });
-    });
+  return ask_loops<observed_actor>(state_->rt, state_->patience, state_->most,
+                                   [](event_loop& loop, part<observed_actor>& own) {
+                                     loop.each_pinned([&](pinned_actor& one) {
+                                       own.add([&] {
+                                         return observed_actor{one.id(),
+                                                               loop.index(),
+                                                               one.describe().kind,
+                                                               one.log_name(),
+                                                               one.get_delayed_calls().size(),
+                                                               waiting_for(one)};
+                                       });
+                                     });
+                                   });
 }
 
 deferred<observed<observed_connection>> observer::connections() const {
@@ -328,7 +389,14 @@ deferred<observed<observed_child>> observer::supervisors() const {
              if (!own.all.empty())
                own.all.front().below = std::move(below);
            })
-    .add_callback([](observed<seen_supervisor> got) { return tree_of(std::move(got)); });
+    .add_callback([rt = &state_->rt](observed<seen_supervisor> got) {
+      auto tree = tree_of(std::move(got));
+      const auto counted = count_restarts(rt->metrics());
+      if (!counted.empty())
+        for (auto& root : tree.all)
+          add_restarts(root, counted);
+      return tree;
+    });
 }
 
 std::vector<observed_topic> observer::topics() const {

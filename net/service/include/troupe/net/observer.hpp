@@ -32,9 +32,10 @@ struct observed_loop {
 struct observed_actor {
   caf::actor_id id = 0;
   std::size_t loop = 0;
-  std::string kind;       ///< such as "connection": `pinned_actor::describe`
-  std::string name;       ///< under which it logs
-  std::size_t timers = 0; ///< of its own
+  std::string kind;        ///< such as "connection": `pinned_actor::describe`
+  std::string name;        ///< under which it logs
+  std::size_t timers = 0;  ///< of its own
+  std::size_t mailbox = 0; ///< messages that wait for it
 };
 
 /// A connection that is open.
@@ -84,6 +85,7 @@ struct observed_child {
   child_type type = child_type::worker;
   restart_type restart = restart_type::permanent;
   std::optional<restart_strategy> strategy{}; ///< of a supervisor that runs
+  std::uint64_t restarts = 0; ///< for its crashes so far; of children with the same name, together
   std::vector<observed_child> children{};
 };
 
