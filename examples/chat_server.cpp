@@ -8,9 +8,9 @@
 //
 // `/help` there lists the commands: /join ROOM and others. With `--telnet 8023` telnet clients find another port,
 // where they edit their lines, and what others say does not get into them; on the first one `/terminal` does
-// that. With `--irc 6667` clients of IRC are in the same rooms: the lobby is #lobby. With `--history chat.db` what is said is kept
-// in that file, and `/history` shows it. `--observe 9101` prints the address of a page that shows what runs in here. Ctrl-C
-// here stops it. `--help` lists the options.
+// that. With `--irc 6667` clients of IRC are in the same rooms: the lobby is #lobby; with `--web 8080` browsers are, that open
+// http://127.0.0.1:8080/. With `--history chat.db` what is said is kept in that file, and `/history` shows it. `--observe 9101`
+// prints the address of a page that shows what runs in here. Ctrl-C here stops it. `--help` lists the options.
 
 #include <functional>
 #include <memory>
@@ -28,6 +28,9 @@
 
 #include "chat/chat.hpp"
 #include "chat/irc_door.hpp"
+#ifdef WITH_WEB_DOOR
+#include "chat/web_door.hpp"
+#endif
 #include "server_program.hpp"
 
 namespace {
@@ -35,7 +38,21 @@ namespace {
 using make_chat = std::function<chat_service&(troupe::runtime&)>;
 
 // The doors that are there if the components are which they are made of.
-void add_more_doors(std::vector<server_program::door>& to, const make_chat& chat) {
+void add_more_doors(std::vector<server_program::door>& to, const make_chat& chat,
+                    const std::string& web_root) {
+#ifdef WITH_WEB_DOOR
+  server_program::door web;
+  web.option = "--web";
+  web.about = "HTTP port with a page for browsers; 0 takes a free one";
+  web.make_factory = [chat, &web_root](troupe::runtime& rt) {
+    return make_web_door(rt, chat(rt), web_root);
+  };
+  web.same_loop = true;
+  web.opened = [](const troupe::net_address& where) {
+    std::printf("web: http://%s/\n", where.to_string().c_str());
+  };
+  to.push_back(std::move(web));
+#endif
 #ifdef WITH_OBSERVER_PAGE
   const auto token = troupe::observer_token();
   server_program::door observe;
@@ -55,6 +72,7 @@ void add_more_doors(std::vector<server_program::door>& to, const make_chat& chat
 #endif
   static_cast<void>(to);
   static_cast<void>(chat);
+  static_cast<void>(web_root);
 }
 
 } // namespace
@@ -80,7 +98,8 @@ int main(int argc, char** argv) {
      }},
     {"--irc", "TCP port for clients of IRC, where a room is a channel; 0 takes a free one",
      [&](auto& rt) { return make_irc_door(rt, with_service(rt)); }, true}};
-  add_more_doors(doors, with_service);
+  std::string web_root;
+  add_more_doors(doors, with_service, web_root);
   return server_program::run(
     argc, argv, "chat_server", "A chat server.", 8123,
     [&](auto& rt) { return with_service(rt).make_factory(); }, false, std::move(doors),
@@ -90,6 +109,10 @@ int main(int argc, char** argv) {
     [&]([[maybe_unused]] CLI::App& app) {
 #ifdef TROUPE_CHAT_HISTORY
       app.add_option("--history", history, "keeps what is said in this file, for /history");
+#endif
+#ifdef WITH_WEB_DOOR
+      app.add_option("--web-root", web_root,
+                     "folder with the files of the page, in place of its own");
 #endif
     });
 }
