@@ -4,11 +4,14 @@
 #include <memory>
 #include <typeinfo>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <caf/actor_clock.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/detail/default_invoke_result_visitor.hpp>
 #include <caf/sec.hpp>
+#include <caf/system_messages.hpp>
 
 #include <troupe/runtime/coroutine.hpp>
 #include <troupe/runtime/detail/class_name.hpp>
@@ -17,6 +20,7 @@
 #include <troupe/runtime/repeats.hpp>
 
 #include "log.hpp"
+#include "mailbox.hpp"
 
 namespace troupe {
 
@@ -41,16 +45,16 @@ bool detail::is_internal(const caf::type_erased_tuple& content) noexcept {
          && content.type(0).second == &typeid(actor_call);
 }
 
-namespace {
-
 // Makes a name for the log from one that may not be there.
-std::string name_for_log(const basic_actor& self) noexcept {
+std::string detail::name_for_log(const basic_actor& self) noexcept {
   try {
     return self.log_name();
   } catch (...) { // it may be the user's
     return "actor " + std::to_string(self.id());
   }
 }
+
+namespace {
 
 // Who sent it is not told that it was dropped, so it is a warning; who asked is.
 caf::result<caf::message> nobody_takes(caf::scheduled_actor* actor, caf::message_view& what) {
@@ -65,24 +69,80 @@ caf::result<caf::message> nobody_takes(caf::scheduled_actor* actor, caf::message
   auto kind = std::string{"no handler "} + typeid(self).name();
   detail::append_types(kind, content);
   scheduler.repeats().note(kind, asked ? log_level::debug : log_level::warn, [&] {
-    return "[" + name_for_log(self) + "] no handler for " + detail::describe_message(content);
+    return "[" + detail::name_for_log(self) + "] no handler for "
+           + detail::describe_message(content);
   });
+  static const caf::strong_actor_ptr nobody;
+  detail::tell_observer(scheduler, {dead_letter_reason::no_handler, self,
+                                    element != nullptr ? element->sender : nobody, content, asked});
   if (!asked) // an error would go to the sender as a message, which ends whoever does not expect it
     return caf::message{};
   return caf::make_error(caf::sec::unexpected_message, detail::describe_message(content));
 }
 
+// Answers what a handler returns, as CAF does. Where nobody asked and there is nothing to answer, no promise
+// is made.
+class answer final : public caf::detail::default_invoke_result_visitor<caf::scheduled_actor> {
+public:
+  using super = caf::detail::default_invoke_result_visitor<caf::scheduled_actor>;
+
+  answer(caf::scheduled_actor* self, bool asked) : super(self), asked_(asked) {}
+  using super::operator();
+  void operator()(caf::message& x) override {
+    if (asked_ || !x.empty())
+      super::operator()(x);
+  }
+
+private:
+  const bool asked_;
+};
+
+// Tells messages that CAF handles itself, or may, from those that are the behavior's only.
+bool may_be_cafs(std::uint32_t token) noexcept {
+  const auto is_one = [token](auto... tokens) {
+    return ((token == tokens) || ...);
+  };
+  return is_one(caf::make_type_token<caf::exit_msg>(), caf::make_type_token<caf::down_msg>(),
+                caf::make_type_token<caf::timeout_msg>(), caf::make_type_token<caf::error>(),
+                caf::make_type_token<caf::open_stream_msg>(),
+                caf::make_type_token<caf::atom_value, caf::atom_value, std::string>());
+}
+
 } // namespace
 
-/// The responses that an actor waits for, by request.
+/// What an actor waits for.
 struct detail::awaited {
-  std::unordered_map<std::uint64_t, std::shared_ptr<response_taker>> takers;
+  /// A response, and until when. The time-out is a call of the loop on which the actor was when it asked: CAF's
+  /// clock would look the actor up, with a lock, to set it and to take it back.
+  struct response {
+    std::shared_ptr<response_taker> taker;
+    event_loop* loop = nullptr; // null: it has none, or CAF's clock has it
+    delayed_call timeout{};
+
+    void cancel_timeout() {
+      auto* const there = std::exchange(loop, nullptr);
+      if (there == nullptr)
+        return;
+      auto cancel = [call = timeout]() mutable {
+        if (call.active())
+          call.cancel();
+      };
+      if (there->is_current())
+        cancel();
+      else
+        there->post(std::move(cancel)); // the actor has moved
+    }
+  };
+
+  std::unordered_map<std::uint64_t, response> takers;
   caf::message_id keep_alive;             // of the entry that keeps an actor without behavior alive
   coroutine_base* coroutines = nullptr;   // of this actor, which wait for a deferred
   std::vector<std::weak_ptr<debt>> debts; // and some that are gone
 };
 
-basic_actor::~basic_actor() = default;
+basic_actor::~basic_actor() {
+  detail::forget_bound(*this);
+}
 
 basic_actor::basic_actor(caf::actor_config& cfg) : super(cfg) {
   set_default_handler(&nobody_takes);
@@ -110,7 +170,8 @@ void basic_actor::log_current_exception() const noexcept {
                        : detail::is_internal(message->content())
                          ? std::string{"a call"}
                          : "the handler of " + detail::describe_message(message->content());
-    detail::log_exception(loop_scheduler::of(home_system()).logger(), name_for_log(*this), place);
+    detail::log_exception(loop_scheduler::of(home_system()).logger(), detail::name_for_log(*this),
+                          place);
   } catch (...) {
     // Nothing is left that could be told to anybody.
   }
@@ -122,17 +183,19 @@ void basic_actor::initialize() {
 
 void basic_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* host) {
   if (getf(is_cleaned_up_flag)) [[unlikely]]
-    detail::note_dead_letter(*this, *what);
-  super::enqueue(std::move(what), host);
+    detail::note_dead_letter(*this, *what, dead_letter_reason::actor_ended);
+  detail::deliver(*this, std::move(what), host);
 }
 
 caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
   if (x.mid.is_response()) {
-    clock().cancel_request_timeout(this, x.mid);
     if (awaited_) {
       const auto found = awaited_->takers.find(x.mid.request_id().integer_value());
       if (found != awaited_->takers.end()) {
-        const auto taker = std::move(found->second);
+        if (found->second.loop == nullptr)
+          clock().cancel_request_timeout(this, x.mid);
+        found->second.cancel_timeout();
+        const auto taker = std::move(found->second.taker);
         awaited_->takers.erase(found);
         current_mailbox_element(&x);
         taker->take_response(x.content());
@@ -145,12 +208,28 @@ caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
         return caf::invoke_message_result::consumed;
       }
     }
+    clock().cancel_request_timeout(this, x.mid);
   }
-  const auto& content = x.content();
-  if (detail::is_internal(content)) {
+  auto& content = x.content();
+  const auto token = content.type_token();
+  if (token == caf::make_type_token<actor_call>() && detail::is_internal(content)) {
     current_mailbox_element(&x);
-    (*x.content().get_as<actor_call>(0).fn)();
+    (*content.get_as<actor_call>(0).fn)();
     return caf::invoke_message_result::consumed;
+  }
+  // The usual case at once; in all others, CAF's way from its beginning.
+  if (!x.mid.is_response() && awaited_responses_.empty() && !bhvr_stack_.empty()
+      && !getf(has_timeout_flag) && !may_be_cafs(token)) {
+    current_mailbox_element(&x);
+    answer to_sender{this, !x.mid.is_async()};
+    switch (bhvr_stack_.back()(to_sender, content)) {
+    case caf::match_case::match:
+      return caf::invoke_message_result::consumed;
+    case caf::match_case::skip:
+      return caf::invoke_message_result::skipped;
+    default:
+      break;
+    }
   }
   return super::consume(x);
 }
@@ -161,8 +240,20 @@ void basic_actor::send_request(const caf::strong_actor_ptr& receiver, duration t
   if (has_ended())
     return; // the taker dies with the actor
   const auto id = expect_response(std::move(taker));
-  if (timeout != duration::max())
-    clock().set_request_timeout(saturating_add(clock().now(), timeout), this, id.response_id());
+  if (timeout != duration::max()) {
+    auto* const here = event_loop::current();
+    if (here != nullptr && &here->scheduler().system() == &home_system()) {
+      auto& waits = awaited_->takers.at(id.request_id().integer_value());
+      waits.loop = here;
+      waits.timeout = here->timers().add(
+        saturating_add(here->time(), timeout),
+        [self = caf::strong_actor_ptr{ctrl()}, response = id.response_id()] {
+          self->get()->eq_impl(response, self, nullptr, caf::make_error(caf::sec::request_timeout));
+        });
+    } else {
+      clock().set_request_timeout(saturating_add(clock().now(), timeout), this, id.response_id());
+    }
+  }
   receiver->enqueue(
     caf::make_mailbox_element(caf::strong_actor_ptr{ctrl()}, id, {}, std::move(content)),
     context());
@@ -177,7 +268,8 @@ caf::message_id basic_actor::expect_response(std::shared_ptr<detail::response_ta
   if (!has_ended()) {
     if (!awaited_)
       awaited_ = std::make_unique<detail::awaited>();
-    awaited_->takers.emplace(id.request_id().integer_value(), std::move(taker));
+    awaited_->takers.emplace(id.request_id().integer_value(),
+                             detail::awaited::response{std::move(taker)});
     keep_alive(true);
   }
   return id;
@@ -223,6 +315,8 @@ void basic_actor::keep_alive(bool on) {
 bool basic_actor::cleanup(caf::error&& reason, caf::execution_unit* host) {
   // What is dropped here may look at this actor, and wait for more.
   while (const auto dropped = std::move(awaited_)) {
+    for (auto& [id, response] : dropped->takers)
+      response.cancel_timeout();
     for (const auto& weak : dropped->debts)
       if (const auto debt = weak.lock())
         debt->debtor_ended();
@@ -232,7 +326,7 @@ bool basic_actor::cleanup(caf::error&& reason, caf::execution_unit* host) {
     if (!mailbox().blocked()) // with nothing in it
       mailbox().fetch_more();
     const auto note = [this](const caf::mailbox_element& x) {
-      detail::note_dead_letter(*this, x);
+      detail::note_dead_letter(*this, x, dead_letter_reason::actor_ended);
     };
     get_urgent_queue().peek_all(note);
     get_normal_queue().peek_all(note);

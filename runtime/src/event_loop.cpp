@@ -8,6 +8,7 @@
 #include <troupe/runtime/loop_scheduler.hpp>
 
 #include "log.hpp"
+#include "mailbox.hpp"
 #include "wake_timer.hpp"
 
 namespace troupe {
@@ -220,12 +221,14 @@ bool event_loop::resume(caf::resumable* job, bool pinned) {
   runs_floating_ = !pinned;
   caf::resumable::resume_result result;
   bool over = false;
+  const bool is_actor = job->subtype() == caf::resumable::scheduled_actor;
   // A few messages first, then more: messages that take long are noticed early.
   auto portion = portion_;
   for (auto left = options_.messages_per_actor;;) {
     watch_.begin_step(&typeid(*job));
     const auto count = std::min(left, portion);
-    result = job->resume(this, count);
+    result = is_actor ? detail::resume_actor(static_cast<caf::scheduled_actor&>(*job), this, count)
+                      : job->resume(this, count);
     left -= count;
     portion = std::min(portion * 2, largest_portion);
     if (watch_.step_was_long()) {

@@ -47,6 +47,8 @@ void floating_actor::arm() {
 }
 
 caf::invoke_message_result floating_actor::consume(caf::mailbox_element& x) {
+  if (!calls_) // it has never had one
+    return super::consume(x);
   const auto& content = x.content();
   if (content.type_token() != caf::make_type_token<caf::timeout_msg>()
       || content.get_as<caf::timeout_msg>(0).type != call_later_word)

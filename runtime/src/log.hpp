@@ -6,12 +6,18 @@
 #include <caf/type_erased_tuple.hpp>
 #include <spdlog/logger.h>
 
+#include <troupe/runtime/dead_letter.hpp>
 #include <troupe/runtime/detail/uncaught.hpp>
 
 namespace caf {
 class abstract_actor;
 class mailbox_element;
 } // namespace caf
+
+namespace troupe {
+class basic_actor;
+class loop_scheduler;
+} // namespace troupe
 
 namespace troupe::detail {
 
@@ -28,6 +34,9 @@ void append_types(std::string& key, const caf::type_erased_tuple& content);
 /// Tells a function that is to run as an actor (`basic_actor::run_as`) from messages.
 [[nodiscard]] bool is_internal(const caf::type_erased_tuple& content) noexcept;
 
+/// Returns the actor's `log_name`, or another one if that throws.
+[[nodiscard]] std::string name_for_log(const basic_actor& self) noexcept;
+
 /// Lets go of the exception that `note_place` was told of last in this thread. A loop does so before it
 /// sleeps and when it ends, or the object would stay until the next exception.
 void forget_place() noexcept;
@@ -35,7 +44,15 @@ void forget_place() noexcept;
 /// Logs the exception that is being handled. `owner` names whose code it left.
 void log_uncaught(spdlog::logger& logger, const char* owner) noexcept;
 
-/// Counts, and tells of, a message to an actor that has ended. Thread: any, also when its runtime is gone.
-void note_dead_letter(const caf::abstract_actor& to, const caf::mailbox_element& what) noexcept;
+/// Tells what actors tell each other about their ends, and what a clock sends, from messages.
+[[nodiscard]] bool is_of_the_system(const caf::type_erased_tuple& content) noexcept;
+
+/// Counts, and tells of, a message that nobody handles, if it is one that somebody misses. Thread: any,
+/// also when the runtime is gone.
+void note_dead_letter(const caf::abstract_actor& to, const caf::mailbox_element& what,
+                      dead_letter_reason why) noexcept;
+
+/// Counts a letter by its reason, and hands it to `observe_dead_letters`'s observer.
+void tell_observer(loop_scheduler& scheduler, const dead_letter& letter) noexcept;
 
 } // namespace troupe::detail

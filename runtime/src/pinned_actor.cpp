@@ -10,6 +10,7 @@
 #include <troupe/runtime/loop_scheduler.hpp>
 
 #include "log.hpp"
+#include "mailbox.hpp"
 
 namespace troupe {
 
@@ -87,7 +88,7 @@ void pinned_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) 
   if (getf(is_cleaned_up_flag)) [[unlikely]]
     return super::enqueue(std::move(what), nullptr); // which tells of it
   loop_.count_message();
-  caf::event_based_actor::enqueue(std::move(what), &loop_.lane()); // not ours, which looks again
+  detail::deliver(*this, std::move(what), &loop_.lane());
 }
 
 void pinned_actor::launch(caf::execution_unit*, bool lazy, bool hide) {

@@ -1,21 +1,11 @@
 #include "telling.hpp"
 
-#include <algorithm>
-#include <typeinfo>
-
-#include <caf/abstract_actor.hpp>
-#include <caf/mailbox_element.hpp>
-#include <caf/system_messages.hpp>
-#include <caf/type_nr.hpp>
-
-#include <troupe/runtime/detail/class_name.hpp>
-
 #include "log.hpp"
 #include "log_sink.hpp"
 
 namespace troupe::detail {
 
-std::mutex telling::live_mutex;
+std::recursive_mutex telling::live_mutex;
 telling* telling::live = nullptr;
 
 delayed_call first_loop_clock::call_later(duration delay, task fn) {
@@ -63,6 +53,27 @@ void telling::remind(bool on) {
     }
 }
 
+void telling::set_observer(const loop_scheduler& scheduler, observer fn) {
+  auto next = fn ? std::make_shared<const observer>(std::move(fn)) : nullptr;
+  const std::lock_guard all{live_mutex};
+  for (auto* t = live; t != nullptr; t = t->next_)
+    if (&t->scheduler_ == &scheduler) {
+      const std::lock_guard hold{t->mutex_};
+      t->observer_.swap(next); // destroyed without the locks
+      return;
+    }
+}
+
+std::shared_ptr<const telling::observer> telling::observer_of(const loop_scheduler& scheduler) {
+  const std::lock_guard all{live_mutex};
+  for (auto* t = live; t != nullptr; t = t->next_)
+    if (&t->scheduler_ == &scheduler) {
+      const std::lock_guard hold{t->mutex_};
+      return t->observer_;
+    }
+  return nullptr;
+}
+
 void telling::set_role(caf::actor_id actor, std::string role) {
   const std::lock_guard hold{mutex_};
   if (role.empty())
@@ -75,50 +86,6 @@ std::string telling::role_of(caf::actor_id actor) const {
   const std::lock_guard hold{mutex_};
   const auto found = roles_.find(actor);
   return found != roles_.end() ? found->second : std::string{};
-}
-
-// -- messages to those that have ended ----------------------------------------------------------
-
-namespace {
-
-// What actors tell each other about their ends, and what a clock sends, is not missed by anybody.
-bool is_of_the_system(const caf::type_erased_tuple& content) {
-  const auto is_one = [token = content.type_token()](auto... tokens) {
-    return ((token == tokens) || ...);
-  };
-  return is_one(caf::make_type_token<caf::exit_msg>(), caf::make_type_token<caf::down_msg>(),
-                caf::make_type_token<caf::timeout_msg>(),
-                caf::make_type_token<caf::group_down_msg>());
-}
-
-void tell(loop_scheduler& scheduler, event_loop& loop, const caf::abstract_actor& to,
-          const caf::type_erased_tuple& content) {
-  loop.count_dead_letter();
-  auto kind = std::string{"dead letter "} + typeid(to).name();
-  append_types(kind, content);
-  scheduler.repeats().note(kind, log_level::debug, [&] {
-    return "[" + class_name(typeid(to)) + ", actor " + std::to_string(to.id())
-           + "] has ended, and does not get " + describe_message(content);
-  });
-}
-
-} // namespace
-
-void note_dead_letter(const caf::abstract_actor& to, const caf::mailbox_element& what) noexcept {
-  try {
-    const auto& content = what.content();
-    if (what.mid.is_response() || is_of_the_system(content) || is_internal(content))
-      return;
-    auto* const here = event_loop::current();
-    if (here != nullptr && &here->scheduler().system() == &to.home_system())
-      return tell(here->scheduler(), *here, to, content);
-    // The handle of an actor that has ended may be there longer than its runtime.
-    telling::with_scheduler_of(to.home_system(), [&](loop_scheduler& scheduler) {
-      tell(scheduler, scheduler.loop(0), to, content);
-    });
-  } catch (...) {
-    // It was counted, if that was possible.
-  }
 }
 
 } // namespace troupe::detail

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -8,6 +10,7 @@
 #include <caf/fwd.hpp>
 
 #include <troupe/runtime/clock.hpp>
+#include <troupe/runtime/dead_letter.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/metrics.hpp>
 #include <troupe/runtime/repeats.hpp>
@@ -49,19 +52,25 @@ public:
         return fn(t->scheduler_);
   }
 
+  /// What is told of dead letters; null if nobody is.
+  using observer = std::function<void(const dead_letter&)>;
+  static void set_observer(const loop_scheduler& scheduler, observer fn);
+  [[nodiscard]] static std::shared_ptr<const observer> observer_of(const loop_scheduler& scheduler);
+
   void set_role(caf::actor_id actor, std::string role);
   [[nodiscard]] std::string role_of(caf::actor_id actor) const;
 
 private:
   void remind(bool on); // the sinks of the logger that can be
 
-  static std::mutex live_mutex;
-  static telling* live; // the first of those that there are
+  static std::recursive_mutex live_mutex; // an observer of dead letters may send
+  static telling* live;                   // the first of those that there are
 
   loop_scheduler& scheduler_;
   first_loop_clock clock_;
   telling* next_ = nullptr;
   mutable std::mutex mutex_;
+  std::shared_ptr<const observer> observer_;
   std::unordered_map<caf::actor_id, std::string> roles_;
 
 public:

@@ -1,4 +1,4 @@
-// Troupe's side of the actor benchmarks: bench_actors ping-pong|pinned|spawn|request|ask|ask-flight [COUNT]
+// Troupe's side of the actor benchmarks: bench_actors ping-pong|real|pinned|spawn|request|ask|ask-flight [COUNT]
 // Prints operations for each second, and for each second of CPU; and the bytes held afterwards.
 
 #include <cstdio>
@@ -55,6 +55,49 @@ public:
 private:
   troupe::runtime& rt_;
   caf::actor other_;
+};
+
+using said_atom = caf::atom_constant<caf::atom("said")>;
+using joined_atom = caf::atom_constant<caf::atom("joined")>;
+using left_atom = caf::atom_constant<caf::atom("left")>;
+
+/// As player, but as actors of programs are: ten handlers, and two texts and a number in a message.
+class room : public troupe::floating_actor {
+public:
+  room(caf::actor_config& cfg, troupe::runtime& rt) : floating_actor(cfg), rt_(rt) {}
+  caf::behavior make_behavior() override {
+    return {
+      [this](go_atom, const caf::actor& other) {
+        other_ = other;
+        send(other_, go_atom::value, 0, caf::actor{this});
+      },
+      [this](go_atom, int x, const caf::actor& other) {
+        other_ = other;
+        said("ada", "good morning to all of you", x);
+      },
+      [this](joined_atom, const std::string& who) { last_ = who; },
+      [this](left_atom, const std::string& who) { last_ = who; },
+      [this](joined_atom, const std::string& who, int at) { last_ = who, number_ = at; },
+      [this](left_atom, const std::string& who, int at) { last_ = who, number_ = at; },
+      [this](int x) { number_ = x; },
+      [this](const std::string& text) { last_ = text; },
+      [this](said_atom, const std::string& who, int x) { last_ = who, number_ = x; },
+      [this](said_atom, const std::string& who, const std::string& text, int x) {
+        if (x >= count)
+          return stop(rt_);
+        said(who, text, x + 1);
+      },
+    };
+  }
+
+private:
+  void said(const std::string& who, const std::string& text, int x) {
+    send(other_, said_atom::value, who, text, x);
+  }
+  troupe::runtime& rt_;
+  caf::actor other_;
+  std::string last_;
+  int number_ = 0;
 };
 
 /// Ends at once; the last one to be gone from memory stops the runtime.
@@ -195,13 +238,16 @@ int main(int argc, char** argv) {
     std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>());
   troupe::runtime rt{{.loops = what == "pinned" ? 2u : 1u, .logger = quiet}};
   count = bench::count_of(argc, argv,
-                          what == "ask-flight"                      ? 100'000
-                          : what == "ping-pong" || what == "pinned" ? 2'000'000
-                                                                    : 500'000);
+                          what == "ask-flight"                                        ? 100'000
+                          : what == "ping-pong" || what == "real" || what == "pinned" ? 2'000'000
+                                                                                      : 500'000);
   caf::actor first;
   if (what == "ping-pong") {
     first = rt.spawn<player<troupe::floating_actor>>(std::ref(rt));
     caf::anon_send(first, go_atom::value, rt.spawn<player<troupe::floating_actor>>(std::ref(rt)));
+  } else if (what == "real") {
+    first = rt.spawn<room>(std::ref(rt));
+    caf::anon_send(first, go_atom::value, rt.spawn<room>(std::ref(rt)));
   } else if (what == "pinned") {
     first = rt.spawn_on<player<troupe::pinned_actor>>(0, std::ref(rt));
     caf::anon_send(first, go_atom::value,
@@ -219,7 +265,8 @@ int main(int argc, char** argv) {
     first = rt.spawn<impatient>(std::ref(rt), rt.spawn<adder>());
     caf::anon_send(first, go_atom::value);
   } else {
-    std::fprintf(stderr, "bench_actors ping-pong|pinned|spawn|request|ask|ask-flight [COUNT]\n");
+    std::fprintf(stderr,
+                 "bench_actors ping-pong|real|pinned|spawn|request|ask|ask-flight [COUNT]\n");
     return 2;
   }
   const bench::stopwatch watch;

@@ -1,0 +1,336 @@
+// An actor's mailbox: how messages come in, how they are taken out, and what its bound does.
+#include "mailbox.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+#include <caf/intrusive/inbox_result.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+
+#include <troupe/runtime/basic_actor.hpp>
+#include <troupe/runtime/detail/class_name.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/mailbox_bound.hpp>
+
+#include "log.hpp"
+
+namespace troupe {
+
+namespace {
+
+// As CAF has it: so many urgent messages, then so many others, then a look at what has come.
+constexpr std::size_t urgent_in_a_round = 6;
+constexpr std::size_t normal_in_a_round = 3;
+
+constexpr std::size_t warn_beyond = 100'000;
+
+// Flags of an actor that CAF does not use.
+constexpr int is_bounded_flag = 0x0010'0000;
+constexpr int is_long_flag = 0x0020'0000; // the log was told that its mailbox is
+
+struct bound {
+  const std::size_t most;
+  const full_mailbox then;
+  std::atomic<std::size_t> waiting{0}; // of those that count
+};
+
+// The bounds of those actors that have one. A pointer in each actor would be paid for by all, of which most have
+// none. One for all runtimes: actors that have ended may outlive theirs, and be sent to.
+class bound_table {
+public:
+  void add(const caf::abstract_actor& actor, std::unique_ptr<bound> b) {
+    auto& part = shard_of(actor);
+    const std::lock_guard hold{part.mutex};
+    part.bounds[&actor] = std::move(b);
+  }
+
+  // It stays as long as the actor does.
+  bound& find(const caf::abstract_actor& actor) {
+    auto& part = shard_of(actor);
+    const std::lock_guard hold{part.mutex};
+    return *part.bounds.find(&actor)->second;
+  }
+
+  void remove(const caf::abstract_actor& actor) noexcept {
+    auto& part = shard_of(actor);
+    const std::lock_guard hold{part.mutex};
+    part.bounds.erase(&actor);
+  }
+
+private:
+  struct alignas(64) shard {
+    std::mutex mutex;
+    std::unordered_map<const caf::abstract_actor*, std::unique_ptr<bound>> bounds;
+  };
+  shard& shard_of(const caf::abstract_actor& actor) {
+    return shards_[(reinterpret_cast<std::uintptr_t>(&actor) >> 6) % shards_.size()];
+  }
+  std::array<shard, 16> shards_;
+};
+
+bound_table& bounds() {
+  static auto* const table = new bound_table; // actors may end after static objects
+  return *table;
+}
+
+bound* bound_of(const caf::scheduled_actor& actor) {
+  return actor.getf(is_bounded_flag) ? &bounds().find(actor) : nullptr;
+}
+
+// Tells whether a message is one that a bound counts. It says the same before it comes in and before it is
+// handled.
+bool counts(const caf::mailbox_element& x) {
+  return x.mid.is_normal_message() && !x.mid.is_response() && !detail::is_of_the_system(x.content())
+         && !detail::is_internal(x.content());
+}
+
+void refuse(const caf::scheduled_actor& actor, const caf::mailbox_element& x,
+            dead_letter_reason why) {
+  detail::note_dead_letter(actor, x, why);
+  if (x.mid.is_request() && x.sender)
+    x.sender->enqueue(nullptr, x.mid.response_id(),
+                      caf::make_message(make_error(errc::queue_overflow, "the mailbox is full")),
+                      nullptr);
+}
+
+bool admits(const caf::scheduled_actor& actor, bound& b, const caf::mailbox_element& x) {
+  if (!counts(x))
+    return true;
+  // Who does not come to its mailbox cannot make room in it.
+  const auto limit = b.then == full_mailbox::refuse || b.most > b.most * 2 ? b.most : b.most * 2;
+  if (b.waiting.fetch_add(1, std::memory_order_relaxed) < limit)
+    return true;
+  b.waiting.fetch_sub(1, std::memory_order_relaxed);
+  refuse(actor, x, dead_letter_reason::mailbox_full);
+  return false;
+}
+
+// What CAF lets only an actor itself see.
+class inside final : public caf::scheduled_actor {
+public:
+  static caf::error call_exception_handler(caf::scheduled_actor& actor, std::exception_ptr thrown) {
+    return actor.call_handler(actor.*(&inside::exception_handler_), &actor, thrown);
+  }
+};
+
+/// One pass over an actor's mailbox.
+class mailbox_pass {
+public:
+  mailbox_pass(caf::scheduled_actor& actor, std::size_t most) noexcept
+    : actor_(actor), most_(most) {}
+
+  caf::resumable::resume_result run(caf::execution_unit* unit);
+
+private:
+  using task_result = caf::intrusive::task_result;
+
+  auto& normal() {
+    return std::get<caf::scheduled_actor::normal_queue_index>(actor_.mailbox().queue().queues());
+  }
+  auto& urgent() {
+    return std::get<caf::scheduled_actor::urgent_queue_index>(actor_.mailbox().queue().queues());
+  }
+  bool streams() {
+    auto& queues = actor_.mailbox().queue().queues();
+    return !actor_.stream_managers().empty() || !actor_.pending_stream_managers().empty()
+           || !std::get<caf::scheduled_actor::upstream_queue_index>(queues).empty()
+           || !std::get<caf::scheduled_actor::downstream_queue_index>(queues).empty();
+  }
+  bool ended() {
+    return (actor_.getf(caf::abstract_actor::is_cleaned_up_flag) || !actor_.alive())
+           && actor_.finalize();
+  }
+  task_result handle(caf::mailbox_element& x);
+  task_result end_by_exception(caf::mailbox_element& x);
+  void leaves(bool counted) noexcept {
+    if (counted)
+      bound_->waiting.fetch_sub(1, std::memory_order_relaxed);
+  }
+  void arm_receive_timeout();
+  void drop_oldest();
+  void warn(std::size_t length);
+
+  caf::scheduled_actor& actor_;
+  const std::size_t most_;
+  std::size_t handled_ = 0;
+  bound* bound_ = nullptr;
+};
+
+// CAF's `resume`, without what an actor with no streams has no use for: two queues that are visited in each
+// round, a look at the clock in each, and the log's thread-local state.
+caf::resumable::resume_result mailbox_pass::run(caf::execution_unit* unit) {
+  if (actor_.getf(caf::abstract_actor::is_initialized_flag) && actor_.alive())
+    [[likely]] // what `activate` looks at, without the call
+    actor_.context(unit);
+  else if (!actor_.activate(unit))
+    return caf::resumable::done;
+  bound_ = bound_of(actor_);
+  auto& mailbox = actor_.mailbox();
+  auto take = [this](caf::mailbox_element& x) {
+    return handle(x);
+  };
+  while (handled_ < most_) {
+    if (mailbox.fetch_more()) {
+      if (normal().total_task_size() > warn_beyond) [[unlikely]]
+        warn(normal().total_task_size());
+      if (bound_ != nullptr && bound_->then == full_mailbox::drop_oldest) [[unlikely]]
+        drop_oldest();
+    }
+    if (streams()) [[unlikely]] {
+      arm_receive_timeout();
+      return actor_.resume(unit, most_ - handled_);
+    }
+    bool any = false;
+    if (!urgent().empty())
+      any = urgent().new_round(urgent_in_a_round, take).consumed_items;
+    if (!normal().empty() && handled_ < most_)
+      any = normal().new_round(normal_in_a_round, take).consumed_items || any;
+    if (!any) {
+      arm_receive_timeout();
+      if (mailbox.try_block())
+        return caf::resumable::awaiting_message;
+    }
+    if (ended())
+      return caf::resumable::done;
+  }
+  arm_receive_timeout();
+  return mailbox.try_block() ? caf::resumable::awaiting_message : caf::resumable::resume_later;
+}
+
+// As CAF's `reactivate`, and what calls it.
+caf::intrusive::task_result mailbox_pass::handle(caf::mailbox_element& x) {
+  const bool counted = bound_ != nullptr && counts(x);
+  try {
+    switch (actor_.consume(x)) {
+    case caf::invoke_message_result::skipped:
+      return task_result::skip;
+    case caf::invoke_message_result::dropped:
+      leaves(counted);
+      return task_result::resume;
+    default:
+      break;
+    }
+  } catch (...) {
+    leaves(counted);
+    return end_by_exception(x);
+  }
+  leaves(counted);
+  actor_.bhvr_stack().cleanup();
+  if (ended())
+    return task_result::stop;
+  return ++handled_ < most_ ? task_result::resume : task_result::stop_all;
+}
+
+caf::intrusive::task_result mailbox_pass::end_by_exception(caf::mailbox_element& x) {
+  auto why = inside::call_exception_handler(actor_, std::current_exception());
+  if (x.mid.is_request())
+    actor_.make_response_promise().deliver(why);
+  actor_.quit(std::move(why));
+  actor_.finalize();
+  return task_result::stop;
+}
+
+void mailbox_pass::arm_receive_timeout() {
+  auto& behaviors = actor_.bhvr_stack();
+  if (handled_ > 0 && !behaviors.empty()
+      && (actor_.getf(caf::abstract_actor::has_timeout_flag) || behaviors.back().timeout().valid()))
+    actor_.set_receive_timeout();
+}
+
+// Makes room for what has come, from the front. What the bound does not count keeps its place.
+void mailbox_pass::drop_oldest() {
+  if (bound_->waiting.load(std::memory_order_relaxed) <= bound_->most)
+    return;
+  auto& queue = normal();
+  queue.flush_cache(); // what was skipped is the oldest
+  while (bound_->waiting.load(std::memory_order_relaxed) > bound_->most) {
+    queue.inc_deficit(1);
+    auto oldest = queue.next();
+    if (oldest == nullptr)
+      break; // others are on their way
+    if (!counts(*oldest)) {
+      queue.cache().push_back(oldest.release());
+      continue;
+    }
+    leaves(true);
+    refuse(actor_, *oldest, dead_letter_reason::dropped);
+  }
+  queue.flush_cache();
+}
+
+void mailbox_pass::warn(std::size_t length) {
+  if (actor_.getf(is_long_flag))
+    return;
+  actor_.setf(is_long_flag);
+  try {
+    const auto* const ours = dynamic_cast<const basic_actor*>(&actor_);
+    loop_scheduler::of(actor_.home_system())
+      .logger()
+      .warn("[{}] has {} messages in its mailbox: they come faster than it handles them",
+            ours != nullptr
+              ? detail::name_for_log(*ours)
+              : detail::class_name(typeid(actor_)) + ", actor " + std::to_string(actor_.id()),
+            length);
+  } catch (...) {
+    // Without memory nothing can be told.
+  }
+}
+
+} // namespace
+
+caf::resumable::resume_result detail::resume_actor(caf::scheduled_actor& actor,
+                                                   caf::execution_unit* unit, std::size_t most) {
+  return mailbox_pass{actor, most}.run(unit);
+}
+
+// What CAF does, but for a reference to the sender that only a request needs: it is told if the mailbox is
+// closed.
+void detail::deliver(caf::scheduled_actor& actor, caf::mailbox_element_ptr what,
+                     caf::execution_unit* unit) {
+  if (actor.getf(is_bounded_flag | caf::abstract_actor::is_detached_flag)) [[unlikely]] {
+    if (actor.getf(is_bounded_flag) && !admits(actor, bounds().find(actor), *what))
+      return;
+    if (actor.getf(caf::abstract_actor::is_detached_flag))
+      return actor.caf::scheduled_actor::enqueue(std::move(what), unit);
+  }
+  if (what->mid.is_request())
+    return actor.caf::scheduled_actor::enqueue(std::move(what), unit);
+  if (actor.mailbox().push_back(std::move(what)) != caf::intrusive::inbox_result::unblocked_reader)
+    return;
+  intrusive_ptr_add_ref(actor.ctrl()); // the queue's
+  if (unit != nullptr)
+    unit->exec_later(&actor);
+  else
+    actor.home_system().scheduler().enqueue(&actor);
+}
+
+void detail::forget_bound(const caf::scheduled_actor& actor) noexcept {
+  if (actor.getf(is_bounded_flag))
+    bounds().remove(actor);
+}
+
+void bound_mailbox(basic_actor& self, std::size_t most, full_mailbox then) {
+  if (most == 0)
+    throw std::invalid_argument("bound_mailbox: the bound is zero");
+  if (self.getf(caf::abstract_actor::is_initialized_flag | is_bounded_flag))
+    throw std::logic_error("bound_mailbox: it is for the actor's constructor, once");
+  if (self.getf(caf::abstract_actor::is_detached_flag))
+    throw std::logic_error("bound_mailbox: no loop runs this actor, so none can keep its bound");
+  bounds().add(self, std::unique_ptr<bound>{new bound{most, then}});
+  self.setf(is_bounded_flag);
+}
+
+std::size_t mailbox_length(basic_actor& self) noexcept {
+  return self.mailbox().size();
+}
+
+} // namespace troupe

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+
+#include <caf/mailbox_element.hpp>
+#include <caf/resumable.hpp>
+#include <caf/scheduled_actor.hpp>
+
+namespace troupe::detail {
+
+/// What `actor->resume(unit, most)` does, for any event-based actor of CAF's: handles up to `most` messages.
+///
+/// Thread: that of `unit`.
+caf::resumable::resume_result resume_actor(caf::scheduled_actor& actor, caf::execution_unit* unit,
+                                           std::size_t most);
+
+/// Puts `what` into the mailbox, if there is room, and has the actor resumed by `unit` if it must be; null for
+/// any loop. Thread: any.
+void deliver(caf::scheduled_actor& actor, caf::mailbox_element_ptr what, caf::execution_unit* unit);
+
+/// Forgets the bound of an actor that is destroyed.
+void forget_bound(const caf::scheduled_actor& actor) noexcept;
+
+} // namespace troupe::detail
