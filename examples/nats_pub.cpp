@@ -72,7 +72,9 @@ int main(int argc, char** argv) {
   try {
     for (const auto& h : headers)
       with.add(h.substr(0, h.find(':')), h.find(':') < h.size() ? h.substr(h.find(':') + 1) : "");
-    troupe::nats_options o{.servers = {server}, .name = "nats_pub"};
+    troupe::nats_options o;
+    o.servers = {server};
+    o.name = "nats_pub";
     if (!creds.empty())
       o.credentials = troupe::nats_creds_file{creds};
     nats = std::make_unique<troupe::nats_connection>(rt, std::move(o));

@@ -34,7 +34,9 @@ int main(int argc, char** argv) {
   troupe::nats_subscription messages;
   std::uint64_t left = how.max_messages;
   try {
-    troupe::nats_options o{.servers = {server}, .name = "nats_sub"};
+    troupe::nats_options o;
+    o.servers = {server};
+    o.name = "nats_sub";
     o.on_event = [](const troupe::nats_event& e) {
       std::fprintf(stderr, "%s %s %s\n", std::string{name(e.what)}.c_str(), e.text.c_str(),
                    e.why ? e.why.message().c_str() : "");

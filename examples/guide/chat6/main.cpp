@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include <troupe/cluster/cluster.hpp>
 #include <troupe/nats_backplane/nats_backplane.hpp>
@@ -17,8 +18,9 @@ int main(int argc, char** argv) {
   if (argc != 4)
     return EXIT_FAILURE;
   troupe::runtime rt;
-  const auto wire =
-    std::make_shared<troupe::nats_backplane>(troupe::nats_options{.servers = {argv[3]}});
+  troupe::nats_options nats;
+  nats.servers = {argv[3]};
+  const auto wire = std::make_shared<troupe::nats_backplane>(std::move(nats));
   troupe::cluster cluster{rt, {.name = argv[2], .via = wire}};
 
   if (!rt.names().put("users", rt.spawn<registry>()))
