@@ -38,8 +38,9 @@ TEST_CASE("the root's children start before run, or while it runs", "[supervisor
   runtime rt{one_loop()};
   root_supervisor(rt)->start_child(make<calm_child>(told, "early"));
   rt.reactor().call_when_running([&] {
-    root_supervisor(rt)->start_child(make<calm_child>(told, "late"));
-    rt.reactor().call_later(1ms, [&] { rt.stop(); });
+    root_supervisor(rt)
+      ->start_child(make<calm_child>(told, "late"))
+      .add_both([&](const outcome<caf::actor>&) { rt.stop(); });
   });
   rt.run();
   CHECK(told.look() == "+early +late -late -early");
@@ -50,13 +51,14 @@ TEST_CASE("the root stops its tree in order before the rest of the runtime stops
   runtime rt{one_loop()};
   const auto root = root_supervisor(rt);
   root->start_child(make<calm_child>(told, "a"));
-  root->start_child(
-    supervisor::as_child({.name = "inner"}, {make<pinned_child>(told, "b"),
-                                             make<slow_child>(told, "c", duration{1ms})}));
   rt.spawn_on<pinned_child>(0, &told, "other");
+  root
+    ->start_child(
+      supervisor::as_child({.name = "inner"}, {make<pinned_child>(told, "b"),
+                                               make<slow_child>(told, "c", duration{1ms})}))
+    .add_both([&](const outcome<caf::actor>&) { rt.stop(); });
   rt.reactor().add_system_event_trigger(trigger_phase::during, system_event::shutdown,
                                         [&] { told.lines.push_back("during"); });
-  rt.reactor().call_when_running([&] { rt.reactor().call_later(1ms, [&] { rt.stop(); }); });
   rt.run();
   const auto all = told.look();
   CHECK(all.find("-c -b -a during") != std::string::npos);
