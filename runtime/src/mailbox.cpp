@@ -330,7 +330,8 @@ void bound_mailbox(basic_actor& self, std::size_t most, full_mailbox then) {
 }
 
 std::size_t mailbox_length(basic_actor& self) noexcept {
-  return self.mailbox().size();
+  auto& box = self.mailbox();
+  return box.blocked() || box.closed() ? 0 : box.size();
 }
 
 } // namespace troupe

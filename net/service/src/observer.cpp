@@ -15,6 +15,7 @@
 
 #include <troupe/net/protocol.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/mailbox_bound.hpp>
 #include <troupe/runtime/metrics.hpp>
 
 namespace troupe {
@@ -208,13 +209,6 @@ void hang(observed_child& below, std::unordered_map<caf::actor_id, observed_chil
     }
 }
 
-/// The messages in an actor's mailbox. Only its owner may count them, which its loop is; and none that is
-/// blocked or closed, in which there are none.
-std::size_t waiting_for(pinned_actor& one) {
-  auto& box = one.mailbox();
-  return box.blocked() || box.closed() ? 0 : box.size();
-}
-
 observed<observed_child> tree_of(observed<seen_supervisor> got) {
   std::unordered_set<caf::actor_id> children;
   for (const auto& s : got.all)
@@ -264,7 +258,7 @@ deferred<observed<observed_actor>> observer::actors() const {
                                                                one.describe().kind,
                                                                one.log_name(),
                                                                one.get_delayed_calls().size(),
-                                                               waiting_for(one)};
+                                                               mailbox_length(one)};
                                        });
                                      });
                                    });
