@@ -25,7 +25,8 @@
 
 namespace troupe::detail {
 
-/// What `kept_topics` refer to: the store's link, and what is in memory of each topic in use.
+/// What `kept_topics` refer to: the store's link, and what is in memory of each topic in use. In two files:
+/// history_core.cpp (its life, appending, what the store tells) and history_reading.cpp (who asks for what was kept).
 ///
 /// Each loop has an audience, which is told of all that happens to its topics by functions that are posted to it; they
 /// arrive in order, so what a loop knows is what loop 0 knew a moment ago.
@@ -115,6 +116,10 @@ private:
     time_point used{};
   };
   using room_ref = std::shared_ptr<room>;
+
+  static std::string shown(std::string_view name); // in the log
+
+  // -- what loops and others ask (history_reading.cpp) --------------------------------------------
 
   room_ref room_of(const std::string& name);
   void asked(const std::string& name, waiting who);

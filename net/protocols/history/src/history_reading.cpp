@@ -1,0 +1,238 @@
+#include <algorithm>
+#include <utility>
+
+#include <troupe/runtime/repeats.hpp>
+
+#include "history_core.hpp"
+
+namespace troupe::detail {
+
+namespace {
+
+constexpr unsigned most_failures = 4; // of reads, before a gap is left as it is
+
+} // namespace
+
+// -- what loops and others ask --------------------------------------------------------------------
+
+history_core::room_ref history_core::room_of(const std::string& name) {
+  auto& r = rooms_[name];
+  if (!r) {
+    r = std::make_shared<room>(name, options_, audiences_.size());
+    link_->follow(name, true);
+  }
+  r->used = rt_.reactor().now();
+  return r;
+}
+
+void history_core::ask(std::size_t loop, const std::string& name, std::uint64_t after,
+                       std::size_t limit) {
+  on_loop_0([loop, name, after, limit](history_core& core) {
+    core.asked(name, {loop, after, limit, {}, 0});
+  });
+}
+
+void history_core::asked(const std::string& name, waiting who) {
+  if (link_ == nullptr || closing_) {
+    if (who.done)
+      who.done(failure{errc::runtime_stopped});
+    return;
+  }
+  const auto r = room_of(name);
+  r->waits.push_back(std::move(who));
+  serve(r);
+}
+
+void history_core::history(const std::string& name, const history_request& request,
+                           answer_to<history_page> done) {
+  if (link_ == nullptr || closing_)
+    return done(failure{errc::runtime_stopped});
+  const auto limit = std::min(request.limit, options_.max_replay);
+  if (!ready())
+    return done(why_not_);
+  if (request.before.epoch == 0)
+    return asked(name, {std::nullopt, 0, limit, std::move(done), 0});
+  if (request.before.epoch != epoch_ || request.before.sequence == 0 || limit == 0) {
+    history_page none; // nothing is before that
+    none.epoch = epoch_;
+    return done(std::move(none));
+  }
+  tallies_.store_reads.add();
+  auto page = link_->read(
+    name,
+    {.before = request.before.sequence, .limit = limit, .max_bytes = options_.max_replay_bytes});
+  with_timeout(std::move(page), options_.append_timeout, rt_.reactor())
+    .add_both(
+      [done = std::move(done)](outcome<history_page> got) mutable { done(std::move(got)); });
+}
+
+// Answers from memory whom it can. For the others the store is asked once, for what all of them miss.
+void history_core::serve(const room_ref& r) {
+  if (r->asking)
+    return;
+  if (r->held.empty()) {
+    auto waits = std::exchange(r->waits, {});
+    for (auto& w : waits) {
+      if (r->ring.answers(w.after, w.limit))
+        answer(r, w, r->ring.newest(w.after, w.limit), false);
+      else
+        r->waits.push_back(std::move(w));
+    }
+  }
+  const bool idle = r->waits.empty() && r->held.empty() && !r->stale;
+  if (idle || !store_answers() || r->asking)
+    return;
+  history_query query{.after = UINT64_MAX, .limit = options_.ring_messages};
+  query.max_bytes = options_.max_replay_bytes;
+  for (const auto& w : r->waits) {
+    query.after = std::min(query.after, w.after);
+    query.limit = std::max(query.limit, w.limit);
+  }
+  if (r->ring.known()) {
+    query.after = std::min(query.after, r->ring.last());
+    if (!r->held.empty() || r->stale)
+      query.limit = options_.max_replay;
+  } else { // the ring begins with it
+    query.after = 0;
+  }
+  read(r, query);
+}
+
+void history_core::read(const room_ref& r, const history_query& query) {
+  r->asking = true;
+  tallies_.store_reads.add();
+  auto page = link_->read(r->name, query);
+  with_timeout(std::move(page), options_.append_timeout, rt_.reactor())
+    .add_both([weak = weak_from_this(), r, query](outcome<history_page> got) {
+      const auto self = weak.lock();
+      if (!self || self->link_ == nullptr)
+        return;
+      r->asking = false;
+      self->have_read(r, query, std::move(got));
+    });
+}
+
+void history_core::have_read(const room_ref& r, const history_query& query,
+                             outcome<history_page> got) {
+  if (got && got->epoch != epoch_)
+    return serve(r); // asked of a store that is gone
+  auto& ring = r->ring;
+  if (!got) {
+    rt_.repeats().note("read " + store_->name(), log_level::error, [&] {
+      return "history: " + shown(r->name) + " could not be read: " + got.error().message();
+    });
+    history_kept_so_far();
+    for (auto& w : std::exchange(r->waits, {})) {
+      if (w.done)
+        w.done(got.error());
+      else
+        answer(r, w, ring.newest(w.after, w.limit), true);
+    }
+    if (r->held.empty())
+      return;
+    if (++r->failures < most_failures && store_answers()) {
+      rt_.reactor().call_later(options_.patience / most_failures, [weak = weak_from_this(), r] {
+        if (const auto self = weak.lock(); self && self->link_)
+          self->serve(r);
+      });
+      return;
+    }
+    tallies_.gaps_unfilled.add();
+    restart_ring(r, r->held.front()->previous);
+    feed_held(r);
+    r->failures = 0;
+    return history_kept_so_far();
+  }
+  r->stale = false;
+  if (!ring.known()) {
+    ring.take(*got);
+    renew_rings(r);
+  } else {
+    if (got->floor > ring.last()) {
+      if (!got->messages.empty() || !r->held.empty())
+        tallies_.gaps_unfilled.add();
+      restart_ring(r, got->floor);
+    }
+    auto held = std::exchange(r->held, {});
+    for (const auto& message : got->messages)
+      feed(r, message);
+    r->held = std::move(held);
+  }
+  if (!r->held.empty() && r->held.front()->previous > std::max(ring.last(), got->last)) {
+    // The store does not know of it yet, or never will.
+    if (++r->failures >= most_failures) {
+      tallies_.gaps_unfilled.add();
+      restart_ring(r, r->held.front()->previous);
+    }
+  }
+  feed_held(r);
+  if (r->held.empty())
+    r->failures = 0;
+  history_kept_so_far();
+
+  auto waits = std::exchange(r->waits, {});
+  for (auto& w : waits) {
+    if (w.after < query.after
+        && !(w.limit <= got->messages.size())) { // came later, and asks for more
+      r->waits.push_back(std::move(w));
+      continue;
+    }
+    // What the store had, and what has come since.
+    history_page page = *got;
+    std::erase_if(page.messages, [&](const kept_ref& m) { return m->at.sequence <= w.after; });
+    if (ring.last() > page.last) {
+      if (ring.floor() > page.last && ++w.tries < most_failures) { // more than memory holds
+        r->waits.push_back(std::move(w));
+        continue;
+      }
+      if (ring.floor() > page.last) { // or a gap that the store cannot fill
+        page.messages.clear();
+        page.floor = ring.floor();
+      }
+      for (const auto& m : ring.messages())
+        if (m->at.sequence > page.last && m->at.sequence > w.after)
+          page.messages.push_back(m);
+      page.last = ring.last();
+    }
+    answer(r, w, std::move(page), false);
+  }
+  serve(r);
+}
+
+void history_core::restart_ring(const room_ref& r, std::uint64_t floor) {
+  pass_on(r);
+  r->ring.restart(floor);
+  renew_rings(r);
+}
+
+void history_core::renew_rings(const room_ref& r) {
+  const auto ring = std::make_shared<const history_ring>(r->ring);
+  for (std::size_t i = 0; i < r->active.size(); ++i)
+    if (r->active[i])
+      tell(i, [r, ring](history_audience& a) { a.adopt(r->name, *ring); });
+}
+
+void history_core::answer(const room_ref& r, waiting& who, history_page page, bool unknown) {
+  page.epoch = epoch_;
+  if (page.messages.size() > who.limit) {
+    const auto extra = page.messages.size() - who.limit;
+    page.floor = page.messages[extra - 1]->at.sequence;
+    page.messages.erase(page.messages.begin(),
+                        page.messages.begin() + static_cast<std::ptrdiff_t>(extra));
+  }
+  if (who.done)
+    return who.done(std::move(page));
+  pass_on(r); // what was known before comes before
+  auto told = std::make_shared<history_answer>();
+  told->page = std::move(page);
+  told->asked_after = who.after;
+  told->asked_limit = who.limit;
+  told->unknown = unknown;
+  if (!r->active[*who.loop]) {
+    r->active[*who.loop] = true;
+    told->ring = std::make_shared<const history_ring>(r->ring);
+  }
+  tell(*who.loop, [r, told](history_audience& a) { a.take(r->name, *told); });
+}
+
+} // namespace troupe::detail
