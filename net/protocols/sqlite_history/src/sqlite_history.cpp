@@ -116,6 +116,7 @@ private:
     const bool ages = options_.max_age > duration::zero();
     const auto look =
       std::clamp<duration>(options_.max_age / 16, std::chrono::seconds(1), std::chrono::minutes(1));
+    auto next_look = std::chrono::steady_clock::now();
     std::vector<job> jobs;
     std::unique_lock lock{mutex_};
     for (;;) {
@@ -123,7 +124,7 @@ private:
         return !jobs_.empty() || ending_ || closing_;
       };
       if (ages)
-        more_.wait_for(lock, look, due);
+        more_.wait_until(lock, next_look, due);
       else
         more_.wait(lock, due);
       jobs.swap(jobs_);
@@ -132,8 +133,9 @@ private:
       lock.unlock();
       deal_with(jobs);
       jobs.clear();
-      if (ages)
-        drop_old();
+      // Each piece is a transaction of its own: not one for every batch, and who appends waits for one at most.
+      if (const auto now = std::chrono::steady_clock::now(); ages && now >= next_look)
+        next_look = drop_old() ? now : now + look;
       if (close) {
         results last;
         last.closed = true;
@@ -195,11 +197,12 @@ private:
     }
   }
 
-  void drop_old() {
+  // Removes a piece of what is too old. Returns whether there may be more.
+  bool drop_old() {
     try {
-      while (!lost_ && log_.drop_old()) {
-      }
+      return !lost_ && log_.drop_old();
     } catch (const sqlite_error&) { // full, or failed: the next append tells
+      return false;
     }
   }
 

@@ -1,6 +1,8 @@
 #include <troupe/sqlite_history/sqlite_history.hpp>
 
+#include <atomic>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -111,6 +113,31 @@ TEST_CASE("what was kept is there when the program begins again", "[sqlite_histo
   s.append("lobby", "three ");
   s.as([&] { return succeed(); });
   CHECK(got == "two three ");
+}
+
+TEST_CASE("what is too old goes piece by piece, between what is appended", "[sqlite_history]") {
+  const directory folder;
+  std::atomic<std::int64_t> now{1'000'000};
+  const sqlite_history_options options{
+    .file = folder / "chat.db", .per_topic = 0, .max_age = 10s, .date = [&] {
+      return now.load();
+    }};
+  {
+    service s{options};
+    on_loop(s.server, [&] {
+      s.actor().enter([&] {
+        for (int i = 0; i < 2500; ++i)
+          s.topics->get("lobby").append(s.actor(), "x").add_errback([](const failure&) {});
+      });
+    });
+    s.append("kitchen", "soup");
+    CHECK(s.history("lobby", 2500).size() == 1000); // as much as is read in one go
+  }
+  now += 100'000;
+  service s{options};
+  for (int i = 0; i < 4; ++i) // three pieces are old, and one may go behind each answer
+    s.append("kitchen", "bread");
+  CHECK(s.history("lobby").empty());
 }
 
 TEST_CASE("what was handed over before the stop is kept", "[sqlite_history]") {
