@@ -1,0 +1,236 @@
+// Kept topics when something is lost on the way, and when the store is away, slow or broken.
+
+#include <troupe/history/kept_topics.hpp>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kept_topics_fixture.hpp"
+#include "support/catch.hpp"
+
+using namespace troupe;
+using namespace troupe::testing;
+using namespace std::chrono_literals;
+using Catch::Contains;
+
+using fixture = kept_topics_fixture;
+
+TEST_CASE("what was lost on the way is read from the store before what follows is passed on",
+          "[history]") {
+  fixture f;
+  fake_connection::output a;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  f.append("1");
+  f.store->now->lose_live = 2;
+  f.append("2");
+  f.append("3");
+  CHECK(a.written == "1");
+  f.append("4");
+  CHECK(a.written == "1234");
+  CHECK(f.topics->counters().gaps == 1);
+  CHECK(f.topics->counters().gaps_unfilled == 0);
+
+  SECTION("also while more comes and the store takes its time") {
+    f.store->now->lose_live = 1;
+    f.store->now->hold_reads = true;
+    f.append("5");
+    f.append("6");
+    f.append("7");
+    CHECK(a.written == "1234");
+    f.store->now->hold_reads = false;
+    f.rt.in_turn([&] { f.store->now->let_read(); });
+    f.rt.settle();
+    CHECK(a.written == "1234567");
+  }
+  SECTION("a store that does not answer is asked again, and then left alone") {
+    f.store->now->lose_live = 1;
+    f.store->now->fail_reads = true;
+    f.append("5");
+    f.append("6");
+    CHECK(a.written == "1234");
+    f.rt.advance(2s);
+    f.rt.advance(2s);
+    f.rt.advance(2s);
+    CHECK(a.written == "12346");
+    CHECK(f.topics->counters().gaps_unfilled == 1);
+    f.append("7");
+    CHECK(a.written == "123467");
+  }
+}
+
+TEST_CASE("what was missed while the store was away is read when it is back", "[history]") {
+  fixture f;
+  fake_connection::output a;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  f.append("1");
+  f.store->now->lose_live = 2;
+  f.append("2");
+  const auto last = f.append("3");
+  f.rt.in_turn(
+    [&] { f.store->now->events->history_lost(failure{history_errc::store_unavailable}); });
+  CHECK(a.written == "1");
+  f.rt.in_turn([&] { f.store->now->events->history_ready(last.epoch); });
+  f.rt.settle();
+  CHECK(a.written == "123");
+}
+
+TEST_CASE("a store that takes longer than one's patience makes it incomplete, and live",
+          "[history]") {
+  fixture f{{.patience = 2s}};
+  const auto start = f.append("1");
+  f.append("2");
+  f.open();
+  f.store->now->hold_reads = true;
+  fake_connection::output a;
+  auto d = f.resume_begun(f.connect(a), start);
+  f.rt.advance(2s - 1ns);
+  CHECK_FALSE(d.called());
+  f.rt.advance(1ns);
+  CHECK_FALSE(f.value(std::move(d)).complete);
+  CHECK(a.written.empty());
+  f.store->now->hold_reads = false;
+  f.rt.in_turn([&] { f.store->now->let_read(); });
+  f.rt.settle();
+  CHECK(a.written.empty()); // it was told that it would not come
+  f.append("3");
+  CHECK(a.written == "3");
+}
+
+TEST_CASE("a store that cannot read makes it incomplete at once", "[history]") {
+  fixture f;
+  const auto start = f.append("1");
+  f.append("2");
+  f.open();
+  f.store->now->fail_reads = true;
+  fake_connection::output a;
+  CHECK_FALSE(f.resume(f.connect(a), start).complete);
+  f.append("3");
+  CHECK(a.written == "3");
+  f.store->now->fail_reads = false;
+  fake_connection::output b;
+  CHECK(f.resume(f.connect(b), start).complete);
+  CHECK(b.written == "23");
+  f.append("4");
+  CHECK(a.written == "34");
+  CHECK(b.written == "234");
+}
+
+TEST_CASE("an append says why it failed", "[history]") {
+  fixture f{{.max_message = 4, .max_in_flight = 2}};
+  SECTION("too long, or its id") {
+    CHECK(failure_result_of(f.append_begun("12345")).check(errc::message_too_long));
+    CHECK(
+      failure_result_of(f.append_begun("1", std::string(129, 'x'))).check(errc::invalid_argument));
+  }
+  SECTION("the store refuses") {
+    f.store->now->fail_appends = true;
+    const auto why = failure_result_of(f.append_begun("1"));
+    CHECK(why.check(history_errc::store_failed));
+    CHECK_THAT(why.message(), Contains("on purpose"));
+  }
+  SECTION("the store says nothing") {
+    f.store->now->hold_appends = true;
+    auto d = f.append_begun("1");
+    f.rt.advance(5s - 1ns);
+    CHECK_FALSE(d.called());
+    auto second = f.append_begun("2");
+    CHECK(failure_result_of(f.append_begun("3")).check(errc::queue_overflow));
+    f.rt.advance(1ns);
+    f.rt.settle();
+    const auto why = failure_result_of(std::move(d));
+    CHECK(why.check(errc::timed_out));
+    CHECK_THAT(why.message(), Contains("same id"));
+    f.rt.advance(5s);
+    f.rt.settle();
+    CHECK(failure_result_of(std::move(second)).check(errc::timed_out));
+  }
+  SECTION("the store is away") {
+    f.rt.in_turn([&] {
+      f.store->now->events->history_lost(failure{history_errc::store_unavailable, "gone for tea"});
+    });
+    CHECK_FALSE(f.topics->ready());
+    CHECK_THAT(failure_result_of(f.append_begun("1")).message(), Contains("gone for tea"));
+  }
+  CHECK(f.topics->counters().failed == f.topics->counters().appends);
+}
+
+TEST_CASE("whatever happens, who is told that nothing is missing has each message once, in order",
+          "[history]") {
+  const auto seed = GENERATE(range(1u, 25u));
+  INFO("seed " << seed);
+  std::mt19937 random{seed};
+  const auto chance = [&](unsigned percent) {
+    return random() % 100 < percent;
+  };
+  fixture f{{.ring_messages = 1 + random() % 8, .max_replay = 5000}};
+  struct client {
+    fake_connection* who = nullptr;
+    fake_connection::output out;
+    history_position at;
+    std::vector<std::uint64_t> has;
+    bool listens = false;
+  };
+  std::vector<client> clients(5);
+  for (auto& c : clients)
+    c.who = &f.connect(c.out);
+  auto& writer = f.writer();
+  std::vector<std::uint64_t> all;
+  std::size_t incomplete = 0;
+  for (int step = 0; step < 300; ++step) {
+    f.store->now->lose_live = chance(10) ? 1 + random() % 3 : 0;
+    f.store->now->hold_reads = chance(30);
+    if (chance(60))
+      f.rt.in_turn([&] {
+        for (unsigned n = 1 + random() % 5; n > 0; --n)
+          f.room.append(writer, "x").add_callback([&](history_position p) {
+            all.push_back(p.sequence);
+          });
+      });
+    if (chance(50))
+      f.rt.settle(1 + random() % 4);
+    auto& c = clients[random() % clients.size()];
+    if (c.listens && chance(50)) {
+      f.rt.in_turn([&] { f.room.leave(*c.who); });
+      c.listens = false;
+    } else if (!c.listens) {
+      c.listens = true;
+      f.rt.in_turn([&] {
+        f.room
+          .resume(c.who, c.at, 5000,
+                  [&c](const kept_message& m) {
+                    c.has.push_back(m.at.sequence);
+                    c.at = m.at;
+                  })
+          .add_callback([&](const resumed& r) {
+            incomplete += r.complete ? 0 : 1;
+            c.at = r.at;
+          });
+      });
+    }
+    if (!f.store->now->hold_reads)
+      f.rt.in_turn([&] { f.store->now->let_read(); });
+  }
+  f.store->now->hold_reads = false;
+  f.store->now->lose_live = 0;
+  for (auto& c : clients)
+    if (!c.listens)
+      f.rt.in_turn([&] {
+        f.room
+          .resume(c.who, c.at, 5000,
+                  [&c](const kept_message& m) { c.has.push_back(m.at.sequence); })
+          .add_callback([&](const resumed& r) { incomplete += r.complete ? 0 : 1; });
+      });
+  f.append("last"); // shows what was lost before it
+  for (int i = 0; i < 10; ++i) {
+    f.rt.in_turn([&] { f.store->now->let_read(); });
+    f.rt.settle();
+  }
+  all.push_back(all.empty() ? 1 : all.back() + 1);
+  CHECK(incomplete == 0);
+  for (const auto& c : clients) {
+    const auto from = c.has.empty() ? all.end() : std::ranges::find(all, c.has.front());
+    CHECK(c.has == std::vector<std::uint64_t>(from, all.end()));
+  }
+}
