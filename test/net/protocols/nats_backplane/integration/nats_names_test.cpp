@@ -68,12 +68,17 @@ private:
 };
 
 struct node {
-  node(const std::string& name, const std::string& url) : run(2) {
+  /// \param doubles  it serves a doubler, which others know of before they see its user
+  node(const std::string& name, const std::string& url, bool doubles = false) : run(2) {
     cluster.emplace(run.rt, cluster_options{.name = name,
                                             .via = std::make_shared<nats_backplane>(
                                               nats_options{.servers = {url}}),
                                             .heartbeat = 100ms,
                                             .down_after = 1s});
+    if (doubles) {
+      served = run.rt.spawn_on<doubler>(1);
+      REQUIRE(cluster->serve("doubler", served));
+    }
     who =
       caf::actor_cast<caf::actor>(run.rt.spawn_on<user>(1, &*cluster, "user of " + name, &told));
     run.start();
@@ -81,22 +86,15 @@ struct node {
   ~node() {
     run.stop();
     who = {};
+    served = {};
     cluster.reset();
-  }
-  bool is_served(const std::string& name) {
-    const auto end = std::chrono::steady_clock::now() + 30s;
-    while (!cluster->actor(name).is_served())
-      if (std::chrono::steady_clock::now() > end)
-        return false;
-      else
-        std::this_thread::sleep_for(1ms);
-    return true;
   }
 
   events told;
   running run;
   std::optional<troupe::cluster> cluster;
   caf::actor who;
+  caf::actor served;
 };
 
 } // namespace
@@ -107,16 +105,14 @@ TEST_CASE("actors are asked by name, and users are seen, over a server", "[clust
   served_nats s;
   node a{"a", s.address().url};
   {
-    node b{"b", s.address().url};
-    const auto served = b.run.rt.spawn_on<doubler>(1);
-    REQUIRE(b.cluster->serve("doubler", served));
+    node b{"b", s.address().url, true};
     REQUIRE(a.told.wait_for("+user of b"));
     REQUIRE(b.told.wait_for("+user of a"));
-    REQUIRE(a.is_served("doubler"));
+    REQUIRE(a.cluster->actor("doubler").is_served());
     caf::anon_send(a.who, go_atom::value, 5000);
     REQUIRE(a.told.wait(5000 + 2));
     CHECK(a.told.count("right") == 5000);
-    caf::anon_send_exit(served, caf::exit_reason::kill);
+    caf::anon_send_exit(b.served, caf::exit_reason::kill);
     REQUIRE(a.told.wait_for("ended actor_down"));
   }
   CHECK(a.told.wait_for("-user of b node_left"));
