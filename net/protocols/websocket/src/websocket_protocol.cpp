@@ -246,13 +246,15 @@ void websocket_protocol::answer_ping(bytes_view payload) {
     pending_pong_.reset();
     return send_frame(websocket_opcode::pong, as_text(payload));
   }
-  if (!pending_pong_)
-    retry_pong();
   pending_pong_ = std::make_unique<std::string>(as_text(payload));
+  retry_pong();
 }
 
 void websocket_protocol::retry_pong() {
+  if (std::exchange(retries_pong_, true))
+    return;
   call_later(std::chrono::milliseconds(50), [this] {
+    retries_pong_ = false;
     send_pending_pong();
     if (pending_pong_ && is_open())
       retry_pong();

@@ -5,6 +5,7 @@
 #include <troupe/actors/topic.hpp>
 #include <troupe/http/http_router.hpp>
 #include <troupe/http/http_server.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/testing/logged_errors.hpp>
 #include <troupe/testing/memory_network.hpp>
 #include <troupe/websocket/websocket_handshake.hpp>
@@ -251,6 +252,31 @@ TEST_CASE("a client that vanishes ends the WebSocket") {
   REQUIRE(s.log.ends.size() == 1);
   CHECK(s.log.ends[0].code == 1006);
   CHECK_FALSE(s.log.ends[0].clean);
+}
+
+TEST_CASE("a client that takes nothing gets its latest pong later, and costs one timer") {
+  served s;
+  auto& c = s.ask(request());
+  const auto timers = s.net.rt.scheduler().loop(0).timers().size();
+  std::string ping;
+  append_websocket_frame(ping, websocket_opcode::ping, "old", {1, 2, 3, 4});
+  append_websocket_frame(ping, websocket_opcode::ping, "new", {1, 2, 3, 4});
+  for (int i = 0; i < 5; ++i) {
+    s.net.enter(c, [&] { c.transport().pause_producing(); });
+    s.say(c, text(std::string(200'000, 'x')) + ping);
+    c.got.clear();
+    s.net.enter(c, [&] { c.transport().resume_producing(); });
+    s.net.flush();
+    CHECK(c.got.find('\x8a') == std::string::npos);
+    c.got.clear();
+    s.say(c, text("y"));
+    CHECK(c.got
+          == "\x8a\x03"
+             "new\x81\x01y");
+  }
+  CHECK(s.net.rt.scheduler().loop(0).timers().size() <= timers + 1);
+  s.net.advance(50ms);
+  CHECK(s.net.rt.scheduler().loop(0).timers().size() == timers);
 }
 
 TEST_CASE("the time-outs of HTTP are not those of a WebSocket") {

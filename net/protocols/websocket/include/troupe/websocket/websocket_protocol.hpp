@@ -171,6 +171,7 @@ private:
   awaited awaits_ = awaited::nothing;
   bool heard_ = false; // since it was looked at
   bool processing_ = false;
+  bool retries_pong_ = false; // a call is due that looks whether the peer takes it
   bool writes_binary_ = false;
   bool client_ = false;
   bool opened_ = false;
