@@ -105,7 +105,7 @@ public:
 
 private:
   void tell_rooms() {
-    if (const auto of = door_.lock(); of && of->rooms.changed())
+    if (const auto of = door_.lock(); of && of->rooms.take_changed())
       of->everybody.publish(text_of(of->rooms.list(web_door::listed)));
   }
 
@@ -129,10 +129,10 @@ public:
   }
 
   void text_received(std::string_view text) override {
+    spend(text.size() + of_a_command);
     const auto message = json::parse(text, nullptr, false);
     if (!message.is_object())
       return tell_error("That is no object of JSON.");
-    spend(text.size() + of_a_command);
     const auto what = member(message, "do");
     if (what == "ping")
       tell({{"is", "pong"}});
@@ -179,6 +179,8 @@ private:
   static constexpr auto patience = 2s;            // with who falls behind
   static constexpr std::size_t of_a_command = 64; // beside its bytes
   static constexpr std::size_t longest_text = 4096;
+  static constexpr std::size_t most_said =
+    talk_budget::burst; // in one go, with the name in front of each line
   static constexpr std::size_t most_rooms = 20;
   static constexpr std::size_t most_questions = 100; // that the registry has not answered
 
@@ -319,6 +321,8 @@ private:
       if (const auto shown = troupe::printable(line);
           shown.find_first_not_of(' ') != std::string::npos)
         lines += '<' + name_ + "> " + shown + "\r\n";
+      if (lines.size() > most_said) // the name in front of short lines makes much of little
+        return tell_error("Too many lines at once.");
     }
     if (lines.empty())
       return;
@@ -340,7 +344,7 @@ private:
     auto shown = troupe::printable(text);
     if (to.empty() || shown.find_first_not_of(' ') == std::string::npos)
       return tell_error("Whom, and what?");
-    if (questions_.size() == most_questions)
+    if (questions_.size() >= most_questions)
       return tell_error("Not so fast, please.");
     spend(shown.size());
     send(door_->service.users, tell_atom::value, name_, troupe::printable(to), shown);

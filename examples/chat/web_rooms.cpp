@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "names.hpp"
 
@@ -86,8 +87,7 @@ void web_rooms::tidy(web_room& room) {
     rooms_.erase(rooms_.find(room.look));
 }
 
-json web_rooms::list(std::size_t most) {
-  changed_ = false;
+json web_rooms::list(std::size_t most) const {
   std::vector<const web_room*> all;
   for (const auto& [look, r] : rooms_)
     if (!r.present.empty())

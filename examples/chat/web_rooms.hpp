@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -50,9 +50,11 @@ public:
   /// Forgets the room if nobody is there.
   void tidy(web_room& room);
 
-  /// Returns names and numbers of users: those of most users, `most` at most; and no more `changed()`.
-  [[nodiscard]] nlohmann::json list(std::size_t most);
-  [[nodiscard]] bool changed() const noexcept { return changed_; }
+  /// Returns names and numbers of users: those of most users, `most` at most.
+  [[nodiscard]] nlohmann::json list(std::size_t most) const;
+
+  /// Tells whether the list has changed since this was called last.
+  [[nodiscard]] bool take_changed() noexcept { return std::exchange(changed_, false); }
 
 private:
   void end(web_room& room, const std::string& look);

@@ -224,6 +224,20 @@ TEST_CASE("web door: a page is in several rooms, and told which there are") {
   CHECK(ann.has({{"is", "error"}, {"text", "You are in as many rooms as you may be; leave one."}}));
 }
 
+TEST_CASE("web door: who comes does not take the news of rooms from the others") {
+  doors f;
+  auto& tom = f.with_telnet("tom");
+  auto& ann = f.with_page("ann");
+  f.net.advance(1s);
+  f.say(tom, "/join garden");
+  auto& bob = f.ask(upgrade);
+  f.say(bob, {{"do", "name"}, {"name", "bob"}});
+  const auto now = json::parse(R"([["garden", 1], ["lobby", 1]])");
+  CHECK(bob.last("rooms")["rooms"] == now);
+  f.net.advance(1s);
+  CHECK(ann.last("rooms")["rooms"] == now);
+}
+
 TEST_CASE("web door: one is told alone, whatever the door") {
   doors f;
   auto& tom = f.with_telnet("tom");
@@ -295,6 +309,48 @@ TEST_CASE("web door: who says more than his budget waits until it has come back"
   for (int i = 0; i < 25; ++i)
     f.net.advance(1s);
   CHECK(tom.heard.size() == 10);
+}
+
+TEST_CASE("web door: a little text does not become many lines") {
+  doors f;
+  auto& tom = f.with_telnet("tom");
+  auto& ann = f.with_page("ann");
+  tom.heard.clear();
+  std::string text;
+  while (text.size() + 2 <= 4096)
+    text += "x\n";
+  f.say(ann, {{"do", "say"}, {"room", "lobby"}, {"text", text}});
+  CHECK(ann.last("error")["text"] == "Too many lines at once.");
+  CHECK(tom.heard.empty());
+}
+
+TEST_CASE("web door: what is no message counts as if it were one") {
+  doors f;
+  auto& ann = f.with_page("ann");
+  ann.heard.clear();
+  f.net.enter(ann, [&] {
+    for (int i = 0; i < 1000; ++i)
+      ann.send_message("7");
+  });
+  f.net.flush();
+  const auto of_a_budget = 16 * 1024 / 65 + 1;
+  CHECK(ann.heard.size() > 100);
+  CHECK(ann.heard.size() <= of_a_budget);
+}
+
+TEST_CASE("web door: questions to the registry are limited, whatever they are") {
+  doors f;
+  f.with_telnet("tom");
+  auto& ann = f.with_page("ann");
+  f.net.advance(10s);
+  ann.heard.clear();
+  f.net.enter(ann, [&] {
+    for (int i = 0; i < 110; ++i)
+      ann.send_message(R"({"do": "name", "name": "Ann"})");
+    ann.send_message(R"({"do": "tell", "to": "tom", "text": "psst"})");
+  });
+  f.net.flush();
+  CHECK(ann.has({{"is", "error"}, {"text", "Not so fast, please."}}));
 }
 
 TEST_CASE(
