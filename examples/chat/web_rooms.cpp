@@ -28,10 +28,12 @@ json web_room::description() const {
 
 void web_rooms::entered(const std::string& name, const std::string& room) {
   auto& r = get(room);
-  auto [found, made] = r.present.try_emplace(look_of(name), name);
+  const auto look = look_of(name);
   changed_ = true;
-  if (made)
-    tell_(r, {{"is", "came"}, {"room", r.look}, {"who", name}});
+  if (!r.present.try_emplace(look, name).second)
+    return;
+  places_[look].insert(r.look);
+  tell_(r, {{"is", "came"}, {"room", r.look}, {"who", name}});
 }
 
 void web_rooms::left(const std::string& name, const std::string& room) {
@@ -42,18 +44,26 @@ void web_rooms::left(const std::string& name, const std::string& room) {
 void web_rooms::renamed(const std::string& former, const std::string& name) {
   const auto before = look_of(former);
   const auto after = look_of(name);
-  for (auto& [look, r] : rooms_) {
-    if (r.present.erase(before) == 0)
-      continue;
+  auto moved = places_.extract(before);
+  if (moved.empty())
+    return;
+  for (const auto& look : moved.mapped()) {
+    auto& r = *find(look);
+    r.present.erase(before);
     r.present.insert_or_assign(after, name);
     tell_(r, {{"is", "renamed"}, {"room", look}, {"from", former}, {"to", name}});
   }
+  places_[after].merge(moved.mapped());
 }
 
 void web_rooms::gone(const std::string& name) {
   const auto look = look_of(name);
-  for (auto at = rooms_.begin(); at != rooms_.end();)
-    end((at++)->second, look);
+  const auto found = places_.find(look);
+  if (found == places_.end())
+    return;
+  const auto left = found->second; // which shrinks meanwhile
+  for (const auto& room : left)
+    end(*find(room), look);
 }
 
 web_room& web_rooms::get(const std::string& name) {
@@ -77,6 +87,10 @@ void web_rooms::end(web_room& room, const std::string& look) {
     return;
   const auto who = std::move(found->second);
   room.present.erase(found);
+  const auto places = places_.find(look);
+  places->second.erase(room.look);
+  if (places->second.empty())
+    places_.erase(places);
   changed_ = true;
   tell_(room, {{"is", "left"}, {"room", room.look}, {"who", who}});
   tidy(room);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,7 +61,8 @@ private:
   void end(web_room& room, const std::string& look);
 
   std::function<void(const web_room&, const nlohmann::json&)> tell_;
-  std::map<std::string, web_room, std::less<>> rooms_; // by their looks
+  std::map<std::string, web_room, std::less<>> rooms_;  // by their looks
+  std::map<std::string, std::set<std::string>> places_; // looks of rooms by those of who is there
   bool changed_ = false;
 };
 

@@ -77,6 +77,15 @@ TEST_CASE("web rooms: a new name is one in all rooms where the user is") {
   CHECK(p.news().empty());
   p.rooms.renamed("nobody", "somebody");
   CHECK(p.news().empty());
+  p.rooms.renamed("Eve", "EVE"); // the same, spelled otherwise
+  CHECK(p.news().size() == 2);
+  p.rooms.left("eve", "a");
+  CHECK(p.news() == events{event("left", "a", "EVE")});
+  p.rooms.gone("Ann");
+  CHECK(p.news().empty());
+  p.rooms.gone("Eve");
+  CHECK(p.news() == events{event("left", "c", "EVE")});
+  CHECK(p.rooms.find("c") == nullptr);
 }
 
 TEST_CASE("web rooms: the list has those of most users first, and no more than are wanted") {
