@@ -10,6 +10,7 @@
 
 #include "proxy_clients.hpp"
 #include "socks_address.hpp"
+#include "socks_binding.hpp"
 
 namespace troupe {
 
@@ -147,7 +148,8 @@ void socks_server::serve() {
   const auto& request = parser_->request();
   if (options_->authenticate && version_ == 4)
     return refuse(socks_reply::not_allowed);
-  if (request.command != socks_command::connect)
+  if (request.command != socks_command::connect
+      && !(request.command == socks_command::bind && options_->bind))
     return refuse(socks_reply::command_not_supported);
   if (!options_->rule && !is_local_address(transport().get_peer()))
     return refuse(socks_reply::not_allowed);
@@ -186,6 +188,8 @@ void socks_server::try_next() {
 }
 
 void socks_server::try_address(const net_address& target) {
+  if (parser_->request().command == socks_command::bind)
+    return bind_for(target);
   wait_for(maybe_deferred([&] { return connect_to(target); }),
            [this, target](const outcome<connected_protocol>& made) {
              if (made)
@@ -209,19 +213,43 @@ void socks_server::connected_out(const connected_protocol& p, const net_address&
     p.lose_connection(); // which may be one that cannot be joined
     return refuse(socks_reply::general_failure);
   }
-  stage_ = stage::passing;
   // Version 4 says where it is connected to, as Twisted does; version 5 from where.
-  transport().write(socks_reply_message(version_, socks_reply::granted,
-                                        version_ == 4 ? target : out->transport().get_host()));
+  pass(*out, version_ == 4 ? target : out->transport().get_host());
+}
+
+void socks_server::pass(proxy& other, const net_address& shown) {
+  stage_ = stage::passing;
+  stop_timer();
+  transport().write(socks_reply_message(version_, socks_reply::granted, shown));
   parser_.reset();
   targets_ = {};
   waiting_ = {};
-  join(*out);
+  binding_ = {};
+  join(other);
+}
+
+// Listens, and says where; who comes then is told in a second reply.
+void socks_server::bind_for(const net_address& expected) {
+  binding_ = std::make_shared<detail::socks_binding>(expected.host(), [this](proxy& other) {
+    enter([&] { pass(other, other.transport().get_peer()); });
+  });
+  try {
+    const auto host = transport().get_host().host();
+    const auto at = binding_->listen(
+      rt_, loop().index(), options_->bind_interface.empty() ? host : options_->bind_interface);
+    transport().write(socks_reply_message(version_, socks_reply::granted, at));
+  } catch (const cannot_listen_error& e) {
+    loop().scheduler().logger().warn("[{}] {}", log_name(), e.what());
+    return refuse(socks_reply::general_failure);
+  }
+  timer_ = call_later(options_->bind_timeout, [this] { refuse(socks_reply::timed_out); });
 }
 
 void socks_server::refuse(socks_reply r) {
   stage_ = stage::over;
   stop_timer();
+  if (const auto binding = std::exchange(binding_, nullptr))
+    binding->close();
   transport().write(socks_reply_message(version_, r));
   transport().lose_connection();
   timer_ = call_later(refusal_timeout, [this] { transport().abort_connection(); });
@@ -232,6 +260,8 @@ void socks_server::connection_lost(const failure& reason) {
     stage_ = stage::over;
   stop_timer();
   std::exchange(waiting_, {}).cancel();
+  if (const auto binding = std::exchange(binding_, nullptr))
+    binding->close();
   proxy::connection_lost(reason);
 }
 

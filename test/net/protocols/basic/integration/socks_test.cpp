@@ -158,7 +158,7 @@ TEST_CASE("what fails is answered with its reason, and closed") {
   const row rows[] = {
     {request4(nobody), "\0\x5b\0\0\0\0\0\0"s},
     {request4(nobody, "no.such.host.invalid"), "\0\x5b\0\0\0\0\0\0"s},
-    {"\x04\x02\0\x50\x7f\0\0\x01\0"s, "\0\x5b\0\0\0\0\0\0"s},
+    {"\x04\x03\0\x50\x7f\0\0\x01\0"s, "\0\x5b\0\0\0\0\0\0"s},
     {"\x04\x09\0\x50\x7f\0\0\x01\0"s, "\0\x5b\0\0\0\0\0\0"s},
     {"\x05\x01\0"s + request5(nobody), "\x05\0\x05\x05\0\x01\0\0\0\0\0\0"s},
     {"\x05\x01\0"s + request5(nobody, "no.such.host.invalid"), "\x05\0\x05\x04\0\x01\0\0\0\0\0\0"s},
@@ -344,4 +344,99 @@ TEST_CASE("a stop ends clients in the middle, of the handshake and behind it") {
   s->server.stop();
   CHECK(passing.rest() == "");
   CHECK(waiting.rest() == "");
+}
+
+TEST_CASE("BIND lets one connection in, from the address that was named, and tells of it twice") {
+  served s;
+  for (const bool five : {false, true}) {
+    CAPTURE(five);
+    auto c = s.connect();
+    if (five) {
+      c.send("\x05\x01\0"s);
+      CHECK(c.receive(2) == "\x05\0"s);
+    }
+    c.send((five ? "\x05\x02\0\x01\x7f\0\0\x01\0\0"s : "\x04\x02\0\0\x7f\0\0\x01\0"s) + "early");
+    const auto first = c.receive(five ? 10 : 8);
+    CHECK(first.substr(0, 2) == (five ? "\x05\0"s : "\0\x5a"s));
+    const auto at = five ? first.substr(8) : first.substr(2, 2);
+    client peer{static_cast<std::uint16_t>(static_cast<unsigned char>(at[0]) << 8
+                                           | static_cast<unsigned char>(at[1]))};
+    peer.send("from the peer");
+    const auto second = c.receive(five ? 10 : 8);
+    CHECK(second.substr(0, 2) == (five ? "\x05\0"s : "\0\x5a"s));
+    CHECK(second.find("\x7f\0\0\x01"s) == 4);
+    CHECK((five ? second.substr(8) : second.substr(2, 2)) != at);
+    CHECK(c.receive(13) == "from the peer");
+    CHECK(peer.receive(5) == "early");
+    c.send("back");
+    c.shut_write();
+    CHECK(peer.rest() == "back");
+  }
+}
+
+TEST_CASE("BIND lets nobody else in, and ends in time") {
+  socks_server_options o;
+  o.bind_timeout = 200ms;
+  served s{o};
+  auto c = s.connect();
+  c.send("\x04\x02\0\0\x7f\0\0\x02\0"s); // 127.0.0.2 alone
+  const auto first = c.receive(8);
+  REQUIRE(first.substr(0, 2) == "\0\x5a"s);
+  client peer{static_cast<std::uint16_t>(static_cast<unsigned char>(first[2]) << 8
+                                         | static_cast<unsigned char>(first[3]))};
+  CHECK(peer.rest().empty());
+  CHECK(c.receive(8).substr(0, 2) == "\0\x5b"s);
+  CHECK(c.rest().empty());
+}
+
+TEST_CASE("BIND takes the first who comes, and its port is closed behind it, or with its client") {
+  served s;
+  const auto is_closed_soon = [](std::uint16_t port) {
+    const auto end = std::chrono::steady_clock::now() + 10s;
+    while (std::chrono::steady_clock::now() < end) {
+      try {
+        client late{port};
+        CHECK(late.rest().empty());
+      } catch (const std::exception&) {
+        return true; // refused
+      }
+    }
+    return false;
+  };
+  const auto bind = [&](client& c) {
+    c.send("\x04\x02\0\0\0\0\0\x01\0localhost\0"s); // 4a: whose address has a name
+    const auto first = c.receive(8);
+    REQUIRE(first.substr(0, 2) == "\0\x5a"s);
+    return static_cast<std::uint16_t>(static_cast<unsigned char>(first[2]) << 8
+                                      | static_cast<unsigned char>(first[3]));
+  };
+  auto c = s.connect();
+  const auto port = bind(c);
+  client peer{port};
+  CHECK(c.receive(8).substr(0, 2) == "\0\x5a"s);
+  CHECK(is_closed_soon(port));
+  peer.send("still there");
+  CHECK(c.receive(11) == "still there");
+  auto leaving = s.connect();
+  const auto other = bind(leaving);
+  leaving.close();
+  CHECK(is_closed_soon(other));
+}
+
+TEST_CASE("BIND is refused where it is turned off, and by the rule, which sees what is asked") {
+  socks_server_options off;
+  off.bind = false;
+  socks_server_options ruled;
+  ruled.rule = [](const socks_request& r, const net_address&, const net_address&) {
+    return succeed(r.command != socks_command::bind);
+  };
+  for (const auto& [o, reply] : {std::pair{off, '\x07'}, std::pair{ruled, '\x02'}}) {
+    served s{o};
+    auto c = s.connect();
+    c.send("\x05\x01\0"s);
+    CHECK(c.receive(2) == "\x05\0"s);
+    c.send("\x05\x02\0\x01\x7f\0\0\x01\0\0"s);
+    CHECK(c.receive(10).substr(0, 2) == '\x05' + std::string(1, reply));
+    CHECK(c.rest().empty());
+  }
 }

@@ -15,6 +15,10 @@
 
 namespace troupe {
 
+namespace detail {
+class socks_binding;
+}
+
 /// Whom a server of SOCKS serves, and how long it waits.
 struct socks_server_options {
   /// Tells whether a client may be connected to `target`, an address in numbers: for a name, each address
@@ -35,6 +39,16 @@ struct socks_server_options {
   /// How long connecting to each address may take.
   duration connect_timeout = std::chrono::seconds(30);
 
+  /// Whether BIND is served: a port is opened for one connection, from the address that the request names,
+  /// which the rule has allowed.
+  bool bind = true;
+
+  /// Where that port is, as a number; empty: at the address at which the client has connected.
+  std::string bind_interface{};
+
+  /// How long that connection may take to come.
+  duration bind_timeout = std::chrono::seconds(120);
+
   /// Looks names up; absent: that of the system. It must be usable on each loop that serves.
   std::shared_ptr<resolver> names{};
 
@@ -49,7 +63,7 @@ struct socks_server_options {
 /// A server of SOCKS 4, 4a and 5, which tells them apart by their first byte: connects its client to where
 /// it asks for, and passes on what they say (`proxy`).
 ///
-/// It knows CONNECT. BIND and UDP ASSOCIATE are refused, in version 5 with "command not supported". What
+/// It knows CONNECT and BIND. UDP ASSOCIATE is refused with "command not supported". What
 /// is no SOCKS is closed without an answer.
 ///
 /// Thread: its loop's. Source: twisted.protocols.socks.SOCKSv4; RFC 1928, RFC 1929
@@ -75,6 +89,8 @@ private:
   void try_next();
   void try_address(const net_address& target);
   void connected_out(const connected_protocol& p, const net_address& target);
+  void bind_for(const net_address& expected);
+  void pass(proxy& other, const net_address& shown);
   void refuse(socks_reply r);
   void stop_timer() noexcept;
   template <class T, class F>
@@ -86,6 +102,7 @@ private:
   std::vector<net_address> targets_;            // to be tried
   std::optional<delayed_call> timer_;
   canceller waiting_;
+  std::shared_ptr<detail::socks_binding> binding_; // of BIND, while nobody has come
   std::uint8_t version_ = 5;
   socks_reply latest_ = socks_reply::host_unreachable; // what the latest attempt came to
   stage stage_ = stage::handshake;
