@@ -12,7 +12,6 @@ namespace troupe {
 
 namespace {
 
-constexpr std::size_t most_of_body = 64 * 1024;   // that nobody has read
 constexpr std::size_t most_discarded = 64 * 1024; // of a body that nobody wants
 
 } // namespace
@@ -191,7 +190,7 @@ void http_client_connection::keep(std::string_view rest) {
   if (!rest.empty())
     kept_.insert(0, rest);
   const auto r = response_.lock();
-  const bool pause = !kept_.empty() || !packed_.empty() || (r && r->full());
+  const bool pause = !kept_.empty() || !packed_.empty() || (r && r->body.full());
   if (pause != reading_paused_) {
     reading_paused_ = pause;
     if (pause)
@@ -218,7 +217,7 @@ bool http_client_connection::take_event(std::string_view& in) {
   if (state_ == state::handshake)
     return false;
   const auto r = response_.lock();
-  if (state_ == state::body && r && r->full())
+  if (state_ == state::body && r && r->body.full())
     return false;
   if (!packed_.empty() || (gunzip_ && gunzip_->full())) {
     auto owned = std::exchange(packed_, {});
@@ -247,7 +246,7 @@ bool http_client_connection::take_event(std::string_view& in) {
       return false;
     }
     if (!gunzip_) {
-      r->body += piece;
+      r->body.text += piece;
       r->hand();
       return true;
     }
@@ -268,8 +267,8 @@ bool http_client_connection::take_event(std::string_view& in) {
 
 bool http_client_connection::unpack(detail::http_client_body* r, std::string_view& packed) {
   std::string passed_over;
-  auto& out = r != nullptr ? r->body : passed_over;
-  if (!gunzip_->step(packed, out, most_of_body)) {
+  auto& out = r != nullptr ? r->body.text : passed_over;
+  if (!gunzip_->step(packed, out, detail::http_incoming_body::largest_piece)) {
     if (gunzip_->too_much())
       broken({errc::message_too_long, "the body unpacks to more than 1000 times its size"});
     else
@@ -328,7 +327,7 @@ void http_client_connection::response_ended(bool more_came) {
   drop_source();
   if (r) {
     r->connection = nullptr;
-    r->ended = true;
+    r->body.ended = true;
     if (!parser_.trailers().empty())
       r->trailers = parser_.trailers();
   }
@@ -384,7 +383,7 @@ void http_client_connection::connection_lost(const failure& reason) {
     pool_->busy_ended(std::exchange(origin_, {}));
     if (r) {
       r->connection = nullptr;
-      r->ended = true;
+      r->body.ended = true;
       r->hand();
     }
     return;

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,9 +12,9 @@
 #include <troupe/net/protocol.hpp>
 #include <troupe/net/start_tls.hpp>
 #include <troupe/runtime/detail/patience.hpp>
-#include <troupe/runtime/promise.hpp>
 
 #include "http_gunzip.hpp"
+#include "http_incoming_body.hpp"
 #include "http_pool.hpp"
 
 namespace troupe {
@@ -34,14 +33,8 @@ struct http_client_body {
   http_client_connection* connection = nullptr; // null once the body has ended
   bool decoded = false;
 
-  std::string body;   // what came and nobody has read
-  bool ended = false; // all of it came
-  failure broken;     // why no more comes
-  std::optional<promise<std::string>> reader;
-  std::size_t collect_limit = 0; // of a reader that wants all
-  bool collects = false;
+  http_incoming_body body;
 
-  [[nodiscard]] bool full() const noexcept;
   void hand();
   void end_with(const failure& why);
 };

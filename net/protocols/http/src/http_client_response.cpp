@@ -1,6 +1,5 @@
 #include <troupe/http/http_client_response.hpp>
 
-#include <stdexcept>
 #include <utility>
 
 #include <troupe/runtime/event_loop.hpp>
@@ -10,10 +9,6 @@
 namespace troupe {
 
 namespace detail {
-
-namespace {
-constexpr std::size_t largest_piece = 64 * 1024;
-}
 
 http_client_body::~http_client_body() {
   if (connection == nullptr)
@@ -25,45 +20,19 @@ http_client_body::~http_client_body() {
       [c = connection, alive = caf::strong_actor_ptr{connection->ctrl()}] { c->wants_more(); });
 }
 
-bool http_client_body::full() const noexcept {
-  return (!reader || reader->called()) && body.size() >= largest_piece;
-}
-
-// Gives a reader what there is for it.
 void http_client_body::hand() {
-  if (reader && reader->called()) // it was cancelled: what came is for the next one
-    reader.reset();
-  if (!reader)
+  if (body.hand())
     return;
-  if (collects) {
-    if (body.size() > collect_limit) {
-      auto* const c = std::exchange(connection, nullptr);
-      body = {};
-      if (c != nullptr)
-        c->enter("a response", [c] { c->abandon(); });
-      return end_with({errc::message_too_long, "the body of " + url.text()});
-    }
-    if (!ended)
-      return;
-  } else if (body.empty() && !ended) {
-    return;
-  }
-  auto fired = *std::exchange(reader, std::nullopt);
-  if (collects || body.size() <= largest_piece) {
-    fired.callback(std::exchange(body, {}));
-  } else {
-    auto piece = body.substr(0, largest_piece);
-    body.erase(0, largest_piece);
-    fired.callback(std::move(piece));
-  }
+  auto* const c = std::exchange(connection, nullptr);
+  body.text = {};
+  if (c != nullptr)
+    c->enter("a response", [c] { c->abandon(); });
+  body.fail({errc::message_too_long, "the body of " + url.text()});
 }
 
 void http_client_body::end_with(const failure& why) {
   connection = nullptr;
-  if (!broken)
-    broken = why;
-  if (auto fired = std::exchange(reader, std::nullopt))
-    fired->errback(why);
+  body.fail(why);
 }
 
 } // namespace detail
@@ -100,18 +69,10 @@ namespace {
 deferred<std::string> read_body(const std::shared_ptr<detail::http_client_body>& of, bool all,
                                 std::size_t limit) {
   const auto s = of; // who is called may drop the response
-  if (s->reader && !s->reader->called())
-    throw std::logic_error("http_client_response::read: another read waits");
-  if (s->broken && (all || s->body.empty()))
-    return fail<std::string>(s->broken);
-  auto waits = s->reader.emplace().get_deferred();
-  s->collects = all;
-  s->collect_limit = limit;
-  if (s->broken)
-    s->ended = true; // what is left comes first
+  if (s->body.broken && (all || s->body.text.empty()))
+    return fail<std::string>(s->body.broken);
+  auto waits = s->body.read(all, limit);
   s->hand();
-  if (s->broken)
-    s->ended = false;
   if (s->connection != nullptr)
     s->connection->wants_more();
   return waits;

@@ -1,7 +1,6 @@
 #include "http_connection.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 
 #include <spdlog/logger.h>
 
@@ -15,9 +14,8 @@ namespace troupe {
 
 namespace {
 
-constexpr std::size_t most_kept = 16 * 1024;    // of what follows a request that is handled
-constexpr std::size_t most_of_body = 64 * 1024; // that nobody has read
-constexpr std::size_t most_unsent = 64 * 1024;  // then the next request waits
+constexpr std::size_t most_kept = 16 * 1024;   // of what follows a request that is handled
+constexpr std::size_t most_unsent = 64 * 1024; // then the next request waits
 constexpr duration goodbye = std::chrono::seconds(2);
 
 } // namespace
@@ -62,8 +60,8 @@ void http_connection::connection_lost(const failure& reason) {
     log_access(false);
   if (const auto request = std::move(request_)) {
     request->connection = nullptr;
-    request->fail_reader(reason.check(errc::connection_done) ? failure{errc::connection_lost}
-                                                             : reason);
+    request->body.fail(reason.check(errc::connection_done) ? failure{errc::connection_lost}
+                                                           : reason);
   }
   std::exchange(handler_, {}).cancel();
   source_.reset();
@@ -139,9 +137,8 @@ bool http_connection::take_event(std::string_view& in) {
   }
   if (state_ == state::closing)
     return false;
-  if (body_done_
-        ? state_ != state::waiting || !may_begin()
-        : state_ != state::waiting && !request_->reader && request_->body.size() >= most_of_body)
+  if (body_done_ ? state_ != state::waiting || !may_begin()
+                 : state_ != state::waiting && request_->body.full())
     return false;
   switch (parser_.next(in)) {
   case http_request_parser::event::more:
@@ -159,7 +156,7 @@ bool http_connection::take_event(std::string_view& in) {
         end_politely(true);
       return true;
     }
-    request_->body += parser_.body();
+    request_->body.text += parser_.body();
     request_->hand_body();
     return true;
   case http_request_parser::event::end:
@@ -169,7 +166,7 @@ bool http_connection::take_event(std::string_view& in) {
     } else {
       if (!parser_.trailers().empty())
         request_->trailers = parser_.trailers();
-      request_->body_ended = true;
+      request_->body.ended = true;
       if (awaits_ == awaited::body)
         awaits_ = awaited::nothing;
       request_->hand_body();
@@ -215,7 +212,7 @@ void http_connection::begin_request() {
   auto& r = *request_;
   std::swap(r.head, parser_.head()); // and so back and forth: no memory is taken
   r.connection = this;
-  r.body_ended = !r.head.has_body();
+  r.body.ended = !r.head.has_body();
   is_head_ = r.head.method() == "HEAD";
   keep_alive_ =
     r.head.keep_alive() && !draining_ && (o.max_requests == 0 || number_ < o.max_requests);
@@ -223,7 +220,7 @@ void http_connection::begin_request() {
   discarded_ = 0;
   state_ = state::handling;
   awaits_ = awaited::nothing;
-  body_done_ = r.body_ended;
+  body_done_ = r.body.ended;
   if (body_done_) {
     std::string_view none;
     parser_.next(none); // the end of it
@@ -288,8 +285,7 @@ void http_connection::refuse(int status, const char* reason) {
   body_done_ = true;
   if (state_ == state::handling || state_ == state::responding) {
     const auto request = request_;
-    request->fail_reader(
-      http_error{status, std::string{reason} + "\n"}); // may be answered with that
+    request->body.fail(http_error{status, std::string{reason} + "\n"}); // may be answered with that
     if (!connected() || state_ != state::handling)
       return;
     ++number_; // what the handler says now comes too late
@@ -312,17 +308,13 @@ void http_connection::refuse(int status, const char* reason) {
 
 deferred<std::string> http_connection::read_body(detail::http_request_state& s, bool all,
                                                  std::size_t limit) {
-  if (s.reader)
-    throw std::logic_error("http_request::read: another read waits");
   const auto length = s.head.content_length();
   if (all && length && *length > limit)
     return fail<std::string>(http_error{413, "The body is longer than allowed.\n"});
-  auto waits = s.reader.emplace().get_deferred();
-  s.collects = all;
-  s.collect_limit = limit;
+  auto waits = s.body.read(all, limit);
   if (!body_done_ && state_ == state::handling && s.head.expects_continue() && !continued_) {
     continued_ = true;
-    if (s.body.empty())
+    if (s.body.text.empty())
       transport().write("HTTP/1.1 100 Continue\r\n\r\n");
   }
   if (!body_done_ && awaits_ == awaited::nothing) {
@@ -339,16 +331,14 @@ void http_connection::release_request() {
     return;
   auto& r = *request_;
   r.connection = nullptr;
-  if (request_.use_count() > 1 || r.head.fields().size() > 32 || r.body.capacity() > 1024) {
+  if (request_.use_count() > 1 || r.head.fields().size() > 32 || r.body.text.capacity() > 1024) {
     const auto request = std::move(request_);
-    request->fail_reader(failure{errc::not_connected, "the request has its response"});
+    request->body.fail(failure{errc::not_connected, "the request has its response"});
     return;
   }
   r.parameters.clear();
   r.rest_at = 0;
   r.body.clear();
-  r.broken = {};
-  r.reader.reset();
   if (!r.trailers.empty())
     r.trailers = {};
 }
@@ -447,7 +437,7 @@ void http_connection::look() {
   case awaited::body: {
     const auto seconds = std::chrono::duration<double>(o.body_check).count();
     const auto seen = std::exchange(body_seen_, 0);
-    if (request_ && request_->reader && !reading_paused_
+    if (request_ && request_->body.awaited() && !reading_paused_
         && static_cast<double>(seen) < seconds * static_cast<double>(o.min_body_rate))
       return refuse(408, "the body came too slowly");
     return await(awaited::body);

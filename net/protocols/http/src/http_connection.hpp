@@ -14,7 +14,8 @@
 #include <troupe/net/protocol.hpp>
 #include <troupe/runtime/canceller.hpp>
 #include <troupe/runtime/detail/patience.hpp>
-#include <troupe/runtime/promise.hpp>
+
+#include "http_incoming_body.hpp"
 
 namespace troupe {
 
@@ -36,16 +37,9 @@ struct http_request_state {
   std::vector<std::pair<std::string, std::string>> parameters;
   std::size_t rest_at = 0;
 
-  std::string body;        // what came and nobody has read
-  bool body_ended = false; // all of it came
-  bool wanted = false;     // somebody has begun to read
-  failure broken;          // why no more comes
-  std::optional<promise<std::string>> reader;
-  std::size_t collect_limit = 0; // of a reader that wants all
-  bool collects = false;
+  http_incoming_body body;
 
   void hand_body();
-  void fail_reader(const failure& why);
 };
 
 } // namespace detail

@@ -11,37 +11,9 @@ namespace troupe {
 
 namespace detail {
 
-namespace {
-constexpr std::size_t largest_piece = 64 * 1024;
-}
-
-// Gives a reader what there is for it.
 void http_request_state::hand_body() {
-  if (!reader)
-    return;
-  if (collects) {
-    if (body.size() > collect_limit)
-      return fail_reader(http_error{413, "The body is longer than allowed.\n"});
-    if (!body_ended)
-      return;
-  } else if (body.empty() && !body_ended) {
-    return;
-  }
-  auto fired = *std::exchange(reader, std::nullopt);
-  if (collects || body.size() <= largest_piece) {
-    fired.callback(std::exchange(body, {}));
-  } else {
-    auto piece = body.substr(0, largest_piece);
-    body.erase(0, largest_piece);
-    fired.callback(std::move(piece));
-  }
-}
-
-void http_request_state::fail_reader(const failure& why) {
-  if (!broken)
-    broken = why;
-  if (auto fired = std::exchange(reader, std::nullopt))
-    fired->errback(why);
+  if (!body.hand())
+    body.fail(http_error{413, "The body is longer than allowed.\n"});
 }
 
 } // namespace detail
@@ -79,19 +51,19 @@ void http_request::set_rest(std::size_t skipped) const noexcept {
 }
 
 deferred<std::string> http_request::read() const {
-  if (state_->broken)
-    return fail<std::string>(state_->broken);
+  if (state_->body.broken)
+    return fail<std::string>(state_->body.broken);
   if (state_->connection != nullptr)
     return state_->connection->read_body(*state_, false, 0);
-  return succeed(std::exchange(state_->body, {}));
+  return succeed(std::exchange(state_->body.text, {}));
 }
 
 deferred<std::string> http_request::read_all(std::size_t limit) const {
-  if (state_->broken)
-    return fail<std::string>(state_->broken);
+  if (state_->body.broken)
+    return fail<std::string>(state_->body.broken);
   if (state_->connection != nullptr)
     return state_->connection->read_body(*state_, true, limit);
-  return succeed(std::exchange(state_->body, {}));
+  return succeed(std::exchange(state_->body.text, {}));
 }
 
 bool http_request::connected() const noexcept {

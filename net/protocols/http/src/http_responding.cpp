@@ -331,9 +331,9 @@ void http_connection::response_ended(bool complete) {
   if (!keep_alive_)
     return end_politely(true);
   state_ = state::waiting; // for the rest of the body, which nobody wants
-  request_->fail_reader(failure{errc::not_connected, "the request has its response"});
-  discarded_ = request_->body.size();
-  request_->body = {};
+  request_->body.fail(failure{errc::not_connected, "the request has its response"});
+  discarded_ = request_->body.text.size();
+  request_->body.text = {};
   await(awaited::request);
   process_kept();
 }

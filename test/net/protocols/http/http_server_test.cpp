@@ -174,6 +174,22 @@ TEST_CASE("a body that nobody reads waits, and reading pauses") {
   CHECK(t.transport.producer_state() == testing::producer_state::producing);
 }
 
+TEST_CASE("a read of the body that is cancelled leaves what comes to the next one") {
+  later l;
+  http_exchange t{l.handler()};
+  t.deliver("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n");
+  std::string whole;
+  t.enter([&] {
+    auto first = l.requests[0].read();
+    first.cancel();
+    std::move(first).add_errback([](const failure&) {});
+    l.requests[0].read_all(10).add_callback([&](std::string body) { whole = std::move(body); });
+  });
+  t.deliver("abc");
+  t.deliver("def");
+  CHECK(whole == "abcdef");
+}
+
 TEST_CASE("100 Continue is sent when the body is wanted, and not before an error") {
   const std::string head =
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";

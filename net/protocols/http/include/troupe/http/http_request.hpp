@@ -66,7 +66,7 @@ public:
 
   /// Returns the next piece of the body, of up to 64 KiB, and an empty one at its end. Reading pauses
   /// meanwhile: a client is not faster than its handler. The first call asks a client that waits for it
-  /// to go on (100 Continue).
+  /// to go on (100 Continue). A read that is cancelled takes nothing: the next one gets what came.
   ///
   /// Fails with: `errc::connection_lost`; an `http_error` if what came is no body
   /// \throws std::logic_error while another read waits
