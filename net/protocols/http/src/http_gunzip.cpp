@@ -8,12 +8,12 @@
 namespace troupe::detail {
 
 namespace {
-constexpr int of_gzip = 16; // added to the bits of the window
+constexpr int gzip_and_window = 16 + MAX_WBITS;
 }
 
 struct http_gunzip::stream {
   stream() {
-    if (inflateInit2(&z, MAX_WBITS + of_gzip) != Z_OK)
+    if (inflateInit2(&z, gzip_and_window) != Z_OK)
       throw std::bad_alloc{};
   }
   ~stream() { inflateEnd(&z); }

@@ -6,19 +6,13 @@
 #include <system_error>
 #include <utility>
 
-#include <llhttp.h>
-
 #include <troupe/http/http_text.hpp>
+
+#include "http_machine.hpp"
 
 namespace troupe {
 
 namespace {
-
-static_assert(sizeof(llhttp_t) <= 160);
-
-llhttp_t& machine(std::array<std::byte, 160>& storage) noexcept {
-  return *std::launder(reinterpret_cast<llhttp_t*>(storage.data()));
-}
 
 // Its `data` tells whether the message has ended.
 int message_ended(llhttp_t* of) {
@@ -26,7 +20,7 @@ int message_ended(llhttp_t* of) {
   return 0;
 }
 
-const llhttp_settings_t& callbacks() noexcept {
+const llhttp_settings_t& request_callbacks() noexcept {
   static const llhttp_settings_t settings = [] {
     llhttp_settings_t s;
     llhttp_settings_init(&s);
@@ -169,7 +163,7 @@ http_request_parser::event http_request_parser::chunk_line(std::string_view line
     return refuse(400, "the extensions of chunks are longer than allowed");
   // Extensions mean nothing to us, and llhttp does not know all of them.
   if (!agrees(text.substr(0, digits), false) || !agrees("\r\n", false)
-      || (size > 0 && machine(llhttp_).content_length != size))
+      || (size > 0 && detail::http_machine(llhttp_).content_length != size))
     return refuse(400, "the body is not in chunks");
   left_ = size;
   lines_ = 0;
@@ -184,7 +178,7 @@ http_request_parser::event http_request_parser::read_trailers(std::string_view& 
     return state_ == state::failed ? event::refused : event::more;
   if (!parse_fields(trailers_, 0))
     return event::refused;
-  if (!agrees(trailers_.text_, false) || machine(llhttp_).data == nullptr)
+  if (!agrees(trailers_.text_, false) || detail::http_machine(llhttp_).data == nullptr)
     return refuse(400, "the body is not in chunks");
   begin_message();
   return event::end;
@@ -194,9 +188,9 @@ http_request_parser::event http_request_parser::read_trailers(std::string_view& 
 
 // Gives llhttp the same bytes. It pauses where another protocol might begin, which is up to us.
 bool http_request_parser::agrees(std::string_view bytes, bool whole_head) {
-  auto& m = machine(llhttp_);
+  auto& m = detail::http_machine(llhttp_);
   if (whole_head)
-    llhttp_init(&m, HTTP_REQUEST, &callbacks());
+    llhttp_init(&m, HTTP_REQUEST, &request_callbacks());
   const auto result = llhttp_execute(&m, bytes.data(), bytes.size());
   if (!whole_head)
     return result == HPE_OK || (result == HPE_PAUSED_UPGRADE && m.data != nullptr);

@@ -7,13 +7,11 @@
 
 #include <troupe/http/http_text.hpp>
 
+#include "http_digit.hpp"
+
 namespace troupe {
 
 namespace {
-
-constexpr bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
 
 // The characters of a host: those of RFC 3986's reg-name and of addresses in brackets.
 bool is_host(std::string_view text) noexcept {
@@ -23,8 +21,8 @@ bool is_host(std::string_view text) noexcept {
     if (end == std::string_view::npos || end < 3)
       return false;
     for (const char c : text.substr(1, end - 1))
-      if (!is_digit(c) && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F') && c != ':'
-          && c != '.')
+      if (!detail::is_http_digit(c) && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F')
+          && c != ':' && c != '.')
         return false;
     name = {};
     text.remove_prefix(end + 1);
@@ -42,13 +40,13 @@ bool is_host(std::string_view text) noexcept {
       text.remove_prefix(colon + 1);
   }
   for (const char c : name)
-    if (!is_digit(c) && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')
+    if (!detail::is_http_digit(c) && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')
         && std::string_view{"-._~%!$&'()*+,;="}.find(c) == std::string_view::npos)
       return false;
   if (text.size() > 5)
     return false;
   for (const char c : text)
-    if (!is_digit(c))
+    if (!detail::is_http_digit(c))
       return false;
   return true;
 }
@@ -217,8 +215,8 @@ bool http_request_parser::parse_request_line(std::string_view line) {
     head_.minor_version_ = 1;
   else if (version == "HTTP/1.0")
     head_.minor_version_ = 0;
-  else if (version.size() == 8 && version.starts_with("HTTP/") && is_digit(version[5])
-           && version[6] == '.' && is_digit(version[7]))
+  else if (version.size() == 8 && version.starts_with("HTTP/") && detail::is_http_digit(version[5])
+           && version[6] == '.' && detail::is_http_digit(version[7]))
     return refuse(505, "neither HTTP/1.1 nor HTTP/1.0"), false;
   else
     return refuse(400, "the version is none"), false;
@@ -305,7 +303,7 @@ bool http_request_parser::note_field(std::string_view name, std::string_view val
       if (value.empty() || value.size() > 19)
         return refuse(400, "the length of the body is no number"), false;
       for (const char c : value) {
-        if (!is_digit(c))
+        if (!detail::is_http_digit(c))
           return refuse(400, "the length of the body is no number"), false;
         head_.length_ = head_.length_ * 10 + static_cast<unsigned>(c - '0');
       }

@@ -5,25 +5,20 @@
 #include <system_error>
 #include <utility>
 
-#include <llhttp.h>
-
 #include <troupe/http/http_text.hpp>
+
+#include "http_digit.hpp"
+#include "http_machine.hpp"
 
 namespace troupe {
 
 namespace {
 
-static_assert(sizeof(llhttp_t) <= 160);
-
-llhttp_t& machine(std::array<std::byte, 160>& storage) noexcept {
-  return *std::launder(reinterpret_cast<llhttp_t*>(storage.data()));
-}
-
 // Its `data` tells what we know: that no body follows the head; and what it has found: the end.
 char no_body;
 char ended;
 
-const llhttp_settings_t& callbacks() noexcept {
+const llhttp_settings_t& response_callbacks() noexcept {
   static const llhttp_settings_t settings = [] {
     llhttp_settings_t s;
     llhttp_settings_init(&s);
@@ -37,10 +32,6 @@ const llhttp_settings_t& callbacks() noexcept {
     return s;
   }();
   return settings;
-}
-
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
 }
 
 } // namespace
@@ -190,7 +181,7 @@ http_response_parser::event http_response_parser::next_line(std::string_view& in
       line_at_ = text.size();
       return event::body;
     }
-    if (!agrees(text) || machine(llhttp_).data != &ended)
+    if (!agrees(text) || detail::http_machine(llhttp_).data != &ended)
       return refuse("the body is not in chunks");
     state_ = state::ended;
     return event::end;
@@ -216,8 +207,8 @@ bool http_response_parser::status_line() {
     head_.minor_version_ = 0;
   else
     return refuse("this is no status line of HTTP/1.1 or HTTP/1.0"), false;
-  if (line.size() < 12 || line[9] < '1' || line[9] > '5' || !is_digit(line[10])
-      || !is_digit(line[11]) || (line.size() > 12 && line[12] != ' '))
+  if (line.size() < 12 || line[9] < '1' || line[9] > '5' || !detail::is_http_digit(line[10])
+      || !detail::is_http_digit(line[11]) || (line.size() > 12 && line[12] != ' '))
     return refuse("the status is no number from 100 to 599"), false;
   head_.status_ =
     static_cast<std::uint16_t>((line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0'));
@@ -279,7 +270,7 @@ bool http_response_parser::note_length(std::string_view value) {
     return refuse("two fields Content-Length"), false;
   const auto* const end = value.data() + value.size();
   const auto [stop, error] = std::from_chars(value.data(), end, head_.length_);
-  if (value.empty() || !is_digit(value.front()) || error != std::errc{} || stop != end
+  if (value.empty() || !detail::is_http_digit(value.front()) || error != std::errc{} || stop != end
       || head_.length_ > INT64_MAX)
     return refuse("the length of the body is no number"), false;
   return true;
@@ -333,7 +324,7 @@ bool http_response_parser::chunk_size() {
     return refuse("the extensions of chunks are longer than allowed"), false;
   // Extensions mean nothing to us, and llhttp does not know all of them.
   if (!agrees(text.substr(0, digits)) || !agrees("\r\n")
-      || (size > 0 && machine(llhttp_).content_length != size))
+      || (size > 0 && detail::http_machine(llhttp_).content_length != size))
     return refuse("the body is not in chunks"), false;
   left_ = size;
   state_ = size > 0 ? state::chunk_data : state::trailers;
@@ -343,13 +334,13 @@ bool http_response_parser::chunk_size() {
 // -- llhttp -------------------------------------------------------------------------------------
 
 bool http_response_parser::agrees(std::string_view bytes) {
-  return llhttp_execute(&machine(llhttp_), bytes.data(), bytes.size()) == HPE_OK;
+  return llhttp_execute(&detail::http_machine(llhttp_), bytes.data(), bytes.size()) == HPE_OK;
 }
 
 // Gives llhttp the whole head. Which responses have no body, it does not always know.
 bool http_response_parser::head_agrees(bool bodiless) {
-  auto& m = machine(llhttp_);
-  llhttp_init(&m, HTTP_RESPONSE, &callbacks());
+  auto& m = detail::http_machine(llhttp_);
+  llhttp_init(&m, HTTP_RESPONSE, &response_callbacks());
   if (bodiless)
     m.data = &no_body;
   const auto& text = head_.fields_.text_;

@@ -6,6 +6,8 @@
 
 #include <troupe/http/http_text.hpp>
 
+#include "http_digit.hpp"
+
 namespace troupe {
 
 namespace {
@@ -25,18 +27,14 @@ bool is_alpha(char c) noexcept {
   return small(c) >= 'a' && small(c) <= 'z';
 }
 
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
-
 // Returns how long the scheme in front is, without its colon; 0 if there is none.
 std::size_t scheme_size(std::string_view text) noexcept {
   if (text.empty() || !is_alpha(text.front()))
     return 0;
   std::size_t at = 1;
   while (at < text.size()
-         && (is_alpha(text[at]) || is_digit(text[at]) || text[at] == '+' || text[at] == '-'
-             || text[at] == '.'))
+         && (is_alpha(text[at]) || detail::is_http_digit(text[at]) || text[at] == '+'
+             || text[at] == '-' || text[at] == '.'))
     ++at;
   return at < text.size() && text[at] == ':' ? at : 0;
 }
@@ -102,7 +100,7 @@ http_url http_url::parse(std::string_view text) {
     u.host_ = authority.substr(0, colon);
     port = colon < authority.size() ? authority.substr(colon + 1) : std::string_view{};
     for (const char c : u.host_)
-      if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '.' && c != '_' && c != '~')
+      if (!is_alpha(c) && !detail::is_http_digit(c) && c != '-' && c != '.' && c != '_' && c != '~')
         refuse(text, "has a host that is none");
   }
   if (u.host_.empty() || u.host_.size() > 255)
