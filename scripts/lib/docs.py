@@ -111,7 +111,7 @@ class checker:
     def regions(self):
         """Every region and every output of the guide's programs is shown somewhere."""
         for file in sorted((self.root / "examples/guide").rglob("*")):
-            if file.suffix not in (".cpp", ".hpp", ".py", ".txt"):
+            if file.suffix not in (".cpp", ".hpp", ".py", ".js", ".txt"):
                 continue
             path = str(file.relative_to(self.root))
             if file.suffix == ".txt" and file.name not in ("CMakeLists.txt", "session.txt") and path not in self.used:

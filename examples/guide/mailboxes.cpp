@@ -1,0 +1,70 @@
+// A mailbox with a bound, and the messages that nobody handles.
+
+#include <cstdio>
+#include <string>
+
+#include <troupe/actors/ask.hpp>
+#include <troupe/runtime/coroutine.hpp>
+#include <troupe/runtime/dead_letter.hpp>
+#include <troupe/runtime/defer_later.hpp>
+#include <troupe/runtime/floating_actor.hpp>
+#include <troupe/runtime/mailbox_bound.hpp>
+#include <troupe/runtime/react.hpp>
+
+using namespace std::chrono_literals;
+
+using job_atom = caf::atom_constant<caf::atom("job")>;
+using end_atom = caf::atom_constant<caf::atom("end")>;
+
+// [worker]
+class worker : public troupe::floating_actor {
+public:
+  explicit worker(caf::actor_config& cfg) : floating_actor(cfg) {
+    troupe::bound_mailbox(*this, 2); // so many may wait; more are refused
+  }
+
+  caf::behavior make_behavior() override {
+    return {[](job_atom, int number) { return number; },
+            [this](end_atom) {
+              quit();
+            }};
+  }
+};
+// [/worker]
+
+// [ask]
+void ask_for(troupe::runtime& rt, const caf::actor& whom, int job) {
+  troupe::ask<int>(rt, whom, 5s, job_atom::value, job)
+    .add_callbacks([](int done) { std::printf("job %d is done\n", done); },
+                   [job](const troupe::failure& why) {
+                     std::printf("job %d: %s\n", job, why.message().c_str());
+                   });
+}
+
+troupe::deferred<void> too_many(troupe::runtime& rt) {
+  const auto whom = rt.spawn<worker>();
+  for (int job = 1; job <= 4; ++job) // faster than anybody works: this turn is not over yet
+    ask_for(rt, whom, job);
+  co_await troupe::defer_later(rt.reactor(), 10ms);
+}
+// [/ask]
+
+// [letters]
+troupe::deferred<void> nobody_handles(troupe::runtime& rt) {
+  troupe::observe_dead_letters(rt, [](const troupe::dead_letter& letter) {
+    std::printf("%s: %s\n", std::string{name(letter.reason)}.c_str(),
+                letter.content.stringify().c_str());
+  });
+  const auto whom = rt.spawn<worker>();
+  caf::anon_send(whom, job_atom::value, 1L); // takes an int, and this is a long
+  co_await troupe::defer_later(rt.reactor(), 10ms);
+  caf::anon_send(whom, end_atom::value);
+  co_await troupe::defer_later(rt.reactor(), 10ms);
+  caf::anon_send(whom, job_atom::value, 2); // it has ended
+}
+// [/letters]
+
+int main(int argc, char**) {
+  troupe::runtime rt{{.loops = 1}};
+  return argc > 1 ? troupe::react(rt, nobody_handles) : troupe::react(rt, too_many);
+}
