@@ -33,6 +33,14 @@ std::string_view next_dcc_word(std::string_view& rest) {
   return word;
 }
 
+bool breaks_out(char c) {
+  return c == '"' || (c >= 0 && c < ' ') || c == 0x7f;
+}
+
+bool is_dcc_token(std::string_view token) {
+  return std::ranges::none_of(token, [](char c) { return c == ' ' || breaks_out(c); });
+}
+
 template <class T>
 std::optional<T> number_of(std::string_view text) {
   T value{};
@@ -112,6 +120,8 @@ dcc_parsed parse_dcc(std::string_view data) {
     r.position = *position;
     if (words.size() > 3)
       r.token = words[3];
+    if (!is_dcc_token(r.token))
+      return {{}, "malformed DCC " + type + " request"};
     return {std::move(r)};
   }
   const auto port = number_of<std::uint16_t>(words[2]);
@@ -127,17 +137,16 @@ dcc_parsed parse_dcc(std::string_view data) {
     r.size = number_of<std::uint64_t>(words[3]);
   if (words.size() > token)
     r.token = words[token];
+  if (!is_dcc_token(r.token))
+    return {{}, "malformed DCC " + type + " request"};
   return {std::move(r)};
 }
 
 ctcp_request to_ctcp(const dcc_request& r) {
-  const auto breaks_out = [](char c) {
-    return c == '"' || (c >= 0 && c < ' ') || c == 0x7f;
-  };
   if (r.file.empty() || std::ranges::any_of(r.file, breaks_out))
     throw std::invalid_argument(
       "irc::to_ctcp: a name of a file that is empty, or has quotes or control characters");
-  if (std::ranges::any_of(r.token, breaks_out) || r.token.find(' ') != std::string::npos)
+  if (!is_dcc_token(r.token))
     throw std::invalid_argument("irc::to_ctcp: a token of more than a word");
   std::string out{dcc_kinds[static_cast<std::size_t>(r.kind)]};
   const bool quoted = r.file.find(' ') != std::string::npos;
@@ -178,6 +187,12 @@ std::string dcc_file_name(std::string_view name) {
   if (shown.front() == '-') // which programs take for an option
     shown.front() = '_';
   return shown;
+}
+
+std::string dcc_sendable_name(std::string_view name) {
+  std::string out{name.empty() ? "file" : name};
+  std::ranges::replace_if(out, breaks_out, '_');
+  return out;
 }
 
 std::string dcc_refusal(const dcc_request& r, const dcc_rules& rules) {

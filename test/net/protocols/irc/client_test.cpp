@@ -59,6 +59,9 @@ public:
   void action(const origin& f, std::string_view to, std::string_view t) override {
     note("action", f.nick, to, t);
   }
+  void dcc_requested(const origin& f, const irc::dcc_request& r) override {
+    note("dcc", f.nick, r.file, std::to_string(r.port));
+  }
   void ctcp_reply(const origin& f, const irc::ctcp_request& r) override {
     note("reply", f.nick, r.tag, r.data.value_or("-"));
   }
@@ -214,6 +217,34 @@ TEST_CASE("irc::client: lines leave at the pace that servers bear") {
       t->say("bob", "x");
     CHECK_FALSE(t->say("bob", "x"));
   });
+}
+
+TEST_CASE("irc::client: DCC is for us alone, and what cannot be read is answered, once a second") {
+  fixture t{ann};
+  t.deliver(":s 001 ann :hi\r\n");
+  t->events.clear();
+  t.transport.clear();
+  t.deliver(":b!u@h PRIVMSG ann :\x01"
+            "DCC SEND a.txt 3405803777 5000 9\x01\r\n"
+            ":b!u@h PRIVMSG #c :\x01"
+            "DCC SEND b.txt 3405803777 5000 9\x01\r\n"
+            ":b!u@h NOTICE ann :\x01"
+            "DCC SEND c.txt 3405803777 5000 9\x01\r\n"
+            ":ann!u@h PRIVMSG ann :\x01"
+            "DCC SEND d.txt 3405803777 5000 9\x01\r\n");
+  CHECK(t->events == strings{"dcc b a.txt 5000", "reply b DCC SEND c.txt 3405803777 5000 9"});
+  CHECK(t.transport.value().empty());
+  t.advance(1s);
+  for (int i = 0; i < 3; ++i)
+    t.deliver(":b!u@h PRIVMSG ann :\x01"
+              "DCC SEND a x 5000\x01\r\n");
+  CHECK(t.transport.value()
+        == "NOTICE b :\x01"
+           "ERRMSG DCC SEND a x 5000 :Indecipherable address\x01\r\n");
+  t.transport.clear();
+  t.deliver(":b!u@h PRIVMSG ann :\x01"
+            "DCC RESUME a 5000 x\x01\r\n");
+  CHECK(t.transport.value().empty());
 }
 
 TEST_CASE("irc::client: odd and hostile servers, in every split, do no harm") {

@@ -84,6 +84,9 @@ TEST_CASE("DCC: what cannot be read is told, or passed over in silence") {
     {"SEND a 1 65536 1", "Indecipherable port"},
     {"SEND a 1 -1 1", "Indecipherable port"},
     {"RESUME a x 1", "Indecipherable port"},
+    {"SEND a 1 0 1 \"4 2\"", "malformed DCC SEND request"},
+    {"CHAT chat 1 0 4\"2", "malformed DCC CHAT request"},
+    {"ACCEPT a 0 1 4\r2", "malformed DCC ACCEPT request"},
     {"RESUME a 5000 x", ""},
     {"RESUME a 5000 -1", ""},
   };
@@ -143,6 +146,13 @@ TEST_CASE("DCC: what would break out of a request is not written") {
   auto r = offer("203.0.114.1", 0);
   r.token = "4 2";
   CHECK_THROWS_AS(to_ctcp(r), std::invalid_argument);
+}
+
+TEST_CASE("DCC: a name that a request cannot hold is written in another way") {
+  CHECK(dcc_sendable_name("my notes.txt") == "my notes.txt");
+  CHECK(dcc_sendable_name("a\"b\x01\0\n"s) == "a_b___");
+  CHECK(dcc_sendable_name("\xc3\xa4") == "\xc3\xa4");
+  CHECK(dcc_sendable_name("") == "file");
 }
 
 TEST_CASE("DCC: hostile requests are read or refused, and what was read can be written") {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <troupe/irc/ctcp.hpp>
+#include <troupe/irc/dcc_request.hpp>
 #include <troupe/irc/isupport.hpp>
 #include <troupe/irc/line_splitter.hpp>
 #include <troupe/irc/message.hpp>
@@ -129,9 +130,14 @@ public:
   }
   virtual void action(const origin& /*from*/, std::string_view /*to*/, std::string_view /*text*/) {}
 
-  /// A CTCP request came. VERSION and PING are answered unless overridden, at most once a second.
+  /// A CTCP request came. VERSION and PING are answered unless overridden, at most once a second, and
+  /// DCC is `dcc_requested`.
   virtual void ctcp_query(const origin& from, std::string_view to, const ctcp_request& request);
   virtual void ctcp_reply(const origin& /*from*/, const ctcp_request& /*reply*/) {}
+
+  /// Somebody asks us alone to connect directly, in a request that can be read: `dcc_refusal` says whether to.
+  /// What cannot be read is answered with the reason, and logged.
+  virtual void dcc_requested(const origin& /*from*/, const dcc_request& /*request*/) {}
 
   /// The nicks of a channel are told whole, with their signs in front ("@ann").
   virtual void names(std::string_view /*channel*/, std::span<const std::string> /*nicks*/) {}
@@ -167,6 +173,7 @@ public:
   bool notice(std::string_view to, std::string_view text);
   bool act(std::string_view to, std::string_view text); ///< ACTION
   bool ctcp(std::string_view to, const ctcp_request& request, bool as_reply = false);
+  bool dcc(std::string_view to, const dcc_request& request);
 
   /// Says goodbye if it is connected; the server then ends the connection. The actor itself ends with that
   /// (`pinned_actor::quit` is behind this name).
@@ -196,6 +203,8 @@ private:
   void on_authenticate();
   void on_talk(const message& m, const origin& from, bool notice);
   void on_mode(const message& m, const origin& from);
+  void on_dcc(const origin& from, std::string_view data);
+  [[nodiscard]] bool may_answer(const origin& to);
   void nick_taken();
   void welcomed(const message& m);
   void end_names(std::string_view channel);

@@ -49,6 +49,9 @@ struct dcc_parsed {
 /// without dots in front, of at most 200 bytes. Empty: nothing is left.
 [[nodiscard]] std::string dcc_file_name(std::string_view name);
 
+/// Returns `name` with "_" for what a request cannot hold, quotes and control characters; "file" for nothing.
+[[nodiscard]] std::string dcc_sendable_name(std::string_view name);
+
 /// What is accepted from strangers.
 struct dcc_rules {
   bool private_addresses = false; ///< of this machine and of networks that are not public
