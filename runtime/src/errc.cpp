@@ -1,23 +1,18 @@
-#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <caf/atom.hpp>
 #include <caf/error.hpp>
 #include <caf/make_message.hpp>
 
+#include <troupe/runtime/detail/error_table.hpp>
 #include <troupe/runtime/errc.hpp>
 
 namespace troupe {
 
 namespace {
 
-struct entry {
-  errc code;
-  std::string_view name;
-  std::string_view text;
-};
-
-constexpr entry entries[] = {
+constexpr detail::error_entry<errc> entries[] = {
   {errc::none, "none", "no error"},
   {errc::cancelled, "cancelled", "it was cancelled"},
   {errc::timed_out, "timed_out", "it took longer than allowed"},
@@ -76,20 +71,9 @@ constexpr entry entries[] = {
   {errc::child_start_failed, "child_start_failed", "the child could not be started"},
 };
 
-const entry* find(errc code) noexcept {
-  const auto* i = std::find_if(std::begin(entries), std::end(entries),
-                               [=](const entry& e) { return e.code == code; });
-  return i == std::end(entries) ? nullptr : i;
-}
-
-class category final : public std::error_category {
+class category final : public detail::error_table_category<errc, std::size(entries)> {
 public:
-  const char* name() const noexcept override { return "troupe"; }
-
-  std::string message(int value) const override {
-    const auto* e = find(static_cast<errc>(value));
-    return e != nullptr ? std::string(e->text) : "unknown error " + std::to_string(value);
-  }
+  category() noexcept : error_table_category("troupe", entries) {}
 
   std::error_condition default_error_condition(int value) const noexcept override {
     switch (static_cast<errc>(value)) {
@@ -121,8 +105,7 @@ public:
 } // namespace
 
 std::string_view name(errc code) noexcept {
-  const auto* e = find(code);
-  return e != nullptr ? e->name : "unknown";
+  return detail::error_name(entries, code);
 }
 
 std::string to_string(errc code) {

@@ -1,20 +1,12 @@
 #include <troupe/history/history_errc.hpp>
 
-#include <algorithm>
-#include <iterator>
-#include <string>
+#include <troupe/runtime/detail/error_table.hpp>
 
 namespace troupe {
 
 namespace {
 
-struct entry {
-  history_errc code;
-  std::string_view name;
-  std::string_view text;
-};
-
-constexpr entry entries[] = {
+constexpr detail::error_entry<history_errc> entries[] = {
   {history_errc::none, "none", "no error"},
   {history_errc::store_unavailable, "store_unavailable", "the store is not available"},
   {history_errc::store_full, "store_full", "the store is full"},
@@ -24,31 +16,14 @@ constexpr entry entries[] = {
   {history_errc::wrong_store, "wrong_store", "this is no such store"},
 };
 
-const entry* find(int code) noexcept {
-  const auto* const found =
-    std::find_if(std::begin(entries), std::end(entries),
-                 [code](const entry& e) { return static_cast<int>(e.code) == code; });
-  return found != std::end(entries) ? found : nullptr;
-}
-
-class category final : public std::error_category {
-public:
-  const char* name() const noexcept override { return "history"; }
-  std::string message(int value) const override {
-    const auto* const e = find(value);
-    return e != nullptr ? std::string{e->text} : "unknown error " + std::to_string(value);
-  }
-};
-
 } // namespace
 
 std::string_view name(history_errc code) noexcept {
-  const auto* const e = find(static_cast<int>(code));
-  return e != nullptr ? e->name : "unknown";
+  return detail::error_name(entries, code);
 }
 
 const std::error_category& history_category() noexcept {
-  static const category instance;
+  static const detail::error_table_category instance{"history", entries};
   return instance;
 }
 

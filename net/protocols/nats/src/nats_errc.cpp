@@ -1,20 +1,12 @@
 #include <troupe/nats/nats_errc.hpp>
 
-#include <algorithm>
-#include <iterator>
-#include <string>
+#include <troupe/runtime/detail/error_table.hpp>
 
 namespace troupe {
 
 namespace {
 
-struct entry {
-  nats_errc code;
-  std::string_view name;
-  std::string_view text;
-};
-
-constexpr entry entries[] = {
+constexpr detail::error_entry<nats_errc> entries[] = {
   {nats_errc::none, "none", "no error"},
   {nats_errc::no_responders, "no_responders", "nobody serves this subject"},
   {nats_errc::authorization_violation, "authorization_violation",
@@ -34,31 +26,14 @@ constexpr entry entries[] = {
   {nats_errc::stream_exists, "stream_exists", "a stream of this name has another configuration"},
 };
 
-const entry* find(int code) noexcept {
-  const auto* const found =
-    std::find_if(std::begin(entries), std::end(entries),
-                 [code](const entry& e) { return static_cast<int>(e.code) == code; });
-  return found != std::end(entries) ? found : nullptr;
-}
-
-class category final : public std::error_category {
-public:
-  const char* name() const noexcept override { return "nats"; }
-  std::string message(int value) const override {
-    const auto* const e = find(value);
-    return e != nullptr ? std::string{e->text} : "unknown error " + std::to_string(value);
-  }
-};
-
 } // namespace
 
 std::string_view name(nats_errc code) noexcept {
-  const auto* const e = find(static_cast<int>(code));
-  return e != nullptr ? e->name : "unknown";
+  return detail::error_name(entries, code);
 }
 
 const std::error_category& nats_category() noexcept {
-  static const category instance;
+  static const detail::error_table_category instance{"nats", entries};
   return instance;
 }
 

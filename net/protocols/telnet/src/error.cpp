@@ -1,36 +1,25 @@
 #include <troupe/telnet/error.hpp>
 
-#include <string>
+#include <troupe/runtime/detail/error_table.hpp>
 
 namespace troupe {
 
 namespace {
 
-class category final : public std::error_category {
-public:
-  const char* name() const noexcept override { return "telnet"; }
-  std::string message(int code) const override {
-    switch (static_cast<telnet_errc>(code)) {
-    case telnet_errc::option_refused:
-      return "the peer refuses the option";
-    case telnet_errc::already_negotiating:
-      return "the option is being negotiated already";
-    case telnet_errc::already_enabled:
-      return "the option is on already";
-    case telnet_errc::already_disabled:
-      return "the option is off already";
-    case telnet_errc::superseded:
-      return "the opposite was asked for";
-    }
-    return "unknown error of telnet";
-  }
+constexpr detail::error_entry<telnet_errc> entries[] = {
+  {telnet_errc::option_refused, "option_refused", "the peer refuses the option"},
+  {telnet_errc::already_negotiating, "already_negotiating",
+   "the option is being negotiated already"},
+  {telnet_errc::already_enabled, "already_enabled", "the option is on already"},
+  {telnet_errc::already_disabled, "already_disabled", "the option is off already"},
+  {telnet_errc::superseded, "superseded", "the opposite was asked for"},
 };
 
 } // namespace
 
 const std::error_category& telnet_category() noexcept {
-  static const category the_category;
-  return the_category;
+  static const detail::error_table_category instance{"telnet", entries};
+  return instance;
 }
 
 } // namespace troupe
