@@ -1,8 +1,6 @@
-"""Does what the guide's first chapter says, word by word, and holds its conversation: for a bare Debian.
+"""Does what the guide's first chapter says, word by word, in a root of Debian, and holds its conversation.
 
-    scripts/in-debian 12 python3 test/docs/start_check.py     (and 13)
-
-It builds the library and installs it into /usr/local, so it is not part of the suite.
+Usage: start_check.py <folder of the root>        start-check, beside this, makes one and calls it
 """
 
 import os
@@ -10,38 +8,47 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-sys.argv[1:] = [str(Path(__file__).resolve().parents[2]), "."]
-from guide_check import conversation_with  # noqa: E402
+root, inside = Path(__file__).resolve().parents[2], Path(sys.argv[1]).resolve()
+sys.argv[1:] = [str(root), "."]
+from guide_check import conversation_with, user  # noqa: E402
 
-root = Path(sys.argv[1])
 page = (root / "docs/guide/start.md").read_text()
 commands = re.findall(r"^```sh\n(.*?)^```$", page, flags=re.M | re.S)
 assert len(commands) == 3 and commands[0] == "scripts/chat\n", commands
+prints = re.search(r"It prints where it listens, `(.*?)`", page)[1]
 
-# The finished one: until it listens.
-tried = subprocess.Popen(["scripts/chat"], cwd=root, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+def in_root(script):
+    """Returns the command that runs a script of a shell there, in the source folder."""
+    # Where one is root there may be no sudo.
+    shell = 'set -e; export DEBIAN_FRONTEND=noninteractive; command -v sudo >/dev/null || sudo() { "$@"; }\n'
+    libraries = f". '{root}/scripts/lib/common.sh'; . '{root}/scripts/lib/debian.sh'; "
+    return ["bash", "-c", libraries + 'run_in_root "$@"', "bash", str(inside), "bash", "-c", shell + script]
+
+
+# The finished one: somebody comes in, and it ends.
+tried = subprocess.Popen(in_root("exec " + commands[0]), stdout=subprocess.PIPE, text=True, start_new_session=True)
 for line in tried.stdout:
-    print(line, end="")
+    print(line, end="", flush=True)
     if "chat_server listens on 127.0.0.1:8123" in line:
         break
 else:
     sys.exit("scripts/chat ended before it listened")
+user(8123).reads("What's your name?")
 os.killpg(tried.pid, signal.SIGTERM)
-assert tried.wait(timeout=20) == 0
+assert tried.wait(timeout=20) == 0, f"scripts/chat ended with {tried.returncode}"
 
-# One's own. Where one is root there may be no sudo.
-shell = 'set -e; command -v sudo >/dev/null || sudo() { "$@"; }\n'
-environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-subprocess.run(["bash", "-c", shell + commands[1]], cwd=root, env=environment, check=True)
-with tempfile.TemporaryDirectory() as folder:
-    includes = re.search(r"^```\n(#include.*?)^```$", page, flags=re.M | re.S)[1]
-    code = re.findall(r"^```cpp\n(.*?)^```$", page, flags=re.M | re.S)
-    assert len(code) == 2, code
-    (Path(folder) / "chat.cpp").write_text("\n".join([includes, *code]))
-    compile_, run = commands[2].splitlines()
-    subprocess.run(["bash", "-c", shell + compile_], cwd=folder, check=True)
-    wrong = conversation_with(root / "examples/guide/chat1/session.txt", [f"{folder}/{run}"])
+# One's own.
+subprocess.run(in_root(commands[1]), check=True)
+includes = re.search(r"^```\n(#include.*?)^```$", page, flags=re.M | re.S)[1]
+code = re.findall(r"^```cpp\n(.*?)^```$", page, flags=re.M | re.S)
+assert len(code) == 2, code
+(inside / "root/chat.cpp").write_text("\n".join([includes, *code]))
+compile_, run = commands[2].splitlines()
+subprocess.run(in_root(f"cd\n{compile_}"), check=True)
+session = root / "examples/guide/chat1/session.txt"
+assert session.read_text() in page, "the page has another conversation"
+wrong = conversation_with(session, in_root(f"cd; exec {run}"), says=[prints])
 sys.exit(wrong or print("the first chapter is true"))
