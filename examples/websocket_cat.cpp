@@ -137,6 +137,7 @@ int main(int argc, char** argv) {
   app.add_option("url", url, "such as ws://localhost:8765/ or wss://chat.example/room")->required();
   app.add_option("--field", fields, "is added to the request: 'Cookie: name=ann'");
   app.add_option("--subprotocol", options.socket.subprotocols, "is offered");
+  app.add_flag("--deflate", options.socket.deflate, "offers to pack messages");
   app.add_option("--trust", trusted, "a file of certificates in the place of the system's");
   std::string log_level = "warning";
   command_line::add_log_level(app, log_level);

@@ -35,6 +35,8 @@ int main(int argc, char** argv) {
     argc, argv, "websocket_echo_server", "Sends every message of a WebSocket back.", 8765,
     make_factory, false, {}, {}, [&](CLI::App& app) {
       app.add_option("--origin", options.origins, "whose pages may connect too; * is all");
+      app.add_flag("--deflate", options.socket.deflate,
+                   "packs messages for those who can unpack them");
       app.add_option("--max-message", options.socket.limits.max_message, "bytes (1048576)");
     });
 }

@@ -19,7 +19,9 @@ if not os.path.exists(SERVER) or not os.path.exists(CAT):
 try:
     import websockets
     import wsproto
+    from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
     from wsproto import events
+    from wsproto.extensions import PerMessageDeflate
 except ImportError:
     print("python3-websockets or python3-wsproto is not installed")
     sys.exit(77)
@@ -34,14 +36,14 @@ s.on("open", () => { s.send("h\\u00e9llo \\u{1f3ad}"); s.send(big); s.send(""); 
 const note = (what) => { if (got.push(what) === 4) s.close(4001, "done"); };
 s.on("pong", (d) => note("pong " + d));
 s.on("message", (d, binary) => note(binary ? "bytes " + d.equals(big) : "text " + d));
-s.on("close", (code, reason) => { console.log(got.sort().join("|") + "|" + code + s.extensions); });
+s.on("close", (code, reason) => { console.log(got.sort().join("|") + "|" + code + s.extensions + "|" + s._socket.bytesRead); });
 """
 
 SERVER_JS = """
 const {WebSocketServer} = require(process.argv[1]);
 const w = new WebSocketServer({port: 0, host: "127.0.0.1", perMessageDeflate: true,
                                handleProtocols: (all) => [...all][0]}, () => console.log(w.address().port));
-w.on("connection", (s) => s.on("message", (d, binary) => s.send(d, {binary})));
+w.on("connection", (s) => s.on("message", (d, binary) => s.send(s.extensions ? `${s.extensions} ${d}` : d, {binary})));
 """
 
 
@@ -89,22 +91,58 @@ async def clients_of_python(port):
         assert (s.close_code, s.close_reason) == (3000, "")
 
 
+async def packing_clients_of_python(port):
+    url = f"ws://127.0.0.1:{port}/"
+    for terms in ({}, {"client_max_window_bits": 9}, {"server_max_window_bits": 10},
+                  {"server_no_context_takeover": True, "client_no_context_takeover": True},
+                  {"server_max_window_bits": 9, "client_max_window_bits": 12}):
+        offer = ClientPerMessageDeflateFactory(**terms)
+        async with websockets.connect(url, max_size=None, compression=None, extensions=[offer]) as s:
+            assert [e.name for e in s.extensions] == ["permessage-deflate"], s.extensions
+            for message in ("hello", "", "h\u00e9llo \U0001f3ad" * 1000, b"", bytes(1_000_000), os.urandom(100_000), "a" * 1024 * 1024):
+                await s.send(message)
+                assert await s.recv() == message
+            await s.send(["in " * 100, "three " * 100, "fragments" * 100])
+            assert await s.recv() == "in " * 100 + "three " * 100 + "fragments" * 100
+            await s.send(bytes(100 * 1024 * 1024))  # a bomb: 100 KB of it go over the wire
+            try:
+                await s.recv()
+                raise AssertionError("a message that is too long came back")
+            except websockets.ConnectionClosed as e:
+                assert e.rcvd.code == 1009, e
+    # zlib cannot pack with a window of 8 bits.
+    offer = ClientPerMessageDeflateFactory(server_max_window_bits=8)
+    async with websockets.connect(url, compression=None, extensions=[offer]) as s:
+        assert s.extensions == []
+        await s.send("x" * 1000)
+        assert await s.recv() == "x" * 1000
+
+
 async def server_of_python():
     async def echo(s):
         async for message in s:
-            await s.send(message)
+            await s.send(" ".join([e.name for e in s.extensions] + [message]))
 
     async with websockets.serve(echo, "127.0.0.1", 0, subprotocols=["chat"], ping_interval=None) as server:
         port = server.sockets[0].getsockname()[1]
         said = await asyncio.to_thread(cat, f"ws://127.0.0.1:{port}/x?y", "one\ntwo h\u00e9\n", "--subprotocol", "chat")
         assert said == "one\ntwo h\u00e9\n", said
+        long = "many words " * 1000
+        said = await asyncio.to_thread(cat, f"ws://127.0.0.1:{port}/x?y", f"one\n{long}\n", "--subprotocol", "chat", "--deflate")
+        assert said == f"permessage-deflate one\npermessage-deflate {long}\n", said
+    for bits in (9, 12):
+        packing = ServerPerMessageDeflateFactory(client_max_window_bits=bits, require_client_max_window_bits=True)
+        async with websockets.serve(echo, "127.0.0.1", 0, compression=None, extensions=[packing], ping_interval=None) as server:
+            port = server.sockets[0].getsockname()[1]
+            said = await asyncio.to_thread(cat, f"ws://127.0.0.1:{port}/", f"{long}\n", "--deflate")
+            assert said == f"permessage-deflate {long}\n", said
 
 
-def reader_of_wsproto(port):
+def reader_of_wsproto(port, extensions=()):
     """What comes is read by wsproto, which refuses frames that are not as the RFC has them."""
     with socket.create_connection(("127.0.0.1", port), 20) as s:
         c = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
-        s.sendall(c.send(events.Request(host="127.0.0.1", target="/")))
+        s.sendall(c.send(events.Request(host="127.0.0.1", target="/", extensions=list(extensions))))
         got = []
 
         def until(kind):
@@ -114,7 +152,7 @@ def reader_of_wsproto(port):
                 got.extend(c.events())
             return next(e for e in got if isinstance(e, kind))
 
-        until(events.AcceptConnection)
+        assert len(until(events.AcceptConnection).extensions) == len(extensions)
         for size in (0, 1, 125, 126, 65535, 65536):
             got.clear()
             s.sendall(c.send(events.TextMessage(data="x" * size)))
@@ -141,11 +179,27 @@ def main():
         if shutil.which("node") and os.path.exists(NODE_WS):
             r = subprocess.run(["node", "-e", CLIENT_JS, NODE_WS, f"ws://127.0.0.1:{port}/"], capture_output=True, timeout=30,
                                text=True, check=True)
-            assert r.stdout == "bytes true|pong p|text |text h\u00e9llo \U0001f3ad|4001\n", r.stdout
+            *said, size = r.stdout.rsplit("|", 1)
+            assert said == ["bytes true|pong p|text |text h\u00e9llo \U0001f3ad|4001"], r.stdout
+            assert int(size) > 300_000, r.stdout
+    with serving(SERVER, "--port", "0", "--deflate") as port:
+        asyncio.run(clients_of_python(port))
+        asyncio.run(packing_clients_of_python(port))
+        reader_of_wsproto(port, [PerMessageDeflate()])
+        long = "many words " * 1000
+        assert cat(f"ws://127.0.0.1:{port}/", f"hello\n{long}\n", "--deflate") == f"hello\n{long}\n"
+        if shutil.which("node") and os.path.exists(NODE_WS):
+            r = subprocess.run(["node", "-e", CLIENT_JS, NODE_WS, f"ws://127.0.0.1:{port}/"], capture_output=True, timeout=30,
+                               text=True, check=True)
+            *said, size = r.stdout.rsplit("|", 1)
+            assert said == ["bytes true|pong p|text |text h\u00e9llo \U0001f3ad|4001permessage-deflate"], r.stdout
+            assert int(size) < 3000, r.stdout
     asyncio.run(server_of_python())
     if shutil.which("node") and os.path.exists(NODE_WS):
         with serving("node", "-e", SERVER_JS, NODE_WS) as port:
             assert cat(f"ws://127.0.0.1:{port}/", "one\ntwo\n", "--subprotocol", "a") == "one\ntwo\n"
+            said = cat(f"ws://127.0.0.1:{port}/", f"one\n{long}\n", "--deflate")
+            assert said == f"permessage-deflate one\npermessage-deflate {long}\n", said
 
 
 main()

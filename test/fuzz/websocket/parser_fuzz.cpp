@@ -1,5 +1,5 @@
 // Whatever a peer sends: the same events for every split, no more held than came, and text that is UTF-8.
-// The first byte says who sends.
+// The first byte says who sends, and whether messages may be packed.
 
 #include <cstdint>
 #include <cstdlib>
@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   constexpr websocket_limits limits{.max_message = 300, .max_fragments = 5};
   fuzz::same_for_splits(input, [&](const testing::split_input& split) {
     websocket_parser parser{from, limits};
+    parser.set_deflated((data[0] & 2) != 0);
     std::vector<std::string> events;
     split.feed([&](std::string_view piece) {
       const bool on = testing::feed_websocket(parser, piece, events);

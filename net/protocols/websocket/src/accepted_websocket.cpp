@@ -8,10 +8,10 @@ namespace troupe::detail {
 
 accepted_websocket::accepted_websocket(protocol& connection, builder<websocket_protocol> make,
                                        std::shared_ptr<const websocket_options> options,
-                                       std::string subprotocol)
+                                       std::string subprotocol, std::optional<int> deflate_bits)
   : connection_(connection),
-    plan_(
-      std::make_unique<plan>(plan{std::move(make), std::move(options), std::move(subprotocol)})) {}
+    plan_(std::make_unique<plan>(
+      plan{std::move(make), std::move(options), std::move(subprotocol), deflate_bits})) {}
 
 accepted_websocket::~accepted_websocket() = default;
 
@@ -20,7 +20,7 @@ void accepted_websocket::taken_over(transport& t) {
   actor_ = how->make(connection_.system(), connection_.loop());
   auto& socket = *static_cast<websocket_protocol*>(caf::actor_cast<caf::abstract_actor*>(actor_));
   socket_ = &socket;
-  socket.set_up(std::move(how->options), std::move(how->subprotocol), *this);
+  socket.set_up(std::move(how->options), std::move(how->subprotocol), how->deflate_bits, *this);
   socket.enter("connection_made", [&] { socket.make_connection(t); });
 }
 

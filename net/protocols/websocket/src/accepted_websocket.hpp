@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <caf/actor_control_block.hpp>
@@ -20,7 +21,8 @@ namespace troupe::detail {
 class accepted_websocket final : public http_upgraded, private websocket_host {
 public:
   accepted_websocket(protocol& connection, builder<websocket_protocol> make,
-                     std::shared_ptr<const websocket_options> options, std::string subprotocol);
+                     std::shared_ptr<const websocket_options> options, std::string subprotocol,
+                     std::optional<int> deflate_bits);
   ~accepted_websocket() override;
 
   void taken_over(transport& t) override;
@@ -33,6 +35,7 @@ private:
     builder<websocket_protocol> make;
     std::shared_ptr<const websocket_options> options;
     std::string subprotocol;
+    std::optional<int> deflate_bits;
   };
 
   void websocket_ended() override;

@@ -42,7 +42,7 @@ deferred<connected_protocol> connect_websocket(client_endpoint& to, const websoc
                                                builder<websocket_protocol> make,
                                                websocket_client_options options) {
   const auto a = std::make_shared<detail::websocket_attempt>(detail::websocket_attempt{
-    websocket_handshake{url, {options.fields, options.socket.subprotocols}},
+    websocket_handshake{url, {options.fields, options.socket.subprotocols, options.socket.deflate}},
     std::make_shared<const websocket_options>(std::move(options.socket)),
     options.handshake_timeout});
   a->waiting.emplace([weak = std::weak_ptr<detail::websocket_attempt>{a}] {

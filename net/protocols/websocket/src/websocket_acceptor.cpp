@@ -12,6 +12,7 @@
 #include <troupe/websocket/websocket_handshake.hpp>
 
 #include "accepted_websocket.hpp"
+#include "permessage_deflate.hpp"
 #include "websocket_origin.hpp"
 
 namespace troupe {
@@ -100,14 +101,20 @@ http_response websocket_acceptor::accept(const http_request& r,
   auto chosen = choose(r, *options_);
   if (chosen.wrong != nullptr)
     return refused(r, 400, chosen.wrong);
+  std::optional<detail::deflate_terms> deflate;
+  if (options_->socket.deflate)
+    deflate = detail::choose_deflate(r.fields().joined("Sec-WebSocket-Extensions"));
   auto response = http_response::upgrade(
     "websocket",
     std::make_unique<detail::accepted_websocket>(
       r.actor(), std::move(make),
-      std::shared_ptr<const websocket_options>{options_, &options_->socket}, chosen.subprotocol));
+      std::shared_ptr<const websocket_options>{options_, &options_->socket}, chosen.subprotocol,
+      deflate ? std::optional{deflate->window_bits} : std::nullopt));
   response.add("Sec-WebSocket-Accept", answer);
   if (!chosen.subprotocol.empty())
     response.add("Sec-WebSocket-Protocol", chosen.subprotocol);
+  if (deflate)
+    response.add("Sec-WebSocket-Extensions", deflate->answer);
   return response;
 }
 

@@ -11,6 +11,8 @@
 #include <troupe/runtime/detail/base64.hpp>
 #include <troupe/websocket/websocket_frame.hpp>
 
+#include "permessage_deflate.hpp"
+
 namespace troupe {
 
 namespace {
@@ -49,7 +51,7 @@ std::string websocket_accept_key(std::string_view key) {
 }
 
 websocket_handshake::websocket_handshake(const websocket_url& url, const websocket_request& request)
-  : offered_(request.subprotocols) {
+  : offered_(request.subprotocols), offers_deflate_(request.deflate) {
   const auto key = random_key();
   accept_ = websocket_accept_key(key);
   to_send_ = "GET " + url.target + " HTTP/1.1\r\nHost: " + url.authority()
@@ -65,6 +67,8 @@ websocket_handshake::websocket_handshake(const websocket_url& url, const websock
   }
   if (!names.empty())
     to_send_ += "Sec-WebSocket-Protocol: " + names + "\r\n";
+  if (offers_deflate_)
+    (to_send_ += "Sec-WebSocket-Extensions: ").append(detail::deflate_offer) += "\r\n";
   for (const auto& [name, value] : request.fields) {
     if (!is_http_token(name) || !is_http_field_value(value))
       throw std::invalid_argument("websocket_handshake: no field: \"" + name + '"');
@@ -144,7 +148,7 @@ websocket_handshake::event websocket_handshake::read_head() {
     else if (equal_without_case(name, "Connection"))
       (connection += connection.empty() ? "" : ", ") += value;
     else if (equal_without_case(name, "Sec-WebSocket-Extensions"))
-      extensions += value;
+      (extensions += extensions.empty() ? "" : ", ") += value;
     else if ((equal_without_case(name, "Sec-WebSocket-Accept") && !once(accept))
              || (equal_without_case(name, "Sec-WebSocket-Protocol") && !once(chosen)))
       return refuse("the answer has a field twice");
@@ -157,8 +161,14 @@ websocket_handshake::event websocket_handshake::read_head() {
     return refuse("the server goes on with another protocol");
   if (accept != accept_)
     return refuse("the server's answer is not one to this key");
-  if (!extensions.empty())
-    return refuse("the server chose an extension that was not offered");
+  if (!extensions.empty()) {
+    if (!offers_deflate_)
+      return refuse("the server chose an extension that was not offered");
+    const auto terms = detail::read_deflate_answer(extensions);
+    if (!terms)
+      return refuse("the server's extension is none that was offered");
+    deflate_bits_ = terms->window_bits;
+  }
   if (chosen && std::ranges::find(offered_, *chosen) == offered_.end())
     return refuse("the server chose a subprotocol that was not offered");
   subprotocol_ = chosen.value_or("");

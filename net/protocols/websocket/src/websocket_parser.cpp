@@ -1,7 +1,11 @@
 #include <troupe/websocket/websocket_parser.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <limits>
+
+#include "websocket_inflater.hpp"
 
 namespace troupe {
 
@@ -23,6 +27,11 @@ constexpr std::size_t size_of_head(std::uint8_t second) noexcept {
 
 } // namespace
 
+websocket_parser::websocket_parser(peer from, const websocket_limits& limits) noexcept
+  : limits_(limits), from_(from) {}
+
+websocket_parser::~websocket_parser() = default;
+
 websocket_parser::event websocket_parser::refuse(std::uint16_t code, const char* reason) noexcept {
   state_ = state::refused;
   code_ = code;
@@ -31,6 +40,7 @@ websocket_parser::event websocket_parser::refuse(std::uint16_t code, const char*
   in_frame_ = started_ = false;
   head_size_ = 0;
   given_ = true;
+  inflater_.reset();
   release();
   return event::refused;
 }
@@ -107,9 +117,10 @@ bool websocket_parser::check_first(std::uint8_t first, std::uint8_t second) {
     refuse(websocket_code::protocol_error, why);
     return false;
   };
-  if ((first & 0x70) != 0)
-    return refused("a reserved bit is set");
   const auto opcode = first & 0x0f;
+  const bool may_be_packed = may_be_packed_ && (opcode == 1 || opcode == 2);
+  if ((first & (may_be_packed ? 0x30 : 0x70)) != 0)
+    return refused("a reserved bit is set");
   if ((opcode > 2 && opcode < 8) || opcode > 10)
     return refused("unknown opcode");
   if (opcode >= 8) {
@@ -154,11 +165,12 @@ bool websocket_parser::begin_frame(const char* head, std::size_t size) {
     return true;
   if (!started_) {
     kind_ = opcode_;
+    packed_ = (first & 0x40) != 0;
     size_ = 0;
     fragments_ = 0;
     utf8_.reset();
   }
-  if (left_ > limits_.max_message || size_ + left_ > limits_.max_message) {
+  if (const auto most = most_payload(); left_ > most || size_ + left_ > most) {
     refuse(websocket_code::too_big, "the message is too long");
     return false;
   }
@@ -219,10 +231,76 @@ websocket_parser::event websocket_parser::closed() {
   return event::close;
 }
 
+// What does not get shorter may be packed all the same, and gets a little longer.
+std::uint64_t websocket_parser::most_payload() const noexcept {
+  const std::uint64_t most = limits_.max_message;
+  const auto more = most / 64 + 64;
+  return packed_ && most <= std::numeric_limits<std::uint64_t>::max() - more ? most + more : most;
+}
+
+// Adds what the inflater makes of its piece; false if that is refused.
+bool websocket_parser::drain_inflater() {
+  const auto refused = [this](std::uint16_t code, const char* why) {
+    refuse(code, why);
+    return false;
+  };
+  for (;;) {
+    const auto room = limits_.max_message - std::min(limits_.max_message, message_.size());
+    // One byte more tells that there is too much.
+    if (!inflater_->step(std::min(room, detail::websocket_inflater::most - 1) + 1))
+      return inflater_->wrong() == nullptr || refused(inflater_->code(), inflater_->wrong());
+    const auto fresh = inflater_->output();
+    if (kind_ == websocket_opcode::text && !utf8_.take(fresh.substr(0, room)))
+      return refused(websocket_code::not_utf8, "the text is not UTF-8");
+    if (fresh.size() > room)
+      return refused(websocket_code::too_big, "the message is too long once it is unpacked");
+    message_ += fresh;
+  }
+}
+
+bool websocket_parser::append_unpacked(std::string_view packed) {
+  if (packed.empty())
+    return true;
+  if (!inflater_)
+    inflater_ = std::make_unique<detail::websocket_inflater>();
+  if (from_ == peer::server) {
+    inflater_->feed(packed);
+    return drain_inflater();
+  }
+  std::array<char, 4096> plain;
+  while (!packed.empty()) {
+    const auto n = std::min(packed.size(), plain.size());
+    apply_websocket_mask(plain.data(), packed.data(), n, mask_, phase_);
+    phase_ = static_cast<std::uint8_t>((phase_ + n) % mask_.size());
+    packed.remove_prefix(n);
+    inflater_->feed({plain.data(), n});
+    if (!drain_inflater())
+      return false;
+  }
+  return true;
+}
+
 websocket_parser::event websocket_parser::take_data(bytes_view& in) {
   const auto piece = in.first(std::min<std::uint64_t>(left_, in.size()));
   in = in.subspan(piece.size());
   left_ -= piece.size();
+  const bool text = kind_ == websocket_opcode::text;
+  if (packed_) {
+    if (!append_unpacked(as_text(piece)))
+      return event::refused;
+    if (left_ > 0)
+      return event::more;
+    in_frame_ = false;
+    if (!final_)
+      return event::more;
+    if (!inflater_)
+      return refuse(websocket_code::not_utf8, "a packed message has at least one byte");
+    inflater_->feed_end();
+    if (!drain_inflater())
+      return event::refused;
+    inflater_.reset();
+    return complete(as_bytes(message_));
+  }
   const bool in_place = from_ == peer::server && left_ == 0 && final_ && message_.empty();
   auto fresh = as_text(piece);
   if (!in_place) {
@@ -233,7 +311,6 @@ websocket_parser::event websocket_parser::take_data(bytes_view& in) {
       message_ += fresh;
     fresh = std::string_view{message_}.substr(before);
   }
-  const bool text = kind_ == websocket_opcode::text;
   if (text && !utf8_.take(fresh))
     return refuse(websocket_code::not_utf8, "the text is not UTF-8");
   if (left_ > 0)
@@ -241,9 +318,14 @@ websocket_parser::event websocket_parser::take_data(bytes_view& in) {
   in_frame_ = false;
   if (!final_)
     return event::more;
+  return complete(in_place ? piece : as_bytes(message_));
+}
+
+websocket_parser::event websocket_parser::complete(bytes_view message) {
+  const bool text = kind_ == websocket_opcode::text;
   if (text && !utf8_.complete())
     return refuse(websocket_code::not_utf8, "the text ends within a character");
-  payload_ = in_place ? piece : as_bytes(message_);
+  payload_ = message;
   given_ = true;
   return text ? event::text : event::binary;
 }

@@ -1,6 +1,7 @@
 #include <troupe/websocket/websocket_protocol.hpp>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include <troupe/websocket/detail/utf8_checker.hpp>
 
 #include "websocket_attempt.hpp"
+#include "websocket_deflater.hpp"
 
 namespace troupe {
 
@@ -29,14 +31,19 @@ struct framed {
   bool binary = false;
 };
 
-const shared_bytes& frame_of(const shared_bytes& message, bool binary) {
-  thread_local framed last;
+// One for each number of bits, as those who can unpack and those who cannot are in the same room.
+const shared_bytes& frame_of(const shared_bytes& message, bool binary, int deflate_bits) {
+  thread_local std::array<framed, 16> all;
+  auto& last = all.at(static_cast<std::size_t>(deflate_bits));
   if (last.message.data() != message.data() || last.message.size() != message.size()
       || last.binary != binary || last.frame.empty()) {
     const bool text = !binary && detail::is_utf8(message.text());
+    const auto opcode = text ? websocket_opcode::text : websocket_opcode::binary;
+    std::optional<std::string> packed;
+    if (deflate_bits != 0)
+      packed = detail::deflate_message(message.text(), deflate_bits);
     last = {message,
-            make_websocket_frame(text ? websocket_opcode::text : websocket_opcode::binary,
-                                 message.text()),
+            make_websocket_frame(opcode, packed ? *packed : message.text(), packed.has_value()),
             binary};
   }
   return last.frame;
@@ -55,10 +62,18 @@ const websocket_options& websocket_protocol::options() const noexcept {
 }
 
 void websocket_protocol::set_up(std::shared_ptr<const websocket_options> options,
-                                std::string subprotocol, detail::websocket_host& host) {
+                                std::string subprotocol, std::optional<int> deflate_bits,
+                                detail::websocket_host& host) {
   options_ = std::move(options);
   subprotocol_ = std::move(subprotocol);
+  set_deflate_bits(deflate_bits);
   messages_.set_host(host);
+}
+
+void websocket_protocol::set_deflate_bits(std::optional<int> bits) noexcept {
+  deflated_ = bits.has_value();
+  deflate_bits_ = static_cast<std::uint8_t>(bits.value_or(0));
+  parser_.set_deflated(deflated_);
 }
 
 void websocket_protocol::set_up_client(std::shared_ptr<detail::websocket_attempt> attempt) {
@@ -105,6 +120,7 @@ void websocket_protocol::shake_hands(bytes_view in) {
                     "WebSocket: " + a->handshake.reason()});
   }
   subprotocol_ = a->handshake.subprotocol();
+  set_deflate_bits(a->handshake.deflate_bits());
   open();
   if (!connected())
     return a->fail(errc::connection_lost);
@@ -304,14 +320,19 @@ void websocket_protocol::refuse(std::uint16_t code, const char* why) {
 
 // -- what goes ----------------------------------------------------------------------------------
 
-void websocket_protocol::send_frame(websocket_opcode opcode, std::string_view payload) {
+void websocket_protocol::send_frame(websocket_opcode opcode, std::string_view payload,
+                                    bool packed) {
   if (client_) {
     std::string frame;
-    append_websocket_frame(frame, opcode, payload, random_websocket_mask());
+    append_websocket_frame(frame, opcode, payload, random_websocket_mask(), true, packed);
     return messages_.below().write(frame);
   }
-  const websocket_frame_head head{opcode, payload.size()};
+  const websocket_frame_head head{opcode, payload.size(), nullptr, true, packed};
   messages_.below().write_sequence({head.view(), payload});
+}
+
+bool websocket_protocol::packs(std::size_t size) const noexcept {
+  return deflate_bits_ != 0 && size >= options().deflate_from;
 }
 
 bool websocket_protocol::send_message(websocket_opcode opcode, std::string_view payload) {
@@ -321,6 +342,11 @@ bool websocket_protocol::send_message(websocket_opcode opcode, std::string_view 
   }
   if (pending_pong_)
     send_pending_pong();
+  if (packs(payload.size()))
+    if (const auto packed = detail::deflate_message(payload, deflate_bits_)) {
+      send_frame(opcode, *packed, true);
+      return true;
+    }
   send_frame(opcode, payload);
   return true;
 }
@@ -347,7 +373,8 @@ bool websocket_protocol::send_shared(const shared_bytes& message) {
   if (client_) // each of its frames has a mask of its own
     messages_.write(message.view());
   else
-    messages_.below().write(frame_of(message, writes_binary_));
+    messages_.below().write(
+      frame_of(message, writes_binary_, packs(message.size()) ? deflate_bits_ : 0));
   return true;
 }
 

@@ -55,8 +55,10 @@ inline bool feed_websocket(websocket_parser& parser, std::string_view piece,
 
 inline std::vector<std::string> websocket_events(const split_input& input,
                                                  websocket_parser::peer from,
-                                                 const websocket_limits& limits = {}) {
+                                                 const websocket_limits& limits = {},
+                                                 bool deflated = false) {
   websocket_parser parser{from, limits};
+  parser.set_deflated(deflated);
   std::vector<std::string> events;
   input.feed([&](std::string_view piece) { return feed_websocket(parser, piece, events); });
   return events;

@@ -151,3 +151,31 @@ TEST_CASE("the head of an answer has an end") {
   CHECK(h.next(in) == websocket_handshake::event::refused);
   CHECK(h.reason() == "the head of the answer is too long");
 }
+
+TEST_CASE("the handshake offers to pack messages if it is told to, and reads the answer") {
+  const auto agreed = [](const std::string& fields) {
+    websocket_handshake h{websocket_url::parse("ws://a/"), {.deflate = true}};
+    CHECK(h.to_send().find("\r\nSec-WebSocket-Extensions: permessage-deflate; "
+                           "client_no_context_takeover; server_no_context_takeover; "
+                           "client_max_window_bits\r\n")
+          != std::string::npos);
+    auto answer = good + fields + "\r\n";
+    answer.replace(answer.find('@'), 1, accept_for(h));
+    auto in = as_bytes(answer);
+    if (h.next(in) == websocket_handshake::event::refused)
+      return h.reason();
+    return h.deflate_bits() ? std::to_string(*h.deflate_bits()) : "none";
+  };
+  const std::string field = "Sec-WebSocket-Extensions: ";
+  CHECK(agreed("") == "none");
+  CHECK(agreed(field + "permessage-deflate; server_no_context_takeover\r\n") == "15");
+  CHECK(
+    agreed(field + "permessage-deflate; server_no_context_takeover; client_max_window_bits=10\r\n")
+    == "10");
+  CHECK(agreed(field + "permessage-deflate\r\n")
+        == "the server's extension is none that was offered");
+  CHECK(agreed(field + "permessage-deflate; server_no_context_takeover\r\n" + field + "x\r\n")
+        == "the server's extension is none that was offered");
+  const websocket_handshake plain{websocket_url::parse("ws://a/"), {}};
+  CHECK(plain.to_send().find("Extensions") == std::string::npos);
+}

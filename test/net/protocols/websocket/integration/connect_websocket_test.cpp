@@ -120,6 +120,32 @@ TEST_CASE("clients speak in a room, and close") {
   CHECK(s.seen.wait_for("server closed 1006"));
 }
 
+TEST_CASE("where both sides want it, what is said is packed") {
+  websocket_server_options options;
+  options.socket.deflate = true;
+  served s{options};
+  s.connect(s.url(), {.socket = {.deflate = true}});
+  REQUIRE(s.seen.wait_for("connected"));
+  s.connect(s.url());
+  REQUIRE(s.seen.wait_for("connected", 2));
+  const std::string text(100'000, 'x');
+  s.as_client(0, [&](visitor& v) {
+    const auto sent = [&] {
+      return v.transport().bytes_written() + v.transport().unsent();
+    };
+    const auto before = sent();
+    v.send_text(text);
+    v.send_binary(as_bytes(std::string(300'000, 'y')));
+    const auto cost = sent() - before;
+    s.seen.add(v.is_deflated() && cost > 100 && cost < 2000 ? "packed" : "not packed");
+  });
+  s.as_client(1, [&](visitor& v) { s.seen.add(v.is_deflated() ? "packed" : "as it is"); });
+  CHECK(s.seen.wait_for("packed"));
+  CHECK(s.seen.wait_for("as it is"));
+  CHECK(s.seen.wait_for("text " + text, 2));
+  CHECK(s.seen.wait_for("bytes 300000"));
+}
+
 TEST_CASE("a client is told why there is no WebSocket") {
   served s;
   s.connect(s.url("/elsewhere"));

@@ -22,7 +22,7 @@ namespace troupe {
 
 /// How a client connects.
 struct websocket_client_options {
-  websocket_options socket{}; ///< its `subprotocols` are offered
+  websocket_options socket{}; ///< its `subprotocols` are offered, and `deflate`
 
   /// Fields to be added to the request: Cookie, Authorization, Origin.
   std::vector<std::pair<std::string, std::string>> fields{};
@@ -38,7 +38,7 @@ struct websocket_client_options {
 ///   .add_errback([&](const troupe::failure& why) { rt.logger().error("{}", why.message()); });
 /// ```
 ///
-/// Redirects are not followed. Nothing is offered beside subprotocols.
+/// Redirects are not followed. Nothing is offered but subprotocols and `deflate`.
 ///
 /// \param url  `ws://` or `wss://`; with `tls`, or else by what the system trusts
 /// \returns a deferred of the protocol, which is open then. It fails as `client_endpoint::connect` does; with

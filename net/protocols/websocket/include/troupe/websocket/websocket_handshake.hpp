@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,15 +21,18 @@ namespace troupe {
 /// What a client asks for beside the handshake's own fields.
 struct websocket_request {
   /// Fields to be added: Cookie, Authorization, Origin, and so on.
-  std::vector<std::pair<std::string, std::string>> fields;
+  std::vector<std::pair<std::string, std::string>> fields{};
 
   /// Names of subprotocols, the best first.
-  std::vector<std::string> subprotocols;
+  std::vector<std::string> subprotocols{};
+
+  /// Offers to pack messages.
+  bool deflate = false;
 };
 
 /// A client's side of the handshake: no transport, no clock.
 ///
-/// Thread: one. Source: RFC 6455, 4.1
+/// Thread: one. Source: RFC 6455, 4.1; RFC 7692, 5
 class websocket_handshake {
 public:
   enum class event : std::uint8_t { more, done, refused };
@@ -45,6 +49,10 @@ public:
 
   /// Returns the subprotocol that the server has chosen, or nothing.
   [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
+
+  /// Returns with how many bits of window this side may pack messages, 0 if with none that it can; nothing unless both
+  /// sides have agreed on permessage-deflate.
+  [[nodiscard]] std::optional<int> deflate_bits() const noexcept { return deflate_bits_; }
 
   /// Returns why it was refused: such as "the server answers 403 Forbidden".
   [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
@@ -65,7 +73,9 @@ private:
   std::string reason_;
   std::string head_;
   std::vector<std::string> offered_;
+  std::optional<int> deflate_bits_;
   int status_ = 0;
+  bool offers_deflate_ = false;
   bool over_ = false;
 };
 

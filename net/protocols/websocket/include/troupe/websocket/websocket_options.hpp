@@ -20,6 +20,16 @@ struct websocket_options {
   /// Names of subprotocols; those preferred come first.
   std::vector<std::string> subprotocols{};
 
+  /// Packs messages where the other side can unpack them, and takes packed ones (permessage-deflate, RFC 7692). Each is
+  /// packed for itself, so that an idle WebSocket holds nothing for it.
+  ///
+  /// How long a packed message is tells of what it says: one in which a secret stands beside what a stranger chose should
+  /// not be packed.
+  bool deflate = false;
+
+  /// Shorter messages go as they are.
+  std::size_t deflate_from = 256;
+
   /// How often a peer is looked at: one that has sent nothing since the last look is pinged.
   duration ping_interval = std::chrono::seconds(30);
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -12,9 +13,14 @@
 
 namespace troupe {
 
+namespace detail {
+class websocket_inflater;
+}
+
 /// What a parser takes from its peer.
 struct websocket_limits {
-  /// Bytes of a message, all of its frames together; refused with 1009 when a head announces more.
+  /// Bytes of a message, all of its frames together, unpacked; refused with 1009 when a head announces more, or
+  /// unpacking makes more.
   std::size_t max_message = 1024 * 1024;
 
   /// Frames of a message; refused with 1008.
@@ -33,9 +39,10 @@ struct websocket_limits {
 ///
 /// The same events come out for every way in which the input is cut. What is wrong is refused as soon as
 /// the bytes say so: a head before its payload, text at the first byte that is no UTF-8. It holds what of a
-/// message has come, never what a head promises; between messages nothing, once it is told to `release`.
+/// message has come, never what a head promises; between messages nothing, once it is told to `release`. While a
+/// message that was packed is unfinished, 60 KiB are taken to unpack it.
 ///
-/// Thread: one. Source: RFC 6455, 5 to 8
+/// Thread: one. Source: RFC 6455, 5 to 8; RFC 7692, 6 and 7
 class websocket_parser {
 public:
   enum class event : std::uint8_t {
@@ -51,14 +58,20 @@ public:
   /// Who sends: frames of clients are masked, and those of servers are not.
   enum class peer : std::uint8_t { client, server };
 
-  explicit websocket_parser(peer from, const websocket_limits& limits = {}) noexcept
-    : limits_(limits), from_(from) {}
+  explicit websocket_parser(peer from, const websocket_limits& limits = {}) noexcept;
+  ~websocket_parser();
+  websocket_parser(const websocket_parser&) = delete;
+  websocket_parser& operator=(const websocket_parser&) = delete;
 
   /// Says who sends, from the next frame on.
   void set_peer(peer from) noexcept { from_ = from; }
 
   /// Sets what is taken from the next frame on.
   void set_limits(const websocket_limits& limits) noexcept { limits_ = limits; }
+
+  /// Says whether messages may be packed, each for itself (permessage-deflate without context takeover); at first none
+  /// may.
+  void set_deflated(bool on) noexcept { may_be_packed_ = on; }
 
   /// Takes bytes off the front of `in`, up to the next event.
   [[nodiscard]] event next(bytes_view& in);
@@ -89,6 +102,10 @@ private:
   [[nodiscard]] bool begin_frame(const char* head, std::size_t size);
   [[nodiscard]] event take_control(bytes_view& in);
   [[nodiscard]] event take_data(bytes_view& in);
+  [[nodiscard]] event complete(bytes_view message);
+  [[nodiscard]] bool append_unpacked(std::string_view packed);
+  [[nodiscard]] bool drain_inflater();
+  [[nodiscard]] std::uint64_t most_payload() const noexcept;
   [[nodiscard]] event closed();
   event refuse(std::uint16_t code, const char* reason) noexcept;
 
@@ -113,7 +130,11 @@ private:
   bool in_frame_ = false;
   bool started_ = false; // a message, which goes on in other frames
   bool given_ = false;   // the payload is done with when more is asked for
+  bool may_be_packed_ = false;
+  bool packed_ = false; // this message is
   detail::utf8_checker utf8_;
+  std::unique_ptr<detail::websocket_inflater>
+    inflater_; // from the first byte of a packed message to its end
 };
 
 } // namespace troupe

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -44,7 +45,7 @@ struct websocket_attempt;
 /// On a transport that a test or a factory gives it, and no handshake has been made, it is the server's end
 /// of an open WebSocket: tests deliver frames.
 ///
-/// Thread: its loop's. Source: RFC 6455
+/// Thread: its loop's. Source: RFC 6455, RFC 7692
 class websocket_protocol : public protocol {
 public:
   using super = protocol;
@@ -109,6 +110,9 @@ public:
   /// Returns the subprotocol that both sides agreed on, or nothing.
   [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
 
+  /// Tells whether both sides take packed messages.
+  [[nodiscard]] bool is_deflated() const noexcept { return deflated_; }
+
   /// Returns the connection as one of messages. As `protocol::transport`.
   [[nodiscard]] troupe::transport& transport() const {
     static_cast<void>(super::transport()); // throws where there is none
@@ -134,7 +138,8 @@ private:
   enum class awaited : std::uint8_t { nothing, handshake, sign_of_life, pong, close, fin, goodbye };
 
   void set_up(std::shared_ptr<const websocket_options> options, std::string subprotocol,
-              detail::websocket_host& host);
+              std::optional<int> deflate_bits, detail::websocket_host& host);
+  void set_deflate_bits(std::optional<int> bits) noexcept;
 
   [[nodiscard]] bool stopped() const noexcept;
   void set_up_client(std::shared_ptr<detail::websocket_attempt> attempt);
@@ -149,7 +154,8 @@ private:
   void close_received();
   void refuse(std::uint16_t code, const char* why);
   bool send_message(websocket_opcode opcode, std::string_view payload);
-  void send_frame(websocket_opcode opcode, std::string_view payload);
+  [[nodiscard]] bool packs(std::size_t size) const noexcept;
+  void send_frame(websocket_opcode opcode, std::string_view payload, bool packed = false);
   void send_close(std::uint16_t code, std::string_view reason);
   void say_goodbye();
   void await(awaited what, duration after);
@@ -167,6 +173,7 @@ private:
   time_point due_{};
   delayed_call timer_;
   detail::patience patience_;
+  std::uint8_t deflate_bits_ = 0; // with which messages are packed; 0 if none are
   state state_ = state::unopened;
   awaited awaits_ = awaited::nothing;
   bool heard_ = false; // since it was looked at
@@ -174,6 +181,7 @@ private:
   bool retries_pong_ = false; // a call is due that looks whether the peer takes it
   bool writes_binary_ = false;
   bool client_ = false;
+  bool deflated_ = false; // both sides take packed messages
   bool opened_ = false;
   bool leaving_ = false; // the runtime stops
 };
