@@ -28,6 +28,8 @@ std::string_view name(dead_letter_reason reason) noexcept {
     return "mailbox_full";
   case dead_letter_reason::dropped:
     return "dropped";
+  case dead_letter_reason::no_member:
+    return "no_member";
   }
   return "unknown";
 }
@@ -79,6 +81,7 @@ void tell(loop_scheduler& scheduler, event_loop& loop, const caf::abstract_actor
   scheduler.repeats().note(kind, level, [&] {
     const auto* const text =
       why == dead_letter_reason::actor_ended ? "] has ended, and does not get "
+      : why == dead_letter_reason::no_member ? "] has nobody to take "
       : why == dead_letter_reason::dropped   ? "] has a full mailbox, and drops "
                                              : "] has a full mailbox, and does not get ";
     return "[" + class_name(typeid(to)) + ", actor " + std::to_string(to.id()) + text

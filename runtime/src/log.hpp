@@ -7,6 +7,7 @@
 #include <spdlog/logger.h>
 
 #include <troupe/runtime/dead_letter.hpp>
+#include <troupe/runtime/detail/note_dead_letter.hpp>
 #include <troupe/runtime/detail/uncaught.hpp>
 
 namespace caf {
@@ -46,11 +47,6 @@ void log_uncaught(spdlog::logger& logger, const char* owner) noexcept;
 
 /// Tells what actors tell each other about their ends, and what a clock sends, from messages.
 [[nodiscard]] bool is_of_the_system(const caf::type_erased_tuple& content) noexcept;
-
-/// Counts, and tells of, a message that nobody handles, if it is one that somebody misses. Thread: any,
-/// also when the runtime is gone.
-void note_dead_letter(const caf::abstract_actor& to, const caf::mailbox_element& what,
-                      dead_letter_reason why) noexcept;
 
 /// Counts a letter by its reason, and hands it to `observe_dead_letters`'s observer.
 void tell_observer(loop_scheduler& scheduler, const dead_letter& letter) noexcept;

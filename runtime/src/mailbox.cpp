@@ -18,6 +18,7 @@
 
 #include <troupe/runtime/basic_actor.hpp>
 #include <troupe/runtime/detail/class_name.hpp>
+#include <troupe/runtime/detail/mailbox_gauge.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/mailbox_bound.hpp>
 
@@ -47,7 +48,7 @@ struct bound {
 // none. One for all runtimes: actors that have ended may outlive theirs, and be sent to.
 class bound_table {
 public:
-  void add(const caf::abstract_actor& actor, std::unique_ptr<bound> b) {
+  void add(const caf::abstract_actor& actor, std::shared_ptr<bound> b) {
     auto& part = shard_of(actor);
     const std::lock_guard hold{part.mutex};
     part.bounds[&actor] = std::move(b);
@@ -60,6 +61,12 @@ public:
     return *part.bounds.find(&actor)->second;
   }
 
+  std::shared_ptr<bound> share(const caf::abstract_actor& actor) {
+    auto& part = shard_of(actor);
+    const std::lock_guard hold{part.mutex};
+    return part.bounds.find(&actor)->second;
+  }
+
   void remove(const caf::abstract_actor& actor) noexcept {
     auto& part = shard_of(actor);
     const std::lock_guard hold{part.mutex};
@@ -69,7 +76,7 @@ public:
 private:
   struct alignas(64) shard {
     std::mutex mutex;
-    std::unordered_map<const caf::abstract_actor*, std::unique_ptr<bound>> bounds;
+    std::unordered_map<const caf::abstract_actor*, std::shared_ptr<bound>> bounds;
   };
   shard& shard_of(const caf::abstract_actor& actor) {
     return shards_[(reinterpret_cast<std::uintptr_t>(&actor) >> 6) % shards_.size()];
@@ -318,6 +325,14 @@ void detail::forget_bound(const caf::scheduled_actor& actor) noexcept {
     bounds().remove(actor);
 }
 
+std::shared_ptr<const std::atomic<std::size_t>>
+detail::mailbox_gauge(const caf::abstract_actor& actor) {
+  if (!actor.getf(is_bounded_flag))
+    return nullptr;
+  const auto b = bounds().share(actor);
+  return {b, &b->waiting};
+}
+
 void bound_mailbox(basic_actor& self, std::size_t most, full_mailbox then) {
   if (most == 0)
     throw std::invalid_argument("bound_mailbox: the bound is zero");
@@ -325,7 +340,7 @@ void bound_mailbox(basic_actor& self, std::size_t most, full_mailbox then) {
     throw std::logic_error("bound_mailbox: it is for the actor's constructor, once");
   if (self.getf(caf::abstract_actor::is_detached_flag))
     throw std::logic_error("bound_mailbox: no loop runs this actor, so none can keep its bound");
-  bounds().add(self, std::unique_ptr<bound>{new bound{most, then}});
+  bounds().add(self, std::shared_ptr<bound>{new bound{most, then}});
   self.setf(is_bounded_flag);
 }
 

@@ -16,6 +16,7 @@ enum class dead_letter_reason : std::uint8_t {
   no_handler,   ///< its actor has no handler for it
   mailbox_full, ///< its actor's mailbox was full, so it was refused (`bound_mailbox`)
   dropped,      ///< it was the oldest in a mailbox that was full
+  no_member,    ///< it was for a `router` with nobody to take it
 };
 
 /// Returns the name of the reason, such as "actor_ended".
