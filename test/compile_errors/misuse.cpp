@@ -1,14 +1,21 @@
 // Does not compile: each line with a comment `error:` is refused with exactly that one error, whose
 // trace names the line. `compile_errors_check.py` compares.
 
+#include <chrono>
 #include <string>
 #include <tuple>
 
+#include <caf/typed_actor.hpp>
+
+#include <troupe/actors/ask.hpp>
+#include <troupe/actors/handlers.hpp>
 #include <troupe/actors/supervisor.hpp>
+#include <troupe/net/builder.hpp>
 #include <troupe/net/client_factory.hpp>
 #include <troupe/net/datagram_protocol.hpp>
 #include <troupe/net/line_receiver.hpp>
 #include <troupe/net/reconnecting_client_factory.hpp>
+#include <troupe/runtime/coroutine.hpp>
 #include <troupe/runtime/floating_actor.hpp>
 #include <troupe/runtime/runtime.hpp>
 
@@ -46,6 +53,45 @@ class builds_nothing : public troupe::factory {
 public:
   using factory::factory;
 };
+
+template <int>
+struct no_message { // has no inspect()
+  int value = 0;
+};
+
+using doubler = caf::typed_actor<caf::replies_to<int>::with<int>>;
+
+class takes_anything : public troupe::floating_actor {
+public:
+  using floating_actor::floating_actor;
+  caf::behavior make_behavior() override {
+    return troupe::handlers(*this, [](no_message<1>) {}); // error: a handler takes what cannot
+  }
+};
+
+troupe::deferred<int> awaits(troupe::deferred<int> d) {
+  const int value = co_await d; // error: write co_await std::move(d)
+  co_return value;
+}
+
+void misuse_of_messages(troupe::runtime& rt, const caf::actor& to, const doubler& typed) {
+  using namespace troupe;
+  using namespace std::chrono_literals;
+  std::ignore = build<no_actor>();                      // error: derived from troupe::protocol
+  std::ignore = ask<no_message<4>>(rt, to, 1s, 1);      // error: a T cannot be part of a message
+  std::ignore = ask<int>(rt, typed, 1s, std::string{}); // error: has no handler for these values
+  std::ignore = ask<std::string>(rt, typed, 1s, 1);     // error: does not answer these values
+  rt.names().get("users").send(no_message<5>{});        // error: one of these values cannot be
+}
+
+void misuse_of_deferreds(troupe::deferred<int> d) {
+  using namespace troupe;
+  const auto to_text = [](int n) {
+    return std::to_string(n);
+  };
+  d.add_callback(to_text);       // error: changes the type of what follows
+  promise<deferred<int>> nested; // error: cannot be a deferred or a failure
+}
 
 void misuse(troupe::runtime& rt) {
   using namespace troupe;
