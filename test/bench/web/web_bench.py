@@ -1,0 +1,245 @@
+"""The web of the examples beside servers of others, under one load: CPU time of the server for each answer.
+
+Usage: web_bench.py <folder of the examples> [--repeat N] [--only ROW] [--out FOLDER] [--smoke]
+
+Each run has a fresh server, tied to core 0; the load has core 1. All servers of a row run in turn, then again, and another one begins each
+time; a ratio is taken between runs of the same turn. HTTP is asked by wrk, which wants status 200 of each answer; WebSockets by this
+program, which compares every byte. Exits with 77 if wrk is not installed.
+"""
+
+import argparse
+import csv
+import fcntl
+import os
+import re
+import select
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NODE_WS = "/usr/share/nodejs/ws"
+
+
+def tied(core, *command):
+    """The command, tied to a core if there are several."""
+    return [*(["taskset", "-c", str(core)] if os.cpu_count() > 1 else []), *command]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """A program that is tied to core 0, from when it takes connections to the end of the block."""
+
+    def __init__(self, command, port=None):
+        self.process = subprocess.Popen(tied(0, *command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.port = port
+        if port is None:
+            line = self.process.stdout.readline()
+            if ":" not in line:
+                raise RuntimeError(f"{command[0]} does not say where it listens")
+            self.port = int(line.rsplit(":", 1)[1])
+
+    def __enter__(self):
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 5).close()
+                return self
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+        self.__exit__()
+        raise RuntimeError("the server takes no connections")
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+
+    def cpu_ns(self):
+        total = 0
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            with open(f"/proc/{self.process.pid}/task/{task}/schedstat") as f:
+                total += int(f.read().split()[0])
+        return total
+
+
+class Nginx(Server):
+    """One process, which answers by itself."""
+
+    def __init__(self, answer):
+        self.folder = tempfile.TemporaryDirectory()
+        port = free_port()
+        path = self.folder.name + "/nginx.conf"
+        with open(path, "w") as f:
+            f.write(f"""daemon off; master_process off; worker_processes 1; pid {self.folder.name}/pid; error_log stderr error;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; keepalive_requests 1000000000; default_type text/plain; sendfile on; tcp_nopush on;
+  {' '.join(f'{kind}_temp_path {self.folder.name}/{kind};' for kind in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))}
+  server {{ listen 127.0.0.1:{port}; location / {{ {answer} }} }}
+}}
+""")
+        super().__init__(["nginx", "-e", "stderr", "-c", path], port)
+
+    def __exit__(self, *_):
+        super().__exit__()
+        self.folder.cleanup()
+
+
+def ask(server, connections, seconds, path="/", script=None, size=13):
+    """Returns microseconds of the server's CPU for each answer to wrk."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=20) as answer:
+        if len(answer.read()) != size:
+            raise RuntimeError("this is not the answer")
+    command = tied(1, "wrk", "-t1", f"-c{connections}", *(["-s", f"{HERE}/{script}"] if script else []))
+    url = f"http://127.0.0.1:{server.port}{path}"
+    subprocess.run([*command, "-d1", url], capture_output=True, check=True)
+    before = server.cpu_ns()
+    said = subprocess.run([*command, f"-d{seconds}", url], capture_output=True, check=True, text=True).stdout
+    cost = server.cpu_ns() - before
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise RuntimeError(said)
+    return cost / int(re.search(r"(\d+) requests in", said)[1]) / 1000
+
+
+def masked(text):
+    mask = b"\x37\xfa\x21\x3d"
+    return bytes([0x81, 0x80 | len(text)]) + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(text))
+
+
+def echo(server, connections, seconds):
+    """Returns microseconds of the server's CPU for each message of 64 bytes that comes back."""
+    poll = select.epoll()
+    sockets, said, heard = {}, {}, {}
+    for i in range(connections):
+        s = socket.create_connection(("127.0.0.1", server.port), 20)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        s.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                  b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += s.recv(1)
+        if not head.startswith(b"HTTP/1.1 101 "):
+            raise RuntimeError(head)
+        text = (f"{i:4} is who says this; " + "filling " * 6)[:64].encode()
+        sockets[s.fileno()], said[s.fileno()], heard[s.fileno()] = s, masked(text), b"\x81\x40" + text
+        poll.register(s.fileno(), select.EPOLLIN)
+        s.sendall(said[s.fileno()])
+    count, before, end = 0, None, None
+    begin = time.monotonic() + 0.3  # warm by then
+    while True:
+        now = time.monotonic()
+        if before is None and now >= begin:
+            count, before, end = 0, server.cpu_ns(), now + seconds
+        if end is not None and now >= end:
+            cost = server.cpu_ns() - before
+            break
+        for fd, _ in poll.poll(5):
+            s = sockets[fd]
+            got = s.recv(4096)
+            while len(got) < 66:
+                more = s.recv(4096)
+                if not more:
+                    raise RuntimeError("the server hung up")
+                got += more
+            if got != heard[fd]:
+                raise RuntimeError("this is not what was said")
+            count += 1
+            s.send(said[fd])
+    for s in sockets.values():
+        s.close()
+    return cost / count / 1000
+
+
+def rows(examples, folder):
+    http = lambda *more: lambda: Server([f"{examples}/http_server", "--port", "0", "--loops", "1", *more])
+    node = lambda *more: lambda: Server(["node", f"{HERE}/peer_web.js", *more])
+    hello = {"Troupe": http(), "nginx": lambda: Nginx('return 200 "Hello, world!";'), "Node": node("http")}
+    size = os.path.getsize(folder + "/file.bin")
+    return {
+        "http": ("GET of 13 bytes, 64 connections kept alive", hello, lambda s, t: ask(s, 64, t), {"nginx": 1.1, "Node": 0.25}),
+        "http-16": ("the same, 16 requests at once", hello, lambda s, t: ask(s, 64, t, script="pipelined.lua"), {"nginx": 0.9}),
+        "file": ("a file of 1 MiB, 16 connections",
+                 {"Troupe": http("--root", folder), "nginx": lambda: Nginx(f"root {folder};")},
+                 lambda s, t: ask(s, 16, t, path="/file.bin", size=size), {"nginx": 1.2}),
+        "websocket": ("WebSocket echo of 64 bytes of text, 50 connections",
+                      {"Troupe": lambda: Server([f"{examples}/websocket_echo_server", "--port", "0", "--loops", "1"]),
+                       "ws of Node": node("ws", NODE_WS)},
+                      lambda s, t: echo(s, 50, t), {"ws of Node": 0.4}),
+    }
+
+
+def missing(name):
+    if name == "nginx" and not shutil.which("nginx", path="/usr/sbin:" + os.environ["PATH"]):
+        return "nginx is not installed"
+    if "Node" in name and (not shutil.which("node") or ("ws" in name and not os.path.exists(NODE_WS))):
+        return "nodejs or node-ws is not installed"
+    return None
+
+
+def measure(what, repeat, seconds):
+    title, contestants, load, targets = what
+    taken = {name: [] for name in contestants if not missing(name)}
+    for turn in range(repeat):
+        names = list(taken)
+        for name in names[turn % len(names):] + names[:turn % len(names)]:
+            with contestants[name]() as server:
+                taken[name].append(load(server, seconds))
+    print(f"\n{title}, us of the server's CPU", flush=True)
+    lines = []
+    for name in contestants:
+        if name not in taken:
+            print(f"  {name:<11} {missing(name)}")
+            continue
+        us = taken[name]
+        line = f"  {name:<11} {statistics.median(us):8.2f}   ({min(us):.2f} - {max(us):.2f})"
+        if name != "Troupe":
+            ratios = [a / b for a, b in zip(taken["Troupe"], us)]
+            line += f"   Troupe / it {statistics.median(ratios):.2f} ({min(ratios):.2f} - {max(ratios):.2f})"
+            if name in targets:
+                line += f"   target {targets[name]}"
+        print(line, flush=True)
+        lines += [[name, *(f"{x:.4f}" for x in us)]]
+    return lines
+
+
+def main():
+    p = argparse.ArgumentParser(description="The web of the examples beside servers of others.")
+    p.add_argument("examples")
+    p.add_argument("--repeat", type=int, default=5, help="how often each figure is taken; the median counts (5)")
+    p.add_argument("--only", action="append", help="a row: http, http-16, file, websocket")
+    p.add_argument("--out", help="folder for web.csv, which has every run")
+    p.add_argument("--smoke", action="store_true", help="each once and short: do they serve?")
+    o = p.parse_args()
+    os.environ["PATH"] += ":/usr/sbin"
+    if not shutil.which("wrk"):
+        print("wrk is not installed")
+        sys.exit(77)
+    if not o.smoke:  # one benchmark at a time on this machine
+        lock = os.open(tempfile.gettempdir() + "/troupe_bench.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    if os.cpu_count() > 1:
+        os.sched_setaffinity(0, {1})
+    written = []
+    with tempfile.TemporaryDirectory() as folder:
+        with open(folder + "/file.bin", "wb") as f:
+            f.write(os.urandom(1024 * 1024))
+        all_rows = rows(o.examples, folder)
+        for key in o.only or all_rows:
+            for line in measure(all_rows[key], 1 if o.smoke else o.repeat, 1 if o.smoke else 2):
+                written.append([key, *line])
+    if o.out:
+        os.makedirs(o.out, exist_ok=True)
+        with open(o.out + "/web.csv", "w", newline="") as f:
+            csv.writer(f).writerows(written)
+
+
+main()
