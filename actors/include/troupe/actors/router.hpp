@@ -63,6 +63,7 @@ template <class T>
   };
 }
 
+/// How a router chooses among its members.
 struct router_options {
   routing by = routing::round_robin;
   routing_key key{}; ///< for `consistent_hash`, which needs it

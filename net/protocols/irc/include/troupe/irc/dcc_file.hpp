@@ -13,6 +13,7 @@ namespace troupe::irc {
 
 // -- receiving --------------------------------------------------------------------------------------
 
+/// How a file is received, and where it goes.
 struct dcc_receive_options {
   std::string folder = "."; ///< where files come to
   std::string name{};       ///< of the file there; empty: `dcc_file_name` of what it is called
@@ -27,6 +28,7 @@ struct dcc_receive_options {
   duration silence = std::chrono::seconds{120}; ///< of the sender; more: `errc::idle_timed_out`
 };
 
+/// A file that has come, whole.
 struct dcc_received {
   std::string path;
   std::uint64_t bytes = 0; ///< of the whole file
