@@ -18,6 +18,7 @@
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/repeats.hpp>
+#include <troupe/runtime/skipped.hpp>
 
 #include "log.hpp"
 #include "mailbox.hpp"
@@ -141,7 +142,7 @@ struct detail::awaited {
 };
 
 basic_actor::~basic_actor() {
-  detail::forget_bound(*this);
+  detail::forget_actor(*this);
 }
 
 basic_actor::basic_actor(caf::actor_config& cfg) : super(cfg) {
@@ -328,6 +329,8 @@ bool basic_actor::cleanup(caf::error&& reason, caf::execution_unit* host) {
     const auto note = [this](const caf::mailbox_element& x) {
       detail::note_dead_letter(*this, x, dead_letter_reason::actor_ended);
     };
+    get_urgent_queue().flush_cache(); // what it skipped is lost as well
+    get_normal_queue().flush_cache();
     get_urgent_queue().peek_all(note);
     get_normal_queue().peek_all(note);
   }
@@ -337,6 +340,21 @@ bool basic_actor::cleanup(caf::error&& reason, caf::execution_unit* host) {
 void basic_actor::run_as(const caf::strong_actor_ptr& actor, task fn) {
   actor->enqueue(nullptr, caf::make_message_id(),
                  caf::make_message(actor_call{std::make_shared<task>(std::move(fn))}), nullptr);
+}
+
+// If the message that is being handled is skipped itself, the pass over the mailbox sees to it, and behind one that
+// is handled it tries all again anyway. Elsewhere it is woken by an urgent message, before all others.
+void retry_skipped(basic_actor& self) {
+  self.setf(detail::retries_flag);
+  if (self.get_urgent_queue().cache().empty() && self.get_normal_queue().cache().empty())
+    return;
+  const auto take_back = [&self] {
+    self.unsetf(detail::retries_flag);
+    self.get_urgent_queue().flush_cache();
+    self.get_normal_queue().flush_cache();
+  };
+  self.enqueue(nullptr, caf::make_message_id(caf::message_priority::high),
+               caf::make_message(actor_call{std::make_shared<task>(take_back)}), self.context());
 }
 
 thread_pool& basic_actor::pool() const {

@@ -7,6 +7,7 @@
 
 #include <troupe/runtime/loop_scheduler.hpp>
 
+#include "handler_timing.hpp"
 #include "log.hpp"
 #include "mailbox.hpp"
 #include "wake_timer.hpp"
@@ -227,8 +228,12 @@ bool event_loop::resume(caf::resumable* job, bool pinned) {
   for (auto left = options_.messages_per_actor;;) {
     watch_.begin_step(&typeid(*job));
     const auto count = std::min(left, portion);
-    result = is_actor ? detail::resume_actor(static_cast<caf::scheduled_actor&>(*job), this, count)
-                      : job->resume(this, count);
+    if (!is_actor)
+      result = job->resume(this, count);
+    else if (!detail::times_handlers()) [[likely]]
+      result = detail::resume_actor(static_cast<caf::scheduled_actor&>(*job), this, count);
+    else
+      result = detail::resume_timed(static_cast<caf::scheduled_actor&>(*job), this, count);
     left -= count;
     portion = std::min(portion * 2, largest_portion);
     if (watch_.step_was_long()) {

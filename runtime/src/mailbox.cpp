@@ -22,6 +22,7 @@
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/mailbox_bound.hpp>
 
+#include "handler_timing.hpp"
 #include "log.hpp"
 
 namespace troupe {
@@ -137,6 +138,9 @@ public:
 
   caf::resumable::resume_result run(caf::execution_unit* unit);
 
+  /// Returns how many messages were handled so far.
+  [[nodiscard]] std::size_t handled() const noexcept { return handled_; }
+
 private:
   using task_result = caf::intrusive::task_result;
 
@@ -169,6 +173,7 @@ private:
   caf::scheduled_actor& actor_;
   const std::size_t most_;
   std::size_t handled_ = 0;
+  bool retries_ = false; // what was skipped, before any other is handled
   bound* bound_ = nullptr;
 };
 
@@ -201,6 +206,13 @@ caf::resumable::resume_result mailbox_pass::run(caf::execution_unit* unit) {
       any = urgent().new_round(urgent_in_a_round, take).consumed_items;
     if (!normal().empty() && handled_ < most_)
       any = normal().new_round(normal_in_a_round, take).consumed_items || any;
+    if (retries_) [[unlikely]] {
+      retries_ = false;
+      urgent().flush_cache();
+      normal().flush_cache();
+      ++handled_; // so that one who changes its mind for ever does not keep the loop
+      any = true;
+    }
     if (!any) {
       arm_receive_timeout();
       if (mailbox.try_block())
@@ -215,10 +227,16 @@ caf::resumable::resume_result mailbox_pass::run(caf::execution_unit* unit) {
 
 // As CAF's `reactivate`, and what calls it.
 caf::intrusive::task_result mailbox_pass::handle(caf::mailbox_element& x) {
+  if (retries_) [[unlikely]]
+    return task_result::skip; // the others go behind, in order
   const bool counted = bound_ != nullptr && counts(x);
   try {
     switch (actor_.consume(x)) {
     case caf::invoke_message_result::skipped:
+      if (actor_.getf(detail::retries_flag)) [[unlikely]] {
+        actor_.unsetf(detail::retries_flag);
+        retries_ = true;
+      }
       return task_result::skip;
     case caf::invoke_message_result::dropped:
       leaves(counted);
@@ -295,14 +313,21 @@ void mailbox_pass::warn(std::size_t length) {
 } // namespace
 
 caf::resumable::resume_result detail::resume_actor(caf::scheduled_actor& actor,
-                                                   caf::execution_unit* unit, std::size_t most) {
-  return mailbox_pass{actor, most}.run(unit);
+                                                   caf::execution_unit* unit, std::size_t most,
+                                                   std::size_t* handled) {
+  mailbox_pass pass{actor, most};
+  const auto result = pass.run(unit);
+  if (handled != nullptr) [[unlikely]]
+    *handled = pass.handled();
+  return result;
 }
 
 // What CAF does, but for a reference to the sender that only a request needs: it is told if the mailbox is
 // closed.
 void detail::deliver(caf::scheduled_actor& actor, caf::mailbox_element_ptr what,
                      caf::execution_unit* unit) {
+  if (times_handlers()) [[unlikely]]
+    note_arrival(actor);
   if (actor.getf(is_bounded_flag | caf::abstract_actor::is_detached_flag)) [[unlikely]] {
     if (actor.getf(is_bounded_flag) && !admits(actor, bounds().find(actor), *what))
       return;
@@ -320,7 +345,9 @@ void detail::deliver(caf::scheduled_actor& actor, caf::mailbox_element_ptr what,
     actor.home_system().scheduler().enqueue(&actor);
 }
 
-void detail::forget_bound(const caf::scheduled_actor& actor) noexcept {
+void detail::forget_actor(const caf::scheduled_actor& actor) noexcept {
+  if (times_handlers()) [[unlikely]]
+    forget_arrival(actor);
   if (actor.getf(is_bounded_flag))
     bounds().remove(actor);
 }

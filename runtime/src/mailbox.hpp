@@ -8,17 +8,21 @@
 
 namespace troupe::detail {
 
-/// What `actor->resume(unit, most)` does, for any event-based actor of CAF's: handles up to `most` messages.
+/// A flag of an actor that CAF does not use: what it skips is to be tried once more (`retry_skipped`).
+constexpr int retries_flag = 0x0040'0000;
+
+/// What `actor->resume(unit, most)` does, for any event-based actor of CAF's: handles up to `most` messages, and
+/// says how many.
 ///
 /// Thread: that of `unit`.
 caf::resumable::resume_result resume_actor(caf::scheduled_actor& actor, caf::execution_unit* unit,
-                                           std::size_t most);
+                                           std::size_t most, std::size_t* handled = nullptr);
 
 /// Puts `what` into the mailbox, if there is room, and has the actor resumed by `unit` if it must be; null for
 /// any loop. Thread: any.
 void deliver(caf::scheduled_actor& actor, caf::mailbox_element_ptr what, caf::execution_unit* unit);
 
-/// Forgets the bound of an actor that is destroyed.
-void forget_bound(const caf::scheduled_actor& actor) noexcept;
+/// Forgets the bound of an actor that is destroyed, and what else is known of it.
+void forget_actor(const caf::scheduled_actor& actor) noexcept;
 
 } // namespace troupe::detail

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include <troupe/runtime/handler_times.hpp>
 #include <troupe/runtime/loop_counters.hpp>
 #include <troupe/runtime/metrics.hpp>
 #include <troupe/runtime/runtime.hpp>
@@ -84,6 +85,24 @@ std::string prometheus_text(runtime& rt) {
   pool("threads", "Threads of the pool for blocking calls.", threads.workers());
   pool("idle_threads", "Threads of that pool without work.", threads.idle());
   pool("queued_calls", "Calls that no thread of that pool has begun.", threads.queued());
+  if (const auto kinds = handler_times(rt); !kinds.empty()) {
+    const auto handlers = [&](std::string_view name, std::string_view type, std::string_view help,
+                              auto value) {
+      const auto full = fmt::format("troupe_handler_{}", name);
+      p.begin(full, type, help);
+      for (const auto& k : kinds)
+        p.add(full, {{"kind", k.kind}}, value(k));
+    };
+    handlers("messages_total", "counter", "Messages that actors of a class handled.",
+             [](const handler_time& k) { return k.messages; });
+    handlers("seconds_total", "counter", "Time that they were at it.",
+             [](const handler_time& k) { return seconds(k.busy); });
+    handlers("longest_turn_seconds", "gauge", "The longest turn of one of them.",
+             [](const handler_time& k) { return seconds(k.longest_turn); });
+    handlers("longest_wait_seconds", "gauge",
+             "The longest wait of a message for one that had nothing to do.",
+             [](const handler_time& k) { return seconds(k.longest_wait); });
+  }
   return std::move(p).text() + rt.metrics().text();
 }
 

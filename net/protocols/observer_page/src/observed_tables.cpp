@@ -149,6 +149,33 @@ constexpr column<observed_topic> of_topics[] = {
    }},
 };
 
+double seconds(duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+
+constexpr column<handler_time> of_handlers[] = {
+  {"handlers",
+   [](const handler_time& h) {
+     return json(h.kind);
+   }},
+  {"messages",
+   [](const handler_time& h) {
+     return json(h.messages);
+   }},
+  {"time",
+   [](const handler_time& h) {
+     return json(seconds(h.busy));
+   }},
+  {"longest_turn",
+   [](const handler_time& h) {
+     return json(seconds(h.longest_turn));
+   }},
+  {"longest_wait",
+   [](const handler_time& h) {
+     return json(seconds(h.longest_wait));
+   }},
+};
+
 constexpr column<kind> of_kinds[] = {
   {"count",
    [](const kind& k) {
@@ -171,10 +198,6 @@ constexpr column<kind> of_kinds[] = {
      return json(k.timers);
    }},
 };
-
-double seconds(duration d) {
-  return std::chrono::duration<double>(d).count();
-}
 
 const char* name_of(child_state s) {
   constexpr const char* names[] = {"starting", "running", "stopping", "stopped", "restarting"};
@@ -233,6 +256,10 @@ json kinds_table(const observed<observed_actor>& of, std::size_t rows) {
     all.push_back(std::move(k));
   }
   return table<kind>(all, of_kinds, {"count", true, rows});
+}
+
+json handlers_table(const std::vector<handler_time>& of, std::size_t rows) {
+  return table<handler_time>(of, of_handlers, {"time", true, rows});
 }
 
 json loops_list(const observed<observed_loop>& of) {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <troupe/net/observer.hpp>
+#include <troupe/runtime/handler_times.hpp>
 
 namespace troupe::detail {
 
@@ -30,6 +31,9 @@ struct table_order {
 
 /// The actors by kind: how many, their timers, messages that wait, and the longest mailbox.
 [[nodiscard]] nlohmann::json kinds_table(const observed<observed_actor>& of, std::size_t rows);
+
+/// What actors did with messages, by class, where that is measured (`time_handlers`); times are in seconds.
+[[nodiscard]] nlohmann::json handlers_table(const std::vector<handler_time>& of, std::size_t rows);
 
 /// The loops: counters of which the page makes rates.
 [[nodiscard]] nlohmann::json loops_list(const observed<observed_loop>& of);

@@ -93,6 +93,8 @@ private:
     if (table_ == "actors")
       seen.actors().add_callback([self](observed<observed_actor> got) {
         self->sample_["kinds"] = detail::kinds_table(got, self->order_.rows);
+        if (const auto times = handler_times(self->of_->seen.of()); !times.empty())
+          self->sample_["handlers"] = detail::handlers_table(times, self->order_.rows);
         self->tell(detail::actors_table(got, self->order_));
       });
     else if (table_ == "connections")

@@ -44,7 +44,8 @@ const percent = (x) => `${(100 * x).toFixed(x < 0.1 ? 1 : 0)} %`;
 const count = (n) => grouped.format(Math.round(n));
 const rate = (n) => `${count(n)}/s`;
 const formats = {
-  received: bytes, written: bytes, unsent: bytes, sent: bytes, memory: bytes, longest_turn: time, busy: percent,
+  received: bytes, written: bytes, unsent: bytes, sent: bytes, memory: bytes, longest_turn: time, longest_wait: time, time,
+  busy: percent,
   "turns/s": rate, "in/s": (n) => `${bytes(n)}/s`, "out/s": (n) => `${bytes(n)}/s`,
   id: String, loop: String,
 };
@@ -195,6 +196,7 @@ function show(sample) {
   }
   const made = [];
   if (sample.kinds) made.push(table(sample.kinds));
+  if (sample.handlers) made.push(table(sample.handlers));
   made.push(note_of(sample.table), table(sample.table, resort));
   replace(...made);
 }

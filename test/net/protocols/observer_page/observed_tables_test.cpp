@@ -54,6 +54,19 @@ TEST_CASE("kinds add up what their actors have") {
   CHECK(t["rows"] == json::parse(R"([[2, "connection", 13, 10, 2], [1, "port", 0, 0, 0]])"));
 }
 
+TEST_CASE("of handlers, those that took the most time come first") {
+  handler_time quick{.kind = "quick", .messages = 1000, .turns = 10};
+  quick.busy = std::chrono::milliseconds{2};
+  handler_time slow{.kind = "slow", .messages = 3, .turns = 3};
+  slow.busy = std::chrono::seconds{2};
+  slow.longest_turn = std::chrono::seconds{1};
+  slow.longest_wait = std::chrono::milliseconds{500};
+  const auto t = detail::handlers_table({quick, slow}, 200);
+  CHECK(t["columns"] == json({"handlers", "messages", "time", "longest_turn", "longest_wait"}));
+  CHECK(t["rows"]
+        == json::parse(R"([["slow", 3, 2.0, 1.0, 0.5], ["quick", 1000, 0.002, 0.0, 0.0]])"));
+}
+
 TEST_CASE("a tree has its restarts, and no more children than are wanted") {
   observed_child root{.id = "root", .actor = 1, .strategy = restart_strategy::one_for_one};
   root.children.push_back({.id = "a", .actor = 2, .restarts = 5});
