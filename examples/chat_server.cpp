@@ -10,8 +10,10 @@
 // where they edit their lines, and what others say does not get into them; on the first one `/terminal` does
 // that. With `--irc 6667` clients of IRC are in the same rooms: the lobby is #lobby; with `--web 8080` browsers are, that open
 // http://127.0.0.1:8080/. With `--history chat.db` what is said is kept in that file, and `/history` shows it. `--observe 9101`
-// prints the address of a page that shows what runs in here. Ctrl-C here stops it. `--help` lists the options.
+// prints the address of a page that shows what runs in here. With `--node chat-1 --nats nats://127.0.0.1:4222`, and
+// chat-2 and so on elsewhere, several of them are one chat: `scripts/chat --nodes 3` runs three. Ctrl-C here stops it. `--help` lists the options.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,6 +24,11 @@
 #ifdef TROUPE_CHAT_HISTORY
 #include <troupe/sqlite_history/sqlite_history.hpp>
 #endif
+#ifdef TROUPE_CHAT_NODES
+#include <troupe/cluster/cluster.hpp>
+#include <troupe/jetstream_history/jetstream_history.hpp>
+#include <troupe/nats_backplane/nats_backplane.hpp>
+#endif
 #ifdef WITH_OBSERVER_PAGE
 #include <troupe/observer_page/observer_page.hpp>
 #endif
@@ -30,6 +37,9 @@
 #include "chat/irc_door.hpp"
 #ifdef WITH_WEB_DOOR
 #include "chat/web_door.hpp"
+#endif
+#ifdef TROUPE_CHAT_NODES
+#include "chat/node_registry.hpp"
 #endif
 #include "server_program.hpp"
 
@@ -75,12 +85,65 @@ void add_more_doors(std::vector<server_program::door>& to, const make_chat& chat
   static_cast<void>(web_root);
 }
 
+#ifdef TROUPE_CHAT_NODES
+// One node of several.
+struct node_options {
+  std::string name;
+  std::string nats; // where they meet
+  bool jetstream = false;
+};
+
+void add_node_options(CLI::App& app, node_options& node) {
+  auto* const nats =
+    app.add_option("--nats", node.nats,
+                   "a NATS server (nats://HOST:PORT), at which several processes are one chat");
+  auto* const name =
+    app.add_option("--node", node.name, "the name of this process among them, as no other has it");
+  nats->needs(name);
+  name->needs(nats);
+  auto* const jetstream = app.add_flag(
+    "--jetstream", node.jetstream, "keeps what is said at that server, for /history on all nodes");
+  jetstream->needs(nats);
+  if (auto* const file = app.get_option_no_throw("--history"))
+    jetstream->excludes(file);
+}
+
+troupe::nats_options nats_of(const node_options& node) {
+  troupe::nats_options nats;
+  nats.servers = {node.nats};
+  return nats;
+}
+
+troupe::cluster_options options_of(const node_options& node) {
+  troupe::cluster_options options;
+  options.name = node.name;
+  options.cluster = "chat";
+  options.via = std::make_shared<troupe::nats_backplane>(nats_of(node));
+  options.leave_hold = std::chrono::seconds(5);
+  options.list_limit = options.max_entries; // all of them are shown
+  options.version = TROUPE_VERSION;
+  return options;
+}
+
+std::shared_ptr<troupe::history_store> history_of(const node_options& node) {
+  troupe::jetstream_history_options options;
+  options.nats = nats_of(node);
+  options.name = "chat";
+  options.per_topic = 10'000;
+  return std::make_shared<troupe::jetstream_history>(std::move(options));
+}
+#endif
+
 } // namespace
 
 int main(int argc, char** argv) {
   std::optional<chat_service> service; // one for all ports
   std::string history;                 // the file
   std::optional<troupe::kept_topics> kept;
+#ifdef TROUPE_CHAT_NODES
+  node_options node;
+  std::optional<troupe::cluster> cluster;
+#endif
   const auto with_service = [&](troupe::runtime& rt) -> chat_service& {
     if (service)
       return *service;
@@ -88,6 +151,17 @@ int main(int argc, char** argv) {
     if (!history.empty())
       kept.emplace(rt, std::make_shared<troupe::sqlite_history>(
                          troupe::sqlite_history_options{.file = history, .per_topic = 10'000}));
+#endif
+#ifdef TROUPE_CHAT_NODES
+    if (!node.nats.empty()) {
+      if (node.jetstream)
+        kept.emplace(rt, history_of(node));
+      cluster.emplace(rt, options_of(node));
+      auto rooms =
+        std::make_shared<chat_rooms>(rt, troupe::topics{*cluster}, kept ? &*kept : nullptr);
+      auto names = rt.spawn<node_registry>(&*cluster, rooms);
+      return service.emplace(std::move(names), std::move(rooms));
+    }
 #endif
     return service.emplace(rt, rt.spawn<user_registry>(), kept ? &*kept : nullptr);
   };
@@ -110,9 +184,17 @@ int main(int argc, char** argv) {
 #ifdef TROUPE_CHAT_HISTORY
       app.add_option("--history", history, "keeps what is said in this file, for /history");
 #endif
+#ifdef TROUPE_CHAT_NODES
+      add_node_options(app, node);
+#endif
 #ifdef WITH_WEB_DOOR
       app.add_option("--web-root", web_root,
                      "folder with the files of the page, in place of its own");
+#endif
+    },
+    [&] {
+#ifdef TROUPE_CHAT_NODES
+      cluster.reset();
 #endif
     });
 }

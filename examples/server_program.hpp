@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -65,11 +66,13 @@ struct door {
 /// \param doors         other ways in, that are opened if their options are given
 /// \param in_manhole    adds to what `--manhole` shows: called with the runtime once the ports are open
 /// \param add_options   called with the `CLI::App`, to add options of its own
+/// \param before_end    called after the runtime has run, if it did, and before it is destroyed
 template <class F>
 int run(int argc, char** argv, const std::string& name, const std::string& about,
         std::uint16_t port, F make_factory, tls_use tls = false, std::vector<door> doors = {},
         const std::function<void(troupe::runtime&, troupe::manhole_options&)>& in_manhole = {},
-        const std::function<void(CLI::App&)>& add_options = {}) {
+        const std::function<void(CLI::App&)>& add_options = {},
+        const std::function<void()>& before_end = {}) {
   troupe::runtime_options options;
   troupe::listen_options listen;
   std::size_t max_connections = 65536;
@@ -127,6 +130,10 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
   allow_many_connections();
   try {
     troupe::runtime rt{options};
+    const std::shared_ptr<void> end{nullptr, [&before_end](void*) {
+                                      if (before_end)
+                                        before_end();
+                                    }};
     const auto open = [&] {
       const troupe::factory_ref protocols = make_factory(rt);
       const auto listening =

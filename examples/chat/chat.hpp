@@ -27,7 +27,11 @@ struct chat_service {
   /// With names that somebody else keeps; what is said is kept in `kept`, if there is one, which is there as long as
   /// the runtime runs.
   chat_service(troupe::runtime& rt, caf::actor names, const troupe::kept_topics* kept = nullptr)
-    : users(std::move(names)), rooms(std::make_shared<chat_rooms>(rt, kept)) {}
+    : chat_service(std::move(names), std::make_shared<chat_rooms>(rt, kept)) {}
+
+  /// With rooms that somebody else has made, too.
+  chat_service(caf::actor names, std::shared_ptr<chat_rooms> where)
+    : users(std::move(names)), rooms(std::move(where)) {}
 
   /// \param editing  when the terminal of a telnet client is asked for
   [[nodiscard]] troupe::factory_ref
@@ -107,7 +111,7 @@ public:
 
   caf::behavior make_behavior() override {
     return shared_behavior<&chat::told, &chat::answered, &chat::granted, &chat::taken, &chat::asked,
-                           &chat::room_opened>();
+                           &chat::bumped, &chat::room_opened>();
   }
 
 protected:
@@ -529,6 +533,16 @@ private:
   // Answers in the next turn, which begins with a look at the socket.
   void asked(asked_atom, const std::string& name) {
     call_later(troupe::duration::zero(), [this, name] { send(users_, present_atom::value, name); });
+  }
+
+  // Nodes that were out of each other's sight have given the name to two.
+  void bumped(bumped_atom, const std::string& name) {
+    if (name != name_ && !(former_ && name == *former_))
+      return; // it has another one by now
+    send_line(name
+              + " is the name of somebody who had it before you, on another node. Please come "
+                "again, with another name.");
+    quit_chat();
   }
 
   caf::actor users_;

@@ -74,7 +74,7 @@ public:
 
   caf::behavior make_behavior() override {
     return shared_behavior<&client::granted, &client::taken, &client::told, &client::answered,
-                           &client::asked>();
+                           &client::asked, &client::bumped>();
   }
 
   template <class... What>
@@ -105,6 +105,11 @@ private:
   // Answers in the next turn, which begins with a look at the socket.
   void asked(asked_atom, const std::string& name) {
     call_later(troupe::duration::zero(), [this, name] { send(users_, present_atom::value, name); });
+  }
+
+  void bumped(bumped_atom, const std::string& name) {
+    if (name == name_)
+      close("your nick is that of somebody who had it before you, on another node");
   }
 
   const caf::actor users_;

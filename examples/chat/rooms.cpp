@@ -13,7 +13,7 @@
 #include "names.hpp"
 
 chat_room::chat_room(troupe::runtime& rt, std::shared_ptr<chat_rooms> all, const std::string& look)
-  : said(all->topics().get(look)), happens(rt), kept(all->kept(look)), all_(std::move(all)) {}
+  : said(all->said(look)), happens(rt), kept(all->kept(look)), all_(std::move(all)) {}
 
 chat_room::~chat_room() {
   all_->forget(look());
@@ -91,6 +91,16 @@ std::shared_ptr<chat_room> chat_rooms::get(std::string_view name) {
   auto room = std::make_shared<chat_room>(rt_, shared_from_this(), look);
   known = room;
   return room;
+}
+
+std::shared_ptr<chat_room> chat_rooms::find(const std::string& look) {
+  const std::lock_guard lock{mutex_};
+  const auto known = rooms_.find(look);
+  return known != rooms_.end() ? known->second.lock() : nullptr;
+}
+
+troupe::topic chat_rooms::said(const std::string& look) const {
+  return look.size() <= longest_shared ? topics_.get(look) : local_.get(look);
 }
 
 troupe::kept_topic chat_rooms::kept(const std::string& look) const {

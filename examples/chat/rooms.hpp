@@ -4,7 +4,9 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <caf/actor_control_block.hpp>
@@ -74,10 +76,18 @@ class chat_rooms : public std::enable_shared_from_this<chat_rooms> {
 public:
   /// \param kept  where what is said is kept; null: nowhere. It is there as long as anybody talks.
   explicit chat_rooms(troupe::runtime& rt, const troupe::kept_topics* kept = nullptr)
-    : rt_(rt), topics_(rt), kept_(kept) {}
+    : chat_rooms(rt, troupe::topics{rt}, kept) {}
 
   /// Returns the room whose names look like `name`, a new one if there is none.
   [[nodiscard]] std::shared_ptr<chat_room> get(std::string_view name);
+
+  /// With rooms that processes share: `shared` is `topics{cluster}`. One whose name is longer than topics over nodes may be
+  /// is this process's alone.
+  chat_rooms(troupe::runtime& rt, troupe::topics shared, const troupe::kept_topics* kept = nullptr)
+    : rt_(rt), topics_(std::move(shared)), local_(rt), kept_(kept) {}
+
+  /// Returns the room whose names have this in common, or null if nobody is there.
+  [[nodiscard]] std::shared_ptr<chat_room> find(const std::string& look);
 
   /// Returns the topics of what is said, by the looks of the rooms' names.
   [[nodiscard]] const troupe::topics& topics() const noexcept { return topics_; }
@@ -85,11 +95,15 @@ public:
 private:
   friend class chat_room;
 
+  static constexpr std::size_t longest_shared = 200; // bytes of a name that travels
+
+  [[nodiscard]] troupe::topic said(const std::string& look) const;
   [[nodiscard]] troupe::kept_topic kept(const std::string& look) const;
   void forget(const std::string& look);
 
   troupe::runtime& rt_;
   const troupe::topics topics_;
+  const troupe::topics local_; // of names that do not travel
   const troupe::kept_topics* const kept_;
   std::mutex mutex_;
   std::unordered_map<std::string, std::weak_ptr<chat_room>> rooms_; // by the looks of their names

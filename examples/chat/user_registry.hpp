@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +12,7 @@
 
 #include <troupe/runtime/bytes.hpp>
 #include <troupe/runtime/floating_actor.hpp>
+#include <troupe/runtime/promise.hpp>
 
 #include "names.hpp"
 
@@ -32,6 +35,7 @@ using granted_atom = caf::atom_constant<caf::atom("granted")>; // to user
 using taken_atom = caf::atom_constant<caf::atom("taken")>;     // to user
 using answer_atom = caf::atom_constant<caf::atom("answer")>;   // to user: a line, or nothing
 using asked_atom = caf::atom_constant<caf::atom("asked")>;     // to user: name; still there?
+using bumped_atom = caf::atom_constant<caf::atom("bumped")>;   // to user: the name is another's
 
 // Knows who has which name and is in which room, and passes private messages on. What is said in a
 // room does not come here.
@@ -47,6 +51,8 @@ using asked_atom = caf::atom_constant<caf::atom("asked")>;     // to user: name;
 // its own, are told who is where, and from then on what happens, in order.
 //
 // What a user asks for has one answer. Who waits for that before asking again cannot flood it.
+//
+// This one knows the users of this process. Of one that is a node among others, `node_registry` is the registry.
 class user_registry : public troupe::floating_actor {
 public:
   using floating_actor::floating_actor;
@@ -85,6 +91,7 @@ public:
       },
       [this](watch_atom) {
         observers_.push_back(current_sender());
+        show_others(current_sender());
         for (const auto& [look, r] : rooms_)
           for (const auto* const who : r.present)
             tell(current_sender(),
@@ -100,11 +107,8 @@ public:
       },
       [this](who_atom, const std::string& room) { tell_who_is_in(room); },
       [this](tell_atom, const std::string& from, const std::string& to, const std::string& text) {
-        const auto found = users_.find(look_of(to));
-        if (found == users_.end())
+        if (!tell_user(from, to, text) && !tell_elsewhere(from, to, text))
           return answer("Nobody is called " + to + "; /who tells who is in your room.\r\n");
-        const troupe::shared_bytes line{"[" + from + "] " + text + "\r\n"};
-        tell(found->second.actor, caf::make_message(line));
         answer({});
       },
     };
@@ -119,7 +123,7 @@ public:
     floating_actor::on_exit();
   }
 
-private:
+protected:
   struct user;
   using users = std::unordered_map<std::string, user>; // by the looks of their names
   struct room {
@@ -135,26 +139,48 @@ private:
     std::string name;
     caf::strong_actor_ptr actor;
     std::vector<place> places;
-    bool renamed = false; // observers know: the user has gone, or goes on under another name
+    bool renamed = false;    // observers know: the user has gone, or goes on under another name
+    bool asked_for = false;  // another node might have the name: nobody is called so yet
+    std::uint64_t since = 0; // in a cluster: when the name was asked for
   };
   struct claimant {
-    caf::strong_actor_ptr actor;
-    std::string name;
-    std::string room;
-    std::string former;
+    caf::strong_actor_ptr actor{};
+    std::string name{};
+    std::string room{};
+    std::string former{};
+    std::shared_ptr<troupe::promise<bool>> elsewhere{}; // of another node: whether the name is free
   };
 
-  static constexpr std::size_t named_at_most = 100; // by /who
+  // -- for registries of more than one process -----------------------------------------------------
+
+  // The name is nobody's in this process.
+  virtual void take(users::value_type& who, const claimant& to) { grant(who, to); }
+
+  // What observers have been told.
+  virtual void happened(entered_atom, const std::string&, const std::string&) {}
+  virtual void happened(left_atom, const std::string&, const std::string&) {}
+  virtual void happened(renamed_atom, const std::string&, const std::string&) {}
+  virtual void happened(gone_atom, const std::string&) {}
+
+  // Users of other processes: for a new observer, for /who, and for /msg.
+  virtual void show_others(const caf::strong_actor_ptr&) {}
+  virtual void add_others(const std::string&, std::vector<std::string_view>&, std::size_t&) {}
+  virtual bool tell_elsewhere(const std::string&, const std::string&, const std::string&) {
+    return false;
+  }
 
   void claim(const std::string& name, const std::string& where, const std::string& former) {
-    auto look = look_of(name);
-    const auto [found, made] = users_.try_emplace(look);
+    const auto [found, made] = users_.try_emplace(look_of(name));
     if (made)
-      return grant(*found, {current_sender(), name, where, former});
-    auto& waiting = claimants_[std::move(look)];
-    waiting.push_back({current_sender(), name, where, former});
+      return take(*found, {current_sender(), name, where, former});
+    wait_for(*found, {current_sender(), name, where, former});
+  }
+
+  void wait_for(const users::value_type& holder, claimant who) {
+    auto& waiting = claimants_[holder.first];
+    waiting.push_back(std::move(who));
     if (waiting.size() == 1)
-      tell(found->second.actor, caf::make_message(asked_atom::value, found->second.name));
+      tell(holder.second.actor, caf::make_message(asked_atom::value, holder.second.name));
   }
 
   void release(const std::string& name, const caf::strong_actor_ptr& who) {
@@ -171,15 +197,20 @@ private:
         claimants_.erase(waiting);
       return;
     }
-    if (!std::exchange(found->second.renamed, true))
+    if (!std::exchange(found->second.renamed, true) && !found->second.asked_for)
       observe(gone_atom::value, found->second.name);
     leave_all(*found);
-    found->second.renamed = false;
+    found->second = {};
     if (waiting == claimants_.end())
       return void(users_.erase(found));
     const auto next = waiting->second.front();
     waiting->second.erase(waiting->second.begin());
-    grant(*found, next);
+    if (next.elsewhere) {
+      users_.erase(found);
+      next.elsewhere->callback(true);
+    } else {
+      take(*found, next);
+    }
     refuse_claimants(look);
   }
 
@@ -200,9 +231,13 @@ private:
     const auto waiting = claimants_.find(look);
     if (waiting == claimants_.end())
       return;
-    for (const auto& c : waiting->second)
-      tell(c.actor, caf::make_message(taken_atom::value));
+    const auto refused = std::move(waiting->second);
     claimants_.erase(waiting);
+    for (const auto& c : refused)
+      if (c.elsewhere)
+        c.elsewhere->callback(false);
+      else
+        tell(c.actor, caf::make_message(taken_atom::value));
   }
 
   void enter(users::value_type& who, const std::string& where) {
@@ -244,10 +279,23 @@ private:
   }
 
   template <class... What>
-  void observe(What... what) {
+  void tell_observers(What... what) {
     for (const auto& o : observers_)
       tell(o, caf::make_message(what...));
   }
+
+  template <class... What>
+  void observe(What... what) {
+    tell_observers(what...);
+    happened(what...);
+  }
+
+  [[nodiscard]] user* find_user(const std::string& look) {
+    const auto found = users_.find(look);
+    return found != users_.end() && !found->second.asked_for ? &found->second : nullptr;
+  }
+
+  static constexpr std::size_t named_at_most = 100; // by /who
 
   void tell_who_is_in(const std::string& where) {
     std::vector<std::string_view> names;
@@ -261,6 +309,7 @@ private:
     } else {
       line += where;
     }
+    add_others(look_of(where), names, count);
     std::sort(names.begin(), names.end());
     line += ':';
     std::string_view separator = " ";
@@ -269,6 +318,15 @@ private:
     if (count > names.size())
       line += " and " + std::to_string(count - names.size()) + " more";
     answer(line + "\r\n");
+  }
+
+  bool tell_user(const std::string& from, const std::string& to, const std::string& text) {
+    const auto* const who = find_user(look_of(to));
+    if (who == nullptr)
+      return false;
+    const troupe::shared_bytes line{"[" + from + "] " + text + "\r\n"};
+    tell(who->actor, caf::make_message(line));
+    return true;
   }
 
   void answer(std::string_view line) {
@@ -280,6 +338,8 @@ private:
   }
 
   users users_;
+
+private:
   rooms rooms_;
   std::vector<caf::strong_actor_ptr> observers_; // for as long as this
   std::unordered_map<std::string, std::vector<claimant>>

@@ -75,7 +75,7 @@ public:
 
   caf::behavior make_behavior() override {
     return shared_behavior<&web_user::granted, &web_user::taken, &web_user::told,
-                           &web_user::answered, &web_user::asked>();
+                           &web_user::answered, &web_user::asked, &web_user::bumped>();
   }
 
 protected:
@@ -284,6 +284,14 @@ private:
   void asked(asked_atom, const std::string& name) {
     call_later(troupe::duration::zero(),
                [this, name] { send(door_->service.users, present_atom::value, name); });
+  }
+
+  // Nodes that were out of each other's sight have given the name to two.
+  void bumped(bumped_atom, const std::string& name) {
+    if (name != name_)
+      return;
+    tell_error("Your name is that of somebody who had it before you, on another node.");
+    quit("name taken");
   }
 
   // -- for the sake of others ---------------------------------------------------------------------

@@ -1,0 +1,227 @@
+"""One chat on three nodes that meet at a nats-server, one of which is killed and started again:
+chat_nodes_check.py <folder of the programs> <folder of the peers>"""
+
+import contextlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+PROGRAM = Path(sys.argv[1]) / "chat_server"
+PATIENCE = 30
+HELD = 5.0  # seconds that users of a lost node are held
+DOWN = 2.5  # and after which it is down
+
+
+def started(words, stream, pattern):
+    """Runs a program; gives it and what `pattern` finds in what it says first."""
+    p = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    log = []
+    for line in getattr(p, stream):
+        log.append(line)
+        if found := re.search(pattern, line):
+            for s in (p.stdout, p.stderr):
+                threading.Thread(target=s.read, daemon=True).start()
+            return p, found
+    p.wait()
+    raise AssertionError("".join(log) + p.stderr.read())
+
+
+class Node:
+    def __init__(self, name, url):
+        self.words = [PROGRAM, "--port", "0", "--irc", "0", "--loops", "2", "--node", name, "--nats", url, "--jetstream"]
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.port, self.irc = (int(re.search(r":(\d+)( \(irc\))?$", self.process.stdout.readline())[1]) for _ in range(2))
+        self.log = []
+        threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True).start()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class User:
+    """Somebody at a line port, and all that was read there."""
+
+    def __init__(self, port, name, first="What's your name?"):
+        self.name, self.lines, self.sent = name, [], 0
+        self.more = threading.Condition()
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.socket.settimeout(None)
+        self.ended = False
+        threading.Thread(target=self.read, daemon=True).start()
+        if first:
+            self.wait(first)
+
+    def read(self):
+        with contextlib.suppress(OSError):
+            for line in self.socket.makefile("rb"):
+                with self.more:
+                    self.lines.append(line.decode().rstrip("\r\n"))
+                    self.more.notify_all()
+        with self.more:
+            self.ended = True
+            self.more.notify_all()
+
+    def send(self, *lines):
+        self.socket.sendall("".join(line + "\r\n" for line in lines).encode())
+
+    def wait(self, text, seconds=PATIENCE):
+        with self.more:
+            assert self.more.wait_for(lambda: any(text in line for line in self.lines), seconds), (
+                self.name, text, self.lines[-5:])
+
+    def ask(self, line, answer, seconds=PATIENCE):
+        """Asks until the answer is that one: what nodes know of each other comes a moment later."""
+        end = time.monotonic() + seconds
+        while True:
+            with self.more:
+                known = len(self.lines)
+            self.send(line)
+            with self.more:
+                assert self.more.wait_for(lambda: len(self.lines) > known or self.ended, PATIENCE)
+                if any(text == answer for text in self.lines[known:]):
+                    return
+                assert time.monotonic() < end and not self.ended, (line, answer, self.lines[known:])
+            time.sleep(0.02)
+
+    def join(self):
+        self.send(self.name)
+        self.wait(f"Welcome, {self.name}!")
+        return self
+
+
+def main():
+    has = PROGRAM.exists() and "--nats" in subprocess.run([PROGRAM, "--help"], capture_output=True, text=True).stdout
+    for what, there in (("nats-server", shutil.which("nats-server")), ("chat_server with --nats", has)):
+        if not there:
+            print(f"skipped: there is no {what}")
+            sys.exit(77)
+    with tempfile.TemporaryDirectory() as folder:
+        nats, found = started(["nats-server", "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", folder], "stderr",
+                              r"Listening for client connections on (\S+)")
+        nodes = []
+        try:
+            nodes += [Node(f"chat-{i}", "nats://" + found[1]) for i in (1, 2, 3)]
+            over_nodes(nodes)
+            nodes[0].process.terminate()
+            assert nodes[0].process.wait(20) == 0
+        finally:
+            for node in nodes:
+                node.kill()
+            nats.kill()
+            nats.wait()
+
+
+def over_nodes(nodes):
+    ann, bob, eve = (User(node.port, name).join() for node, name in zip(nodes, ("ann", "bob", "eve")))
+    ann.ask("/who", "In lobby: ann, bob, eve")
+    bob.ask("/who", "In lobby: ann, bob, eve")
+    ann.send("/notices on")
+    ann.wait("You are told who comes")
+
+    # A name is one user's, on whichever node and by whichever door.
+    tim = User(nodes[1].port, "tim")
+    tim.send("Ann")
+    tim.wait("Name taken, please choose another.")
+    tim.join()
+    ann.wait("* tim has come.")
+    tim.send("/nick tom")
+    ann.wait("* tim is called tom now.")
+    tim.send("/msg ann psst")
+    ann.wait("[tom] psst")
+    eve.ask("/who", "In lobby: ann, bob, eve, tom")
+    irc = User(nodes[2].irc, "kim", first=None)
+    irc.send("NICK bob", "USER kim 0 * :Kim")
+    irc.wait(" 433 ")
+    irc.send("NICK kim", "JOIN #lobby")
+    irc.wait(" 366 ")
+    ann.wait("* kim has come.")
+    names = next(line for line in irc.lines if " 353 " in line)
+    assert set(names.split(":")[-1].split()) == {"ann", "bob", "eve", "tom", "kim"}, names
+    irc.send("PRIVMSG #lobby :hello from irc", "PRIVMSG ann :psst, too")
+    ann.wait("<kim> hello from irc")
+    ann.wait("[kim] psst, too")
+    ann.send("hello, kim")
+    irc.wait(":ann!chat@other.door PRIVMSG #lobby :hello, kim")
+
+    # All read all, once and in order, while one node is killed; those of the others lose nothing.
+    stop = threading.Event()
+
+    def talk(user):
+        with contextlib.suppress(OSError):  # one is killed
+            while not stop.is_set():
+                user.send(*(f"{user.name} {user.sent + k}" for k in range(3)))
+                user.sent += 3
+                time.sleep(0.01)
+
+    talkers = [threading.Thread(target=talk, args=(u,)) for u in (ann, bob, eve)]
+    for t in talkers:
+        t.start()
+    time.sleep(1)
+    ann.wait("<eve> eve 30")
+    killed = time.monotonic()
+    lost = len(ann.lines)
+    nodes[1].kill()
+    back = User(nodes[2].port, "tom")  # who is back in time was never away
+    back.send("tom")
+    back.wait("Welcome, tom!", 4)
+    ann.wait("* bob has left.", 20)
+    gone_after = time.monotonic() - killed
+    print(f"users of the node were gone {gone_after:.1f} s after its end")
+    assert DOWN + HELD - 0.6 < gone_after < 12, gone_after
+    stop.set()
+    for t in talkers:
+        t.join()
+    ann.ask("/who", "In lobby: ann, eve, kim, tom")
+    assert not any("tom has left" in line or "tom has come" in line for line in ann.lines[lost:]), ann.lines[lost:]
+    for reader, writer in ((ann, eve), (eve, ann)):
+        reader.wait(f"<{writer.name}> {writer.name} {writer.sent - 1}")
+        said = [line for line in reader.lines if line.startswith(f"<{writer.name}> {writer.name} ")]
+        assert said == [f"<{writer.name}> {writer.name} {k}" for k in range(writer.sent)], (len(said), writer.sent)
+    said = [int(line.split()[-1]) for line in ann.lines if line.startswith("<bob> bob ")]
+    assert said == list(range(len(said))) and len(said) > 30, said[-5:]
+
+    # It comes back under its name, and is part of it all again.
+    nodes[1].start()
+    bob = User(nodes[1].port, "bob").join()
+    ann.wait("* bob has come.")
+    bob.ask("/who", "In lobby: ann, bob, eve, kim, tom")
+    bob.send("I am back")
+    for reader in (ann, eve, back):
+        reader.wait("<bob> I am back")
+    irc.wait("PRIVMSG #lobby :I am back")
+    eve.send("good to see you")
+    bob.wait("<eve> good to see you")
+    late = User(nodes[1].port, "tom")
+    late.send("tom")
+    late.wait("Name taken, please choose another.")
+
+    # What was said is kept for all nodes, and nothing twice.
+    end, kept = time.monotonic() + PATIENCE, []
+    while not any("<eve> good to see you" in line for line in kept):
+        assert time.monotonic() < end, kept
+        known = len(bob.lines)
+        bob.ask("/history 100", "That was it.")
+        kept = [line[12:] for line in bob.lines[known:] if line[:1].isdigit()]
+    assert len(kept) == len(set(kept)) == 100 and "<bob> I am back" in kept, kept
+
+    # A node that ends in order says so; its users are held, and gone then.
+    nodes[2].process.terminate()
+    assert nodes[2].process.wait(20) == 0
+    ann.wait("* eve has left.", HELD + 5)
+    ann.ask("/who", "In lobby: ann, bob")
+    assert all(reader.lines.count("<bob> I am back") == 1 for reader in (ann, eve, back))
+    errors = [line for node in nodes for line in node.log if "[error]" in line]
+    assert not errors, errors
+
+
+main()
