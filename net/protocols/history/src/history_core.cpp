@@ -169,7 +169,7 @@ void history_core::history_ready(std::uint64_t epoch) {
 
 void history_core::history_lost(const failure& why) {
   why_not_ = why;
-  if (ready_.exchange(false))
+  if (ready_.exchange(false) && !rt_.stop_requested()) // at the stop it is left, not lost
     rt_.logger().error("history: the store {} is away: {}", store_->name(), why.message());
   for (const auto& [name, r] : rooms_)
     for (auto& w : r->waits)
