@@ -61,6 +61,36 @@ std::string socks_reply_message(std::uint8_t version, socks_reply r, const net_a
   return message + address + detail::socks_port(bound.port());
 }
 
+std::optional<socks_datagram> read_socks_datagram(std::string_view in) {
+  if (in.size() < 5 || in[2] != 0) // a fragment is something else; two bytes are reserved
+    return std::nullopt;
+  const char type = in[3];
+  const bool named = type == detail::type_name;
+  if (!named && type != detail::type_ipv4 && type != detail::type_ipv6)
+    return std::nullopt;
+  const std::size_t begin = named ? 5 : 4;
+  const std::size_t size = named                       ? static_cast<unsigned char>(in[4])
+                           : type == detail::type_ipv4 ? 4
+                                                       : 16;
+  if (in.size() < begin + size + 2)
+    return std::nullopt;
+  const auto address = in.substr(begin, size);
+  if (named && !detail::is_host_name(address))
+    return std::nullopt;
+  const auto port = detail::socks_port_of(in.substr(begin + size));
+  return socks_datagram{named ? detail::socks_host(address, port)
+                              : detail::socks_address_of(address, port),
+                        in.substr(begin + size + 2)};
+}
+
+void append_socks_datagram_head(std::string& out, const net_address& address) {
+  const auto bytes = detail::socks_bytes_of(address);
+  out.append(3, '\0');
+  out += bytes.size() == 16 ? detail::type_ipv6 : detail::type_ipv4;
+  out += bytes;
+  out += detail::socks_port(address.port());
+}
+
 namespace detail {
 
 std::string socks_bytes_of(const net_address& a) {
@@ -85,10 +115,9 @@ net_address socks_address_of(std::string_view bytes, std::uint16_t port) {
 net_address socks_host(std::string_view name, std::uint16_t port) {
   std::array<char, 16> bytes{};
   const std::string text{name};
-  for (const auto& [family, kind] :
-       {std::pair{AF_INET, net_address::kind::ipv4}, std::pair{AF_INET6, net_address::kind::ipv6}})
+  for (const auto family : {AF_INET, AF_INET6})
     if (::inet_pton(family, text.c_str(), bytes.data()) == 1)
-      return {kind, text, port};
+      return socks_address_of({bytes.data(), family == AF_INET ? 4u : 16u}, port);
   return {net_address::kind::host_name, text, port};
 }
 

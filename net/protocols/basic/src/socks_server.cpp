@@ -10,6 +10,7 @@
 
 #include "proxy_clients.hpp"
 #include "socks_address.hpp"
+#include "socks_association.hpp"
 #include "socks_binding.hpp"
 
 namespace troupe {
@@ -79,9 +80,17 @@ void socks_server::data_received(bytes_view data) {
     return keep(data);
   case stage::passing:
     return proxy::data_received(data);
+  case stage::associated: // nothing more is said here
   case stage::over:
     return;
   }
+}
+
+void socks_server::read_connection_lost() {
+  if (stage_ == stage::associated)
+    transport().lose_connection();
+  else
+    proxy::read_connection_lost();
 }
 
 void socks_server::handshake(std::string_view in) {
@@ -148,11 +157,12 @@ void socks_server::serve() {
   const auto& request = parser_->request();
   if (options_->authenticate && version_ == 4)
     return refuse(socks_reply::not_allowed);
-  if (request.command != socks_command::connect
-      && !(request.command == socks_command::bind && options_->bind))
+  if (!serves(request.command))
     return refuse(socks_reply::command_not_supported);
   if (!options_->rule && !is_local_address(transport().get_peer()))
     return refuse(socks_reply::not_allowed);
+  if (request.command == socks_command::udp_associate)
+    return associate();
   if (request.target.type() != net_address::kind::host_name) {
     targets_ = {request.target};
     return try_next();
@@ -168,6 +178,18 @@ void socks_server::serve() {
              std::reverse(targets_.begin(), targets_.end()); // the last one is tried first
              try_next();
            });
+}
+
+bool socks_server::serves(socks_command c) const noexcept {
+  switch (c) {
+  case socks_command::connect:
+    return true;
+  case socks_command::bind:
+    return options_->bind;
+  case socks_command::udp_associate:
+    return options_->udp && version_ == 5;
+  }
+  return false;
 }
 
 void socks_server::try_next() {
@@ -245,11 +267,39 @@ void socks_server::bind_for(const net_address& expected) {
   timer_ = call_later(options_->bind_timeout, [this] { refuse(socks_reply::timed_out); });
 }
 
+void socks_server::associate() {
+  const auto peer = transport().get_peer();
+  // What a client says of itself is no use where addresses are translated on the way.
+  const auto& said = parser_->request().target;
+  const auto bytes = detail::socks_bytes_of(said);
+  const bool known = said.host() == peer.host()
+                     || (!bytes.empty() && bytes.find_first_not_of('\0') == std::string::npos);
+  association_ = std::make_shared<detail::socks_association>(
+    rt_, loop(), options_, parser_->request(), peer, known ? said.port() : std::uint16_t{0});
+  try {
+    const auto at = association_->listen(transport().get_host().host());
+    transport().write(socks_reply_message(version_, socks_reply::granted, at));
+  } catch (const cannot_listen_error& e) {
+    loop().scheduler().logger().warn("[{}] {}", log_name(), e.what());
+    return refuse(socks_reply::general_failure);
+  }
+  stage_ = stage::associated;
+  parser_.reset();
+  transport().resume_producing(); // whatever came early, the end has to be seen
+}
+
+// Closes what a client has asked for besides its connection.
+void socks_server::end_waiting() {
+  if (const auto binding = std::exchange(binding_, nullptr))
+    binding->close();
+  if (const auto association = std::exchange(association_, nullptr))
+    association->close();
+}
+
 void socks_server::refuse(socks_reply r) {
   stage_ = stage::over;
   stop_timer();
-  if (const auto binding = std::exchange(binding_, nullptr))
-    binding->close();
+  end_waiting();
   transport().write(socks_reply_message(version_, r));
   transport().lose_connection();
   timer_ = call_later(refusal_timeout, [this] { transport().abort_connection(); });
@@ -260,8 +310,7 @@ void socks_server::connection_lost(const failure& reason) {
     stage_ = stage::over;
   stop_timer();
   std::exchange(waiting_, {}).cancel();
-  if (const auto binding = std::exchange(binding_, nullptr))
-    binding->close();
+  end_waiting();
   proxy::connection_lost(reason);
 }
 

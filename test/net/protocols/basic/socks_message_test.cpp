@@ -289,3 +289,35 @@ TEST_CASE("addresses of this machine are known, however they are written") {
     CHECK_FALSE(is_local_address(net_address::ip(other, 1)));
   CHECK(is_local_address(net_address::path("")));
 }
+
+TEST_CASE("SOCKS: the head of a datagram is read and written, and fragments and pieces are none") {
+  const auto read = [](std::string_view in) {
+    const auto d = read_socks_datagram(in);
+    return d ? d->address.to_string() + ' ' + std::string{d->data} : "none";
+  };
+  const auto v4 = "\0\0\0\x01\xc0\0\x02\x01\0\x50hello"s;
+  const auto v6 = "\0\0\0\x04\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\0\x50hello"s;
+  const auto named = "\0\0\0\x03\x0b"
+                     "example.org\0\x50hello"s;
+  CHECK(read(v4) == "192.0.2.1:80 hello");
+  CHECK(read(v6) == "[2001:db8::1]:80 hello");
+  CHECK(read(named) == "example.org:80 hello");
+  CHECK(read("\0\0\0\x03\x09"
+             "127.0.0.1\0\x50"s)
+        == "127.0.0.1:80 ");
+  for (const auto& whole : {v4, v6, named})
+    for (std::size_t i = 0; i + 5 < whole.size(); ++i)
+      CHECK(read(whole.substr(0, i)) == "none");
+  CHECK(read(v4.substr(0, 10)) == "192.0.2.1:80 ");
+  CHECK(read("\0\0\x01\x01\xc0\0\x02\x01\0\x50hello"s) == "none");
+  CHECK(read("\0\0\0\x02\xc0\0\x02\x01\0\x50hello"s) == "none");
+  CHECK(read("\0\0\0\x03\0\0\x50hello"s) == "none");
+  CHECK(read("\0\0\0\x03\x03"
+             "a\nb\0\x50hello"s)
+        == "none");
+  for (const auto& whole : {v4, v6}) {
+    std::string out;
+    append_socks_datagram_head(out, read_socks_datagram(whole)->address);
+    CHECK(out + "hello" == whole);
+  }
+}

@@ -162,7 +162,7 @@ TEST_CASE("what fails is answered with its reason, and closed") {
     {"\x04\x09\0\x50\x7f\0\0\x01\0"s, "\0\x5b\0\0\0\0\0\0"s},
     {"\x05\x01\0"s + request5(nobody), "\x05\0\x05\x05\0\x01\0\0\0\0\0\0"s},
     {"\x05\x01\0"s + request5(nobody, "no.such.host.invalid"), "\x05\0\x05\x04\0\x01\0\0\0\0\0\0"s},
-    {"\x05\x01\0\x05\x03\0\x01\x7f\0\0\x01\0\x50"s, "\x05\0\x05\x07\0\x01\0\0\0\0\0\0"s},
+    {"\x05\x01\0\x05\x04\0\x01\x7f\0\0\x01\0\x50"s, "\x05\0\x05\x07\0\x01\0\0\0\0\0\0"s},
     {"\x05\x01\0\x05\x01\0\x09"s, "\x05\0\x05\x08\0\x01\0\0\0\0\0\0"s},
     {"\x05\x01\x02"s, "\x05\xff"s},
     {"\x05\0"s, "\x05\xff"s},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,20 @@ struct socks_request {
 /// \param bound  what the server is connected to, or listens at; else zeros are sent
 [[nodiscard]] std::string socks_reply_message(std::uint8_t version, socks_reply r,
                                               const net_address& bound = {});
+
+/// A datagram from a client of version 5, or for one. RFC 1928, section 7
+struct socks_datagram {
+  net_address address;   ///< where it goes, or came from: in numbers, or the name of a host
+  std::string_view data; ///< within what was read
+};
+
+/// Reads one; nothing if it is none, or a fragment.
+[[nodiscard]] std::optional<socks_datagram> read_socks_datagram(std::string_view in);
+
+/// Writes what stands before the data: 10 bytes for an address of IPv4, 22 for one of IPv6.
+///
+/// \pre `address` is one of these
+void append_socks_datagram_head(std::string& out, const net_address& address);
 
 /// Reads what a client sends, of version 4, 4a or 5, up to and with its request; what follows that is
 /// not touched. It holds no more than one message, at most 520 bytes.

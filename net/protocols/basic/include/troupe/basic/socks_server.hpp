@@ -16,8 +16,9 @@
 namespace troupe {
 
 namespace detail {
+class socks_association;
 class socks_binding;
-}
+} // namespace detail
 
 /// Whom a server of SOCKS serves, and how long it waits.
 struct socks_server_options {
@@ -49,6 +50,10 @@ struct socks_server_options {
   /// How long that connection may take to come.
   duration bind_timeout = std::chrono::seconds(120);
 
+  /// Whether UDP ASSOCIATE is served: datagrams from the client's address alone, to what the rule allows, and
+  /// back from there. The rule is asked once for each address while it is remembered.
+  bool udp = true;
+
   /// Looks names up; absent: that of the system. It must be usable on each loop that serves.
   std::shared_ptr<resolver> names{};
 
@@ -63,8 +68,8 @@ struct socks_server_options {
 /// A server of SOCKS 4, 4a and 5, which tells them apart by their first byte: connects its client to where
 /// it asks for, and passes on what they say (`proxy`).
 ///
-/// It knows CONNECT and BIND. UDP ASSOCIATE is refused with "command not supported". What
-/// is no SOCKS is closed without an answer.
+/// It knows CONNECT, BIND and, in version 5, UDP ASSOCIATE, which ends with the connection that asked for it.
+/// What is no SOCKS is closed without an answer.
 ///
 /// Thread: its loop's. Source: twisted.protocols.socks.SOCKSv4; RFC 1928, RFC 1929
 class socks_server : public proxy {
@@ -78,10 +83,11 @@ public:
 
   void connection_made() override;
   void data_received(bytes_view data) override;
+  void read_connection_lost() override;
   void connection_lost(const failure& reason) override;
 
 private:
-  enum class stage : std::uint8_t { handshake, connecting, passing, over };
+  enum class stage : std::uint8_t { handshake, connecting, passing, associated, over };
 
   void handshake(std::string_view in);
   void choose_method();
@@ -90,6 +96,9 @@ private:
   void try_address(const net_address& target);
   void connected_out(const connected_protocol& p, const net_address& target);
   void bind_for(const net_address& expected);
+  void associate();
+  void end_waiting();
+  [[nodiscard]] bool serves(socks_command c) const noexcept;
   void pass(proxy& other, const net_address& shown);
   void refuse(socks_reply r);
   void stop_timer() noexcept;
@@ -102,7 +111,8 @@ private:
   std::vector<net_address> targets_;            // to be tried
   std::optional<delayed_call> timer_;
   canceller waiting_;
-  std::shared_ptr<detail::socks_binding> binding_; // of BIND, while nobody has come
+  std::shared_ptr<detail::socks_binding> binding_;         // of BIND, while nobody has come
+  std::shared_ptr<detail::socks_association> association_; // of UDP ASSOCIATE
   std::uint8_t version_ = 5;
   socks_reply latest_ = socks_reply::host_unreachable; // what the latest attempt came to
   stage stage_ = stage::handshake;
