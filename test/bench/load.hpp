@@ -16,6 +16,9 @@ struct figures {
   std::uint64_t count = 0;
 };
 
+/// What stands around the strings that are sent.
+enum class framing : std::uint8_t { line, netstring, int32 };
+
 struct echo_load {
   std::size_t connections = 50;
   std::size_t bytes = 64; // of a message: a multiple of 64
@@ -24,11 +27,12 @@ struct echo_load {
   std::chrono::milliseconds time{1000};
   std::size_t operation = 0; // bytes of what counts as one operation; 0: a message
   bool tls = false;
+  framing frame = framing::line;
 };
 
 /// Has every connection send messages, as many at once as `in_flight`, and compares every byte that
 /// comes back, also of what was still on its way when the time was over. Messages are lines of 64
-/// bytes that differ by connection and position.
+/// bytes, or framed strings, that differ by connection and position.
 ///
 /// \throws std::runtime_error at the first byte that is wrong, missing or too many
 figures run_echo(const server& s, const echo_load& load);

@@ -16,6 +16,7 @@
 #include <CLI/CLI.hpp>
 
 #include "load.hpp"
+#include "protocol_load.hpp"
 #include "server.hpp"
 #include "udp_load.hpp"
 
@@ -116,6 +117,50 @@ auto idle_tls(std::vector<std::string> command) {
   };
 }
 
+/// The server under test passes connections on to an echo beside the load; `port` of it is its last word.
+auto forwarding(std::vector<std::string> command, std::vector<std::string> echo_command) {
+  return [=](const settings& s, auto measure) {
+    const server target{echo_command, 1};
+    auto words = command;
+    words.push_back(std::to_string(target.port()));
+    const server under_test{words};
+    return measure(s, under_test, target);
+  };
+}
+
+auto forward_echo(std::vector<std::string> command, std::vector<std::string> target,
+                  bench::echo_load load) {
+  return [=, through = forwarding(std::move(command), std::move(target))](const settings& all) {
+    return through(all, [&](const settings& s, const server& under_test, const server&) {
+      return bench::run_echo(under_test, sized(s, load)).cpu_us;
+    });
+  };
+}
+
+auto forward_idle(std::vector<std::string> command, std::vector<std::string> target) {
+  return [through = forwarding(std::move(command), std::move(target))](const settings& all) {
+    return through(all, [](const settings& s, const server& under_test, const server&) {
+      return bench::run_idle(under_test, s.smoke ? 100 : 5000, false, std::chrono::seconds(0))
+        .bytes;
+    });
+  };
+}
+
+/// Connections for each second of the server's CPU.
+auto connects(std::vector<std::string> command, std::vector<std::string> target, bool socks) {
+  return [=, through = forwarding(std::move(command), std::move(target))](const settings& all) {
+    return through(all, [=](const settings& s, const server& under_test, const server& echo) {
+      bench::connect_load load;
+      load.socks_to = socks ? echo.port() : std::uint16_t{0};
+      if (s.smoke) {
+        load.warm_up = std::chrono::milliseconds(20);
+        load.time = std::chrono::milliseconds(100);
+      }
+      return 1e3 / bench::run_connects(under_test, load).cpu_us;
+    });
+  };
+}
+
 /// Runs a program that prints numbers, and takes the one at `index`. Rows that take different
 /// numbers of the same program share its run.
 ///
@@ -186,6 +231,18 @@ std::vector<row> table() {
     command.emplace_back("unix");
     return command;
   };
+  const bench::echo_load netstrings{.frame = bench::framing::netstring};
+  const bench::echo_load int32s{.frame = bench::framing::int32};
+  const bench::echo_load many_netstrings{
+    .bytes = 6400, .operation = 64, .frame = bench::framing::netstring};
+  const bench::echo_load many_int32s{
+    .bytes = 6400, .operation = 64, .frame = bench::framing::int32};
+  const auto protocols = [&](const std::string& what) {
+    auto command = program("bench_protocols");
+    command.push_back(what);
+    return command;
+  };
+  const auto asio_forward = program("peers/asio_forward");
   const std::string us = "us CPU";
   const std::string rate = "M/CPU s"; // not of the clock: others may use the core too
   using enum bound;
@@ -378,6 +435,40 @@ std::vector<row> table() {
      {},
      at_most,
      0},
+    {"forward", "port forward, 64 KiB there and back, 4 connections", us, "Asio",
+     forward_echo(protocols("forward"), asio, bulk), forward_echo(asio_forward, asio, bulk),
+     at_most, 1.05},
+    {"memory-forward",
+     "idle forwarded connection, both sides, 5000",
+     "bytes",
+     "",
+     forward_idle(protocols("forward"), asio),
+     {},
+     at_most,
+     4608},
+    {"netstring", "netstrings of 60 B, 50 connections", us, "unparsed",
+     echo(protocols("netstring"), netstrings), echo(ours, netstrings), at_most, 1.3},
+    {"int32", "int32 strings of 60 B, 50 connections", us, "unparsed",
+     echo(protocols("int32"), int32s), echo(ours, int32s), at_most, 1.3},
+    {"netstrings",
+     "netstrings of 60 B, bursts of 100",
+     us,
+     "unparsed",
+     echo(protocols("netstring"), many_netstrings),
+     echo(ours, many_netstrings),
+     at_most,
+     {}},
+    {"int32s",
+     "int32 strings of 60 B, bursts of 100",
+     us,
+     "unparsed",
+     echo(protocols("int32"), many_int32s),
+     echo(ours, many_int32s),
+     at_most,
+     {}},
+    {"socks", "SOCKS 5, connections passed on", "k/CPU s", "port forward",
+     connects(protocols("socks"), asio, true), connects(protocols("forward"), asio, false),
+     at_least, 0.8},
   };
 }
 
