@@ -155,13 +155,14 @@ public:
   }
 
   bool is_nick(std::string_view text) const override {
-    return text.size() <= options().nick_length && !text.empty() && in_irc(text) == text
-           && check_user_name(text).fault == name_fault::none;
+    // What is left out of a name would be shown by clients here: it is one as all see it, or none.
+    return text.size() <= options().nick_length && !text.empty()
+           && in_irc(check_user_name(text).name) == text;
   }
 
   bool is_channel_name(std::string_view text) const override {
-    return server::is_channel_name(text) && in_irc(without_sign(text)) == without_sign(text)
-           && check_room_name(without_sign(text)).fault == name_fault::none;
+    return server::is_channel_name(text)
+           && in_irc(check_room_name(without_sign(text)).name) == without_sign(text);
   }
 
   std::string fold(std::string_view name) const override { return look_of(name); }

@@ -164,6 +164,28 @@ TEST_CASE("irc door: names that IRC cannot write are there in another form") {
   CHECK(tom.heard == strings{"<ann> here"});
 }
 
+TEST_CASE("irc door: a nick or a channel with what is left out of names is refused") {
+  two_doors f;
+  auto& tom = f.with_telnet("tom");
+  std::string nick = "a";
+  for (const std::string left_out : {"\xe2\x80\xae", "\xe2\x80\x8b", "\xc2\xa0", "\t"}) {
+    nick += 'a'; // each is one client, who may not ask for much at once
+    auto& ann = f.with_irc(nick);
+    f.forget(tom, ann);
+    f.say(ann, "NICK " + left_out + "bob");
+    CHECK(ann.has(" 432 " + nick + ' '));
+    f.say(ann, "JOIN #" + left_out + "room");
+    CHECK(ann.has(" 479 " + nick + ' '));
+    CHECK(tom.heard.empty());
+  }
+  auto& eve = f.with_irc("eve");
+  f.say(eve, "NICK e\te");
+  CHECK(eve.has(" 432 eve "));
+  const std::string with_joiner = "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7";
+  f.say(eve, "NICK " + with_joiner);
+  CHECK(eve.has(" NICK :" + with_joiner));
+}
+
 TEST_CASE("irc door: replies have the longest names whole") {
   two_doors f;
   auto& ann = f.with_irc("ann");

@@ -86,11 +86,12 @@ void socks_server::data_received(bytes_view data) {
   }
 }
 
+// What a client has asked to be there for it goes with it: who closes cannot be told from who has said all.
 void socks_server::read_connection_lost() {
-  if (stage_ == stage::associated)
-    transport().lose_connection();
-  else
-    proxy::read_connection_lost();
+  if (stage_ != stage::associated && !binding_)
+    return proxy::read_connection_lost();
+  end_waiting();
+  transport().lose_connection();
 }
 
 void socks_server::handshake(std::string_view in) {

@@ -421,6 +421,13 @@ TEST_CASE("BIND takes the first who comes, and its port is closed behind it, or 
   const auto other = bind(leaving);
   leaving.close();
   CHECK(is_closed_soon(other));
+  auto alone = s.connect();
+  alone.send("\x04\x02\0\0\x7f\0\0\x02\0"s); // 127.0.0.2, from which nobody comes
+  const auto first = alone.receive(8);
+  REQUIRE(first.substr(0, 2) == "\0\x5a"s);
+  alone.close();
+  CHECK(is_closed_soon(static_cast<std::uint16_t>(static_cast<unsigned char>(first[2]) << 8
+                                                  | static_cast<unsigned char>(first[3]))));
 }
 
 TEST_CASE("BIND is refused where it is turned off, and by the rule, which sees what is asked") {
