@@ -7,12 +7,15 @@
 #include <utility>
 
 #include <troupe/irc/formatting.hpp>
+#include <troupe/irc/history.hpp>
 #include <troupe/irc/server.hpp>
 #include <troupe/irc/session.hpp>
 #include <troupe/net/printable.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 
 #include "chat.hpp"
+#include "irc_history.hpp"
+#include "irc_history_reader.hpp"
 #include "names.hpp"
 #include "rooms.hpp"
 #include "user_registry.hpp"
@@ -21,28 +24,11 @@ namespace irc = troupe::irc;
 
 namespace {
 
-/// Returns `name` as IRC can write it.
-std::string in_irc(std::string_view name) {
-  constexpr std::string_view special = "!@,*?:#&+%~$";
-  std::string text;
-  for (const char c : name)
-    if (c == ' ') {
-      text += "\xc2\xa0"; // U+00A0
-    } else if (special.find(c) != std::string_view::npos) {
-      // U+FF00 and on: ASCII in full width
-      const auto code = 0xff00u + static_cast<unsigned>(c - ' ');
-      text += static_cast<char>(0xe0 | code >> 12);
-      text += static_cast<char>(0x80 | (code >> 6 & 0x3f));
-      text += static_cast<char>(0x80 | (code & 0x3f));
-    } else {
-      text += c;
-    }
-  return text;
-}
-
 std::string_view without_sign(std::string_view channel) {
   return channel.substr(1);
 }
+
+constexpr std::size_t most_history = 100; // lines of an answer
 
 class door;
 
@@ -83,6 +69,8 @@ public:
   }
 
   [[nodiscard]] const std::string& chat_name() const noexcept { return name_; }
+
+  irc_history_reader past{*this};
 
 private:
   void granted(granted_atom);
@@ -142,7 +130,8 @@ public:
        .per_address = 1000,
        .connects_per_minute = 6000,
        .nick_length = longest_name_bytes,
-       .channel_length = longest_name_bytes + 1}),
+       .channel_length = longest_name_bytes + 1,
+       .history_limit = service.rooms->keeps() ? most_history : 0}),
       service_(std::move(service)) {}
 
   troupe::factory_ref make_factory() override {
@@ -195,7 +184,7 @@ public:
       end(*who, "has left the chat");
   }
 
-  // A block of lines, as `<name> text`.
+  // A block of lines (`parse_said`).
   void others_said(const std::string& look, std::string_view lines) {
     auto* const where = find_channel('#' + in_irc(look));
     if (where == nullptr)
@@ -203,10 +192,8 @@ public:
     while (!lines.empty()) {
       const auto line = lines.substr(0, lines.find("\r\n"));
       lines.remove_prefix(std::min(lines.size(), line.size() + 2));
-      const auto end = line.find("> ");
-      if (!line.starts_with('<') || end == std::string_view::npos || end + 2 == line.size())
-        continue;
-      as(line.substr(1, end - 1), [&](irc::user& who) { say(who, *where, line.substr(end + 2)); });
+      if (const auto said = parse_said(line))
+        as(said->name, [&](irc::user& who) { say(who, *where, irc_text(*said)); });
     }
   }
 
@@ -288,12 +275,20 @@ protected:
                                         "ACTION ";
     std::string line;
     if (text.starts_with(action))
-      line = "* " + name + ' ' + for_terminals(text.substr(action.size()));
+      line = "* " + in_one_word(name) + ' ' + for_terminals(text.substr(action.size()));
     else if (text.starts_with('\x01'))
       return; // a question to clients of IRC
     else
       line = '<' + name + "> " + for_terminals(text);
     found->second.room->say(of(who), line + "\r\n", troupe::except{watcher_});
+  }
+
+  void history_wanted(irc::session& who, irc::channel& where,
+                      const irc::history_question& question) override {
+    const auto found = places_.find(fold(where.name));
+    if (found == places_.end())
+      return who.refuse_history("Messages could not be retrieved");
+    static_cast<client&>(who).past.read(found->second.room->kept, where.name, question, store_);
   }
 
   void told(irc::user& who, irc::user& whom, std::string_view text, bool notice) override {
@@ -317,6 +312,14 @@ private:
   };
 
   static client& of(irc::user& who) { return static_cast<client&>(*who.connection); }
+
+  // So that whoever reads the line sees where the name ends.
+  static std::string in_one_word(std::string_view name) {
+    std::string word;
+    for (const char c : name)
+      c == ' ' ? word += "\xc2\xa0" : word += c;
+    return word;
+  }
 
   static std::string for_terminals(std::string_view text) {
     return troupe::printable(irc::strip_formatting(text));
@@ -354,6 +357,7 @@ private:
   }
 
   const chat_service service_;
+  const std::shared_ptr<int> store_ = std::make_shared<int>(); // `irc_history_reader::read`
   caf::actor watcher_;
   std::map<std::string, place> places_; // where clients are, by folded names of channels
 };

@@ -89,6 +89,9 @@ public:
   /// Returns the room whose names have this in common, or null if nobody is there.
   [[nodiscard]] std::shared_ptr<chat_room> find(const std::string& look);
 
+  /// Tells whether what is said is kept.
+  [[nodiscard]] bool keeps() const noexcept { return kept_ != nullptr; }
+
   /// Returns the topics of what is said, by the looks of the rooms' names.
   [[nodiscard]] const troupe::topics& topics() const noexcept { return topics_; }
 

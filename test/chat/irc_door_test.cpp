@@ -112,6 +112,30 @@ TEST_CASE("irc door: users of both doors see each other come, talk, be renamed a
   CHECK(tom.heard == strings{"In other: tim"});
 }
 
+TEST_CASE("irc door: what somebody does is told as he does it, by whichever node's door") {
+  two_doors f;
+  auto& tom = f.with_telnet("tom");
+  auto& ann = f.with_irc("ann");
+  auto& bob = f.with_irc("bob\xc2\xa0x");
+  f.forget(tom, ann);
+  f.say(bob, "PRIVMSG #lobby :\x01"
+             "ACTION waves\x01");
+  CHECK(tom.heard == strings{"* bob\xc2\xa0x waves"}); // one word, then what is done
+  f.forget(tom, ann);
+  f.net.rt.in_turn([&] {
+    f.service.rooms->get("lobby")->said.publish(
+      shared_bytes{std::string_view{"* eve\xc2\xa0z waves\r\n<eve\xc2\xa0z> * nothing\r\n* \r\n* "
+                                    "eve\r\n<eve> \x01VERSION\x01\r\n"}});
+  });
+  f.net.flush();
+  const std::string eve = ":eve\xc2\xa0z!chat@other.door PRIVMSG #lobby :";
+  CHECK(ann.heard
+        == strings{eve
+                     + "\x01"
+                       "ACTION waves\x01",
+                   eve + "* nothing", ":eve!chat@other.door PRIVMSG #lobby :VERSION"});
+}
+
 TEST_CASE("irc door: private messages go both ways") {
   two_doors f;
   auto& tom = f.with_telnet("tom");

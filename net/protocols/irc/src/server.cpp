@@ -83,6 +83,10 @@ void server::nick_wanted(session& who, const std::string&) {
   who.answer_nick(true);
 }
 
+void server::history_wanted(session& who, channel&, const history_question&) {
+  who.refuse_history("There is no history");
+}
+
 // -- who comes and goes ----------------------------------------------------------------------------
 
 bool server::lives_on(const event_loop& loop) noexcept {

@@ -53,4 +53,35 @@ std::string tag_time(std::chrono::system_clock::time_point when) {
   return whole;
 }
 
+std::optional<std::chrono::system_clock::time_point> parse_tag_time(std::string_view text) {
+  constexpr std::string_view form = "0000-00-00T00:00:00.000Z";
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9';
+  };
+  std::string whole{text};
+  if (whole.size() == form.size() - 4 && whole.back() == 'Z')
+    whole.replace(whole.size() - 1, 1, ".000Z");
+  if (whole.size() != form.size())
+    return std::nullopt;
+  for (std::size_t i = 0; i < form.size(); ++i)
+    if (form[i] == '0' ? !digit(whole[i]) : whole[i] != form[i])
+      return std::nullopt;
+  const auto number = [&whole](std::size_t at, std::size_t digits) {
+    int n = 0;
+    for (const char c : whole.substr(at, digits))
+      n = n * 10 + (c - '0');
+    return n;
+  };
+  using namespace std::chrono;
+  const year_month_day day{year{number(0, 4)}, month{static_cast<unsigned>(number(5, 2))},
+                           std::chrono::day{static_cast<unsigned>(number(8, 2))}};
+  // 60: a leap second
+  if (!day.ok() || number(0, 4) < 1970 || number(11, 2) > 23 || number(14, 2) > 59
+      || number(17, 2) > 60)
+    return std::nullopt;
+  return time_point_cast<system_clock::duration>(sys_days{day} + hours{number(11, 2)}
+                                                 + minutes{number(14, 2)} + seconds{number(17, 2)}
+                                                 + milliseconds{number(20, 3)});
+}
+
 } // namespace troupe::irc

@@ -71,6 +71,7 @@ void session::connection_lost(const failure& reason) {
 void session::gone(std::string_view reason) {
   closing_ = true;
   pending_ = {};
+  history_.reset();
   if (newcomer_) {
     newcomer_.reset();
     if (admitted_)
@@ -155,7 +156,7 @@ void session::data_received(bytes_view data) {
 void session::go_on() {
   if (reading_ || closing_)
     return;
-  if (!asking_ && !pause_.active())
+  if (!asking_ && !history_ && !pause_.active())
     take_pending();
   if (!closing_ && pending_.size() > server_->options().receive_queue)
     close("Excess Flood");
@@ -165,7 +166,7 @@ void session::take_pending() {
   reading_ = true;
   const std::string bytes = std::exchange(pending_, {});
   std::string_view rest = bytes;
-  while (!rest.empty() && !asking_ && !closing_) {
+  while (!rest.empty() && !asking_ && !history_ && !closing_) {
     const auto next = rest.substr(0, longest_line);
     if (!within_allowance(std::min(next.find_first_of("\r\n"), next.size())))
       break;
@@ -200,11 +201,9 @@ struct session::capture {
 };
 
 void session::dispatch(const message& m) {
-  const auto label =
-    (capabilities_ & cap_labeled_response) != 0 ? m.tag("label") : std::optional<std::string>{};
-  const bool labelled = label && !label->empty() && label->size() <= 64;
+  const auto label = label_of(m);
   std::string captured;
-  const capture until_done{captured_, labelled ? &captured : nullptr};
+  const capture until_done{captured_, !label.empty() ? &captured : nullptr};
   if (const auto* const c = find_command(m.command()); c == nullptr) {
     if (self_ == nullptr)
       reply(451, {}, "You have not registered");
@@ -213,9 +212,10 @@ void session::dispatch(const message& m) {
   } else {
     run(*c, m);
   }
+  const bool answered = captured_ != nullptr; // else the answer comes later, with its label
   captured_ = nullptr;
-  if (labelled && !closing_)
-    answer_labelled(*label, std::move(captured));
+  if (answered && !closing_)
+    answer_labelled(label, std::move(captured));
 }
 
 void session::run(const command& c, const message& m) {
@@ -224,6 +224,13 @@ void session::run(const command& c, const message& m) {
   if (m.size() < c.params)
     return reply(461, {c.name}, "Not enough parameters");
   (this->*c.run)(m);
+}
+
+// Returns the label that the answer has, or nothing.
+std::string session::label_of(const message& m) const {
+  const auto label =
+    (capabilities_ & cap_labeled_response) != 0 ? m.tag("label") : std::optional<std::string>{};
+  return label && label->size() <= 64 ? *label : std::string{};
 }
 
 // What answers a labelled command has the label: on its one line, on a batch of several, or on an ACK.
@@ -330,6 +337,7 @@ const session::command* session::find_command(std::string_view name) {
     {"AUTHENTICATE", &session::on_authenticate, 1, true},
     {"AWAY", &session::on_away, 0, false},
     {"CAP", &session::on_cap, 1, true},
+    {"CHATHISTORY", &session::on_chathistory, 0, false},
     {"INFO", &session::on_info, 0, false},
     {"INVITE", &session::on_invite, 2, false},
     {"ISON", &session::on_ison, 1, false},

@@ -27,6 +27,12 @@ struct session::newcomer {
   bool negotiating = false;
 };
 
+struct session::asked_history {
+  std::string_view subcommand;
+  std::string channel;
+  std::string label; // empty: none
+};
+
 /// Calls `fn(part)` with the parts between commas; empty ones are left out.
 template <class F>
 void each_of(std::string_view list, F&& fn) {

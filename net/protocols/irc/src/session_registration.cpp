@@ -28,6 +28,7 @@ constexpr named_capability all_capabilities[] = {
   {"away-notify", cap_away_notify},
   {"batch", cap_batch},
   {"cap-notify", cap_cap_notify},
+  {"draft/chathistory", cap_chathistory},
   {"echo-message", cap_echo_message},
   {"extended-join", cap_extended_join},
   {"invite-notify", cap_invite_notify},
@@ -61,7 +62,8 @@ std::string session::cap_list(bool with_values) const {
   const auto& o = server_->options();
   std::string list;
   for (const auto& c : all_capabilities) {
-    if (c.bit == cap_sasl && !o.login && !o.account_of)
+    if ((c.bit == cap_sasl && !o.login && !o.account_of)
+        || (c.bit == cap_chathistory && o.history_limit == 0))
       continue;
     list.append(list.empty() ? "" : " ").append(c.name);
     if (c.bit == cap_sasl && with_values)
@@ -267,6 +269,9 @@ void session::send_features() {
          "TARGMAX=PRIVMSG:" + n(o.targets) + ",NOTICE:" + n(o.targets) + ",JOIN:,KICK:1,WHOIS:1",
          "WHOX", "UTF8ONLY"},
         "are supported by this server");
+  if (o.history_limit > 0)
+    reply(5, {"CHATHISTORY=" + n(o.history_limit), "MSGREFTYPES=timestamp,msgid"},
+          "are supported by this server");
 }
 
 void session::send_motd() {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include <troupe/irc/history.hpp>
 #include <troupe/irc/server_options.hpp>
 #include <troupe/irc/server_state.hpp>
 #include <troupe/net/factory.hpp>
@@ -112,6 +113,10 @@ protected:
 
   /// Something was said to a guest.
   virtual void told(user&, user& /*guest*/, std::string_view /*text*/, bool /*notice*/) {}
+
+  /// A client that is in a channel asks for what was said there. The answer is `session::answer_history` or
+  /// `refuse_history`, now or later; the client's next lines wait for it. Only with `server_options::history_limit`.
+  virtual void history_wanted(session& who, channel&, const history_question&);
 
   /// An operator wants a guest out of a channel. \returns false if it cannot be
   virtual bool kick_guest(user&, channel&, std::string_view /*reason*/) { return false; }

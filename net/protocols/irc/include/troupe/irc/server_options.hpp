@@ -59,6 +59,9 @@ struct server_options {
   std::size_t modes_per_command = 4;
   std::size_t bans_per_channel = 100;
   std::size_t targets = 4; ///< of one PRIVMSG
+
+  /// Lines of one answer to CHATHISTORY, for which `server::history_wanted` is overridden; 0: there is no history.
+  std::size_t history_limit = 0;
 };
 
 } // namespace troupe::irc

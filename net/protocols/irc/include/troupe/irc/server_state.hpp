@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,7 @@ enum capability : std::uint32_t {
   cap_invite_notify = 1u << 11,
   cap_cap_notify = 1u << 12,
   cap_sasl = 1u << 13,
+  cap_chathistory = 1u << 14,
 };
 
 /// What somebody may do in a channel.
@@ -122,5 +124,9 @@ private:
 
 /// Returns the time as the tag has it: "2026-01-31T23:59:59.123Z".
 [[nodiscard]] std::string tag_time(std::chrono::system_clock::time_point when);
+
+/// Reads such a time, or nothing if it is none. It may be without milliseconds; years are 1970 to 9999.
+[[nodiscard]] std::optional<std::chrono::system_clock::time_point>
+parse_tag_time(std::string_view text);
 
 } // namespace troupe::irc

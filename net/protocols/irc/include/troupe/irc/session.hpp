@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include <troupe/irc/history.hpp>
 #include <troupe/irc/line_splitter.hpp>
 #include <troupe/irc/message.hpp>
 #include <troupe/irc/server.hpp>
@@ -36,6 +37,14 @@ public:
   /// Says whether the client gets the nick that it asked for last.
   void answer_nick(bool granted);
 
+  /// Answers what the client asked by CHATHISTORY last: with lines, the oldest first, or with the reason why not. Without
+  /// effect if it waits for no such answer.
+  void answer_history(std::span<const history_line> lines);
+  void refuse_history(std::string_view why);
+
+  /// Counts as so many lines that the client has sent, for what a command takes beyond others.
+  void charge(std::size_t lines);
+
   /// Sends a numeric reply. Parameters that could not stand where they are become "*"; a line that is too
   /// long is cut.
   void reply(unsigned number, std::initializer_list<std::string_view> params,
@@ -59,6 +68,7 @@ private:
   struct command;
   struct capture;
   struct newcomer; // what is known of who has not registered
+  struct asked_history;
 
   static const command* find_command(std::string_view name);
 
@@ -68,6 +78,7 @@ private:
   void take_line(std::string_view text);
   void dispatch(const message& m);
   void run(const command& c, const message& m);
+  [[nodiscard]] std::string label_of(const message& m) const;
   void answer_labelled(std::string_view label, std::string lines);
   [[nodiscard]] bool within_allowance(std::size_t bytes);
   void watch();
@@ -123,6 +134,12 @@ private:
   void talk_to(std::string_view target, std::string_view text, bool notice, std::string_view tags);
   [[nodiscard]] bool may_talk(channel& c);
 
+  // -- history
+  void on_chathistory(const message&);
+  void fail_history(std::string_view code, std::string_view why);
+  [[nodiscard]] std::string history_failure(std::string_view code, std::string_view subcommand,
+                                            std::string_view target, std::string_view why) const;
+
   // -- questions
   void on_who(const message&);
   void on_whois(const message&);
@@ -146,9 +163,10 @@ private:
   std::shared_ptr<irc::server> server_;
   user* self_ = nullptr;
   std::unique_ptr<newcomer> newcomer_;
-  std::string host_;    // as it is
-  std::string pending_; // bytes whose time has not come
-  std::string wanted_;  // the nick that was asked for
+  std::unique_ptr<asked_history> history_; // that waits for its answer
+  std::string host_;                       // as it is
+  std::string pending_;                    // bytes whose time has not come
+  std::string wanted_;                     // the nick that was asked for
   std::string* captured_ = nullptr;
   line_splitter lines_;
   delayed_call timer_;
