@@ -184,16 +184,22 @@ public:
       end(*who, "has left the chat");
   }
 
-  // A block of lines (`parse_said`).
+  // A block of lines (`parse_said`). One from another node may be anything.
   void others_said(const std::string& look, std::string_view lines) {
     auto* const where = find_channel('#' + in_irc(look));
     if (where == nullptr)
       return;
+    std::string_view checked; // the name of the lines before
     while (!lines.empty()) {
       const auto line = lines.substr(0, lines.find("\r\n"));
       lines.remove_prefix(std::min(lines.size(), line.size() + 2));
-      if (const auto said = parse_said(line))
-        as(said->name, [&](irc::user& who) { say(who, *where, irc_text(*said)); });
+      const auto said = parse_said(line);
+      if (!said
+          || (said->name != checked
+              && in_irc(check_user_name(said->name).name) != in_irc(said->name)))
+        continue;
+      checked = said->name;
+      as(said->name, [&](irc::user& who) { say(who, *where, irc_text(*said)); });
     }
   }
 

@@ -13,7 +13,7 @@ struct with_free {
   void operator()(utf8proc_uint8_t* p) const noexcept { std::free(p); }
 };
 
-// Maps `text`, which is UTF-8.
+// Maps `text`. What is no UTF-8 stays as it is.
 std::string mapped(std::string_view text, int options) {
   utf8proc_uint8_t* made = nullptr;
   const auto size =
@@ -21,6 +21,8 @@ std::string mapped(std::string_view text, int options) {
                  static_cast<utf8proc_ssize_t>(text.size()), &made,
                  static_cast<utf8proc_option_t>(options | UTF8PROC_STABLE | UTF8PROC_COMPOSE));
   const std::unique_ptr<utf8proc_uint8_t, with_free> owner{made};
+  if (size == UTF8PROC_ERROR_INVALIDUTF8)
+    return std::string{text};
   if (size < 0)
     throw std::bad_alloc{};
   return {reinterpret_cast<const char*>(made), static_cast<std::size_t>(size)};

@@ -41,4 +41,5 @@ struct checked_name {
 /// Returns what all names that look like `name` have in common, for comparison only: NFKC, without
 /// differences of case, without all that is invisible. Letters of several scripts that look alike
 /// (Latin and Cyrillic a) remain different: who must tell them apart needs UTS 39's tables.
+/// What is no UTF-8 is the name of nobody, and looks like itself alone.
 [[nodiscard]] std::string look_of(std::string_view name);

@@ -241,6 +241,34 @@ TEST_CASE("irc door: nothing that a terminal obeys goes through it") {
     CHECK(std::ranges::none_of(line, [](char c) { return c >= 0 && c < ' '; }));
 }
 
+TEST_CASE("irc door: what is said under a name that is none is left out, and what comes behind it "
+          "is heard") {
+  two_doors f;
+  auto& tom = f.with_telnet("tom");
+  auto& ann = f.with_irc("ann");
+  f.forget(tom, ann);
+  const auto room = f.service.rooms->get("lobby");
+  f.net.enter(tom, [&] {
+    for (const auto* const name : {"\xff\xfe", "x\nQUIT", "x\ry", "", "\x01", "\xe2\x80\xaex"})
+      room->said.publish('<' + std::string{name} + "> hi\r\n");
+    room->said.publish("<tom> a\r\n<\xff> b\r\n<tom> c\r\n");
+  });
+  f.net.flush();
+  CHECK(
+    ann.heard
+    == strings{":tom!chat@other.door PRIVMSG #lobby :a", ":tom!chat@other.door PRIVMSG #lobby :c"});
+}
+
+TEST_CASE("irc door: a client that asks for a name which is no UTF-8 is answered, and stays") {
+  two_doors f;
+  for (const std::string ask :
+       {"PRIVMSG \xff :x", "WHOIS \xff", "NAMES #\xff", "MODE #\xff", "PART #\xff"}) {
+    auto& ann = f.with_irc("ann");
+    f.say(ann, ask + "\r\nPING :there\r\nQUIT");
+    CHECK(ann.has(" PONG chat.local :there"));
+  }
+}
+
 TEST_CASE("irc door: the last words of who goes are heard once") {
   two_doors f;
   auto& ann = f.with_irc("ann");
