@@ -125,18 +125,16 @@ bool timer_queue::run_one(time_point now) {
   return true;
 }
 
+// One by one: what is dropped may add calls, and take others back, which are pending until then.
 void timer_queue::clear() {
-  while (live_ > 0) { // a function's destructor may add calls
-    std::vector<task> dropped;
-    dropped.reserve(live_);
-    for (const auto& e : heap_)
-      if (live(e))
-        dropped.push_back(take(e.slot, end::cancelled));
-    for (const auto& e : due_)
-      if (live(e))
-        dropped.push_back(take(e.slot, end::cancelled));
-    heap_.resize(0);
-    due_.clear();
+  while (live_ > 0) {
+    const auto last = due_.empty() ? heap_.back() : due_.back();
+    if (due_.empty())
+      heap_.pop_back();
+    else
+      due_.pop_back();
+    if (live(last))
+      const auto dropped = take(last.slot, end::cancelled);
   }
   heap_.resize(0);
   due_.clear();

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <limits>
 #include <set>
 
 #include <caf/all.hpp>
@@ -23,11 +24,24 @@ using namespace std::chrono_literals;
 
 namespace {
 
+/// Tells whether a thread has ended: one that was joined is in the list for a moment longer.
+bool has_ended(const std::string& task) {
+  constexpr unsigned long exiting = 4; // PF_EXITING of the kernel
+  std::ifstream in{task + "/stat"};
+  in.ignore(std::numeric_limits<std::streamsize>::max(), ')');
+  std::string field;
+  unsigned long flags = exiting;
+  for (int i = 0; i < 6; ++i) // state, and five numbers
+    in >> field;
+  return !(in >> flags) || (flags & exiting) != 0;
+}
+
 /// Returns the threads that this process has.
 std::set<std::string> threads() {
   std::set<std::string> result;
   for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task"})
-    result.insert(task.path());
+    if (!has_ended(task.path()))
+      result.insert(task.path());
   return result;
 }
 

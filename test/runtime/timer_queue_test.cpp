@@ -3,6 +3,8 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include <troupe/testing/manual_clock.hpp>
 
@@ -219,6 +221,42 @@ TEST_CASE("a queue can be cleared by a call, and by what its calls hold") {
   CHECK(queue.run_due(at(1s), &count_uncaught) == 1);
   queue.clear();
   CHECK(queue.empty());
+}
+
+TEST_CASE("what is dropped by clearing a queue may take other calls back") {
+  auto now = at(0s);
+  timer_queue queue{&tell, &now};
+  struct canceller {
+    delayed_call other;
+    ~canceller() {
+      if (other.active())
+        other.cancel();
+    }
+  };
+  std::vector<std::shared_ptr<canceller>> each;
+  for (int i = 0; i < 4; ++i)
+    each.push_back(std::make_shared<canceller>());
+  std::vector<delayed_call> calls;
+  for (int i = 0; i < 4; ++i)
+    calls.push_back(queue.add(at(1s * (i + 1)), [held = each[static_cast<std::size_t>(i)]] {}));
+  for (std::size_t i = 0; i < 4; ++i)
+    each[i]->other = calls[i ^ 1]; // in pairs, so that each order has one that comes first
+  each.clear();
+  int taken_back = 0;
+  struct watcher {
+    delayed_call other;
+    int* taken_back;
+    ~watcher() { *taken_back += other.active() ? 1 : 0; }
+  };
+  auto first = std::make_shared<watcher>(delayed_call{}, &taken_back);
+  auto second = std::make_shared<watcher>(delayed_call{}, &taken_back);
+  const auto a = queue.add(at(9s), [held = first] {});
+  const auto b = queue.add(at(9s), [held = second] {});
+  std::exchange(first, nullptr)->other = b;
+  std::exchange(second, nullptr)->other = a;
+  queue.clear();
+  CHECK(queue.empty());
+  CHECK(taken_back == 1); // for the one that went first, the other was still pending
 }
 
 TEST_CASE("a function is destroyed once, when its call is made or cancelled") {
