@@ -108,17 +108,13 @@ void add_node_options(CLI::App& app, node_options& node) {
     jetstream->excludes(file);
 }
 
-troupe::nats_options nats_of(const node_options& node) {
+troupe::cluster_options options_of(const node_options& node) {
   troupe::nats_options nats;
   nats.servers = {node.nats};
-  return nats;
-}
-
-troupe::cluster_options options_of(const node_options& node) {
   troupe::cluster_options options;
   options.name = node.name;
   options.cluster = "chat";
-  options.via = std::make_shared<troupe::nats_backplane>(nats_of(node));
+  options.via = std::make_shared<troupe::nats_backplane>(nats);
   options.leave_hold = std::chrono::seconds(5);
   options.list_limit = options.max_entries; // all of them are shown
   options.version = TROUPE_VERSION;
@@ -127,7 +123,7 @@ troupe::cluster_options options_of(const node_options& node) {
 
 std::shared_ptr<troupe::history_store> history_of(const node_options& node) {
   troupe::jetstream_history_options options;
-  options.nats = nats_of(node);
+  options.nats.servers = {node.nats};
   options.name = "chat";
   options.per_topic = 10'000;
   return std::make_shared<troupe::jetstream_history>(std::move(options));
