@@ -203,11 +203,15 @@ TEMPLATE_TEST_CASE("a result of a thread comes back as the actor, or not at all"
   std::atomic<bool> in_thread = false;
   const auto held = std::make_shared<int>();
   run_with<TestType>(rt, [&, held](sleeper<TestType>& self) {
-    defer_to_thread(self, [&] {
-      where = std::this_thread::get_id();
-      return 7;
-    }).add_callback([&](int x) { got = x; });
-    defer_to_thread(self, []() -> int { throw std::runtime_error("no"); })
+    defer_to_thread(self,
+                    [&] {
+                      where = std::this_thread::get_id();
+                      return 7;
+                    })
+      .add_callback([&](int x) {
+        got = x;
+        return defer_to_thread(self, []() -> int { throw std::runtime_error("no"); });
+      })
       .add_errback([&](const failure& f) {
         why = f;
         return 0;
