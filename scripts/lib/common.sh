@@ -4,6 +4,9 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 
+# Debian has servers (nats-server, nginx) there, and an ordinary user's path does not lead there.
+export PATH=$PATH:/usr/sbin
+
 # What building takes, as Debian packages it.
 build_packages=(cmake ninja-build g++ ccache git python3 libcaf-dev libasio-dev libspdlog-dev
   libfmt-dev libcli11-dev libssl-dev libutf8proc-dev zlib1g-dev catch2 nlohmann-json3-dev
