@@ -1,5 +1,7 @@
 #include <troupe/irc/server_state.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 
@@ -79,9 +81,9 @@ std::optional<std::chrono::system_clock::time_point> parse_tag_time(std::string_
   if (!day.ok() || number(0, 4) < 1970 || number(11, 2) > 23 || number(14, 2) > 59
       || number(17, 2) > 60)
     return std::nullopt;
-  return time_point_cast<system_clock::duration>(sys_days{day} + hours{number(11, 2)}
-                                                 + minutes{number(14, 2)} + seconds{number(17, 2)}
-                                                 + milliseconds{number(20, 3)});
+  const sys_time<milliseconds> when = sys_days{day} + hours{number(11, 2)} + minutes{number(14, 2)}
+                                      + seconds{number(17, 2)} + milliseconds{number(20, 3)};
+  return std::min(when, floor<milliseconds>(system_clock::time_point::max()));
 }
 
 } // namespace troupe::irc

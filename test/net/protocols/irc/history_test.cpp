@@ -62,6 +62,9 @@ TEST_CASE("chathistory: times of tags are read as they are written, and nothing 
     CHECK(irc::parse_tag_time(irc::tag_time(t)) == t);
   CHECK(irc::parse_tag_time("2026-01-31T12:00:00Z") == noon - 3ms);
   CHECK(irc::parse_tag_time("2016-12-31T23:59:60.000Z"));
+  const auto last = std::chrono::system_clock::time_point::max();
+  for (const auto* late : {"2263-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"})
+    CHECK(irc::parse_tag_time(late) == std::chrono::floor<std::chrono::milliseconds>(last));
   for (const auto* bad :
        {"", "2026-01-31T12:00:00.003", "2026-01-31 12:00:00.003Z", "2026-02-30T12:00:00.003Z",
         "2026-13-01T12:00:00.003Z", "2026-00-01T12:00:00.003Z", "2026-01-31T24:00:00.003Z",

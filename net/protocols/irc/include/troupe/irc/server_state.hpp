@@ -125,7 +125,8 @@ private:
 /// Returns the time as the tag has it: "2026-01-31T23:59:59.123Z".
 [[nodiscard]] std::string tag_time(std::chrono::system_clock::time_point when);
 
-/// Reads such a time, or nothing if it is none. It may be without milliseconds; years are 1970 to 9999.
+/// Reads such a time, or nothing if it is none. It may be without milliseconds; years are 1970 to 9999, and what is later than
+/// the clock can tell (from 2262 on) is the latest that it can.
 [[nodiscard]] std::optional<std::chrono::system_clock::time_point>
 parse_tag_time(std::string_view text);
 
