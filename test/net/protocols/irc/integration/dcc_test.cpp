@@ -16,6 +16,8 @@
 
 #include "support/catch.hpp"
 #include "support/client.hpp"
+#include "support/directory.hpp"
+#include "support/on_loop.hpp"
 #include "support/running.hpp"
 
 using namespace troupe;
@@ -29,13 +31,9 @@ namespace {
 /// Two folders, which go with it.
 struct folders {
   folders() {
-    auto pattern = (fs::temp_directory_path() / "troupe-dcc-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    root = pattern;
     fs::create_directory(root / "out");
     fs::create_directory(root / "in");
   }
-  ~folders() { fs::remove_all(root); }
 
   std::string put(const std::string& name, const std::string& text) const {
     std::ofstream{root / name, std::ios::binary} << text;
@@ -46,7 +44,8 @@ struct folders {
     return {std::istreambuf_iterator<char>{in}, {}};
   }
   [[nodiscard]] std::string in() const { return (root / "in").string(); }
-  fs::path root;
+  const testing::directory own;
+  const fs::path root = own.path;
 };
 
 /// What a deferred came to, for the thread of the test.
@@ -56,13 +55,6 @@ std::shared_future<outcome<T>> watch(deferred<T> d) {
   auto later = got->get_future().share();
   std::move(d).add_both([got](outcome<T> o) { got->set_value(std::move(o)); });
   return later;
-}
-
-template <class F>
-auto on_loop(runtime& rt, F fn) {
-  std::promise<decltype(fn())> got;
-  rt.reactor().call_from_thread([&] { got.set_value(fn()); });
-  return got.get_future().get();
 }
 
 dcc_receive_options into(const std::string& folder) {
@@ -122,7 +114,7 @@ TEST_CASE("DCC: a file arrives whole, whatever its size, and both sides know it"
     const auto name = "file" + std::to_string(size);
     const auto text = text_of(size);
     const auto path = f.put("out/" + name, text);
-    const auto both = on_loop(r.rt, [&] {
+    const auto both = on_loop(r, [&] {
       const auto offer = offer_file(r.rt, path, "127.0.0.1", local());
       CHECK(offer->request().size == size);
       return std::pair{watch(offer->sent()),
@@ -144,7 +136,7 @@ TEST_CASE("DCC: a part that is there is resumed, and the rest alone is sent") {
   const auto text = text_of(200'000);
   const auto path = f.put("out/big", text);
   f.put("in/big", text.substr(0, 70'000) + "this is cut off");
-  const auto both = on_loop(r.rt, [&] {
+  const auto both = on_loop(r, [&] {
     const auto offer = offer_file(r.rt, path, "127.0.0.1", local());
     auto other = resume_request(offer->request(), 70'000);
     other.port = 1;
@@ -169,7 +161,7 @@ TEST_CASE("DCC: an offer on port 0 is answered by listening") {
   r.start();
   auto offer = offer_at(0, "x.txt", 5);
   offer.token = "7";
-  const auto got = on_loop(r.rt, [&] {
+  const auto got = on_loop(r, [&] {
     auto answered = receive_file_here(r.rt, offer, "127.0.0.1", into(f.in()), local());
     CHECK(answered.reply.token == "7");
     REQUIRE(answered.reply.port != 0);
@@ -189,7 +181,7 @@ TEST_CASE("DCC: what comes short fails and stays, what is too much is not writte
                       .port();
   r.start();
   const auto receive = [&](const dcc_request& offer, std::uint64_t most) {
-    return on_loop(r.rt, [&] {
+    return on_loop(r, [&] {
       auto o = into(f.in());
       o.rules.most_bytes = most;
       return watch(receive_file(r.rt, offer, o));
@@ -223,7 +215,7 @@ TEST_CASE("DCC: files that are there, links and folders are not written to") {
   r.start();
   const auto receive = [&](const std::string& name, bool overwrite,
                            std::optional<std::uint64_t> resume_at = {}) {
-    return on_loop(r.rt,
+    return on_loop(r,
                    [&] {
                      auto o = into(f.in());
                      o.overwrite = overwrite;
@@ -254,7 +246,7 @@ TEST_CASE("DCC: only who is expected gets a file, and an offer that is withdrawn
   testing::running r{1};
   r.start();
   const auto path = f.put("out/secret", "secret");
-  const auto results = on_loop(r.rt, [&] {
+  const auto results = on_loop(r, [&] {
     auto listen = local();
     listen.expected_host = "127.0.0.2";
     const auto offer = offer_file(r.rt, path, "127.0.0.1", listen);
@@ -263,7 +255,7 @@ TEST_CASE("DCC: only who is expected gets a file, and an offer that is withdrawn
   });
   CHECK_FALSE(std::get<2>(results).get());
   CHECK(f.get("in/secret").empty());
-  on_loop(r.rt, [&] {
+  on_loop(r, [&] {
     std::get<0>(results)->withdraw();
     return true;
   });
@@ -277,7 +269,7 @@ TEST_CASE(
   testing::running r{1};
   r.start();
   const auto path = f.put("out/a", "a");
-  const auto sent = on_loop(r.rt, [&] {
+  const auto sent = on_loop(r, [&] {
     auto listen = local();
     listen.wait = 20ms;
     return watch(offer_file(r.rt, path, "127.0.0.1", listen)->sent());
@@ -285,7 +277,7 @@ TEST_CASE(
   REQUIRE_FALSE(sent.get());
   CHECK(sent.get().error().check(errc::timed_out));
   const auto refused = on_loop(
-    r.rt, [&] { return watch(receive_file(r.rt, offer_at(5000, "a", 1), dcc_receive_options{})); });
+    r, [&] { return watch(receive_file(r.rt, offer_at(5000, "a", 1), dcc_receive_options{})); });
   REQUIRE_FALSE(refused.get());
   CHECK(refused.get().error().check(errc::invalid_argument));
 }
@@ -300,7 +292,7 @@ TEST_CASE(
   const auto path = f.put("out/a", text);
   for (const bool closes : {true, false}) {
     CAPTURE(closes);
-    const auto offered = on_loop(r.rt, [&] {
+    const auto offered = on_loop(r, [&] {
       const auto offer = offer_file(r.rt, path, "127.0.0.1", local(), closes ? 60s : 200ms);
       return std::pair{offer->request(), watch(offer->sent())};
     });
@@ -320,7 +312,7 @@ TEST_CASE("DCC: a receiver that takes nothing is given up") {
   testing::running r{1};
   r.start();
   const auto path = f.put("out/a", text_of(30'000'000));
-  const auto offered = on_loop(r.rt, [&] {
+  const auto offered = on_loop(r, [&] {
     const auto offer = offer_file(r.rt, path, "127.0.0.1", local(), 100ms);
     return std::pair{offer->request(), watch(offer->sent())};
   });
@@ -337,7 +329,7 @@ TEST_CASE(
     CAPTURE(grows);
     const auto name = grows ? "longer"s : "shorter"s;
     const auto path = f.put("out/" + name, text_of(1000));
-    const auto both = on_loop(r.rt, [&] {
+    const auto both = on_loop(r, [&] {
       const auto offer = offer_file(r.rt, path, "127.0.0.1", local());
       fs::resize_file(path, grows ? 5000 : 400);
       return std::pair{watch(offer->sent()),
@@ -356,7 +348,7 @@ TEST_CASE(
   r.start();
   const auto refused = [&](dcc_request offer,
                            const std::function<void(dcc_receive_options&)>& set) {
-    const auto got = on_loop(r.rt, [&] {
+    const auto got = on_loop(r, [&] {
       auto o = into(f.in());
       o.rules.most_bytes = 100;
       set(o);
@@ -380,7 +372,7 @@ TEST_CASE(
   auto backwards = offer_at(5000, "a", 1);
   backwards.token = "7";
   CHECK(
-    on_loop(r.rt,
+    on_loop(r,
             [&] {
               return watch(
                 receive_file_here(r.rt, backwards, "127.0.0.1", into(f.in()), local()).received);
@@ -397,7 +389,7 @@ TEST_CASE("DCC: who is waited for and no longer wanted finds the port closed, an
   r.start();
   auto offer = offer_at(0, "x", 5);
   offer.token = "7";
-  const auto answered = on_loop(r.rt, [&] {
+  const auto answered = on_loop(r, [&] {
     auto here = receive_file_here(r.rt, offer, "127.0.0.1", into(f.in()), local());
     const auto stop = here.received.canceller();
     auto later = watch(std::move(here.received));
