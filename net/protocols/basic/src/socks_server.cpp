@@ -77,7 +77,10 @@ void socks_server::data_received(bytes_view data) {
   case stage::handshake:
     return handshake(as_text(data));
   case stage::connecting:
-    return keep(data);
+    keep(data);
+    if (binding_ && is_full())
+      refuse(socks_reply::general_failure);
+    return;
   case stage::passing:
     return proxy::data_received(data);
   case stage::associated: // nothing more is said here
@@ -92,6 +95,11 @@ void socks_server::read_connection_lost() {
     return proxy::read_connection_lost();
   end_waiting();
   transport().lose_connection();
+}
+
+// Then nothing is read, and nobody sees that the client goes.
+bool socks_server::is_full() const noexcept {
+  return pending().size() >= max_pending;
 }
 
 void socks_server::handshake(std::string_view in) {
@@ -253,6 +261,8 @@ void socks_server::pass(proxy& other, const net_address& shown) {
 
 // Listens, and says where; who comes then is told in a second reply.
 void socks_server::bind_for(const net_address& expected) {
+  if (is_full())
+    return refuse(socks_reply::general_failure);
   binding_ = std::make_shared<detail::socks_binding>(expected.host(), [this](proxy& other) {
     enter([&] { pass(other, other.transport().get_peer()); });
   });

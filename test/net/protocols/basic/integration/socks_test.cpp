@@ -421,6 +421,16 @@ TEST_CASE("BIND takes the first who comes, and its port is closed behind it, or 
   const auto other = bind(leaving);
   leaving.close();
   CHECK(is_closed_soon(other));
+  auto hasty = s.connect();
+  const auto third = bind(hasty);
+  hasty.send(std::string(proxy::max_pending, 'x')); // and is not held until nobody has come
+  CHECK(hasty.rest().substr(0, 2) == "\0\x5b"s);
+  CHECK(is_closed_soon(third));
+  auto hastier = s.connect();
+  hastier.send("\x04\x02\0\0\0\0\0\x01\0localhost\0"s + std::string(proxy::max_pending, 'x'));
+  const auto replies = hastier.rest(); // with where it is, or at once
+  REQUIRE(replies.size() >= 8);
+  CHECK(replies.substr(replies.size() - 8, 2) == "\0\x5b"s);
   auto alone = s.connect();
   alone.send("\x04\x02\0\0\x7f\0\0\x02\0"s); // 127.0.0.2, from which nobody comes
   const auto first = alone.receive(8);

@@ -68,7 +68,8 @@ struct socks_server_options {
 /// A server of SOCKS 4, 4a and 5, which tells them apart by their first byte: connects its client to where
 /// it asks for, and passes on what they say (`proxy`).
 ///
-/// It knows CONNECT, BIND and, in version 5, UDP ASSOCIATE, which ends with the connection that asked for it.
+/// It knows CONNECT, BIND and, in version 5, UDP ASSOCIATE, which ends with the connection that asked for it. A client of BIND
+/// that sends `max_pending` bytes before anybody has come is refused.
 /// What is no SOCKS is closed without an answer.
 ///
 /// Thread: its loop's. Source: twisted.protocols.socks.SOCKSv4; RFC 1928, RFC 1929
@@ -99,6 +100,7 @@ private:
   void associate();
   void end_waiting();
   [[nodiscard]] bool serves(socks_command c) const noexcept;
+  [[nodiscard]] bool is_full() const noexcept;
   void pass(proxy& other, const net_address& shown);
   void refuse(socks_reply r);
   void stop_timer() noexcept;
