@@ -1,35 +1,20 @@
 // What was said in the chat before: `/history`.
 
 #include <algorithm>
-#include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
-#include <troupe/history/memory_history.hpp>
-#include <troupe/testing/memory_network.hpp>
-
-#include "chat/chat.hpp"
 #include "chat/irc_door.hpp"
+#include "keeping_chat.hpp"
 #include "support/catch.hpp"
 
 using namespace troupe;
-using strings = std::vector<std::string>;
+using namespace chat_test;
 
 namespace {
 
-class user : public line_receiver {
-public:
-  using line_receiver::line_receiver;
-  void line_received(std::string_view line) override { heard.emplace_back(line); }
-  strings heard;
-};
-
-struct keeping_chat {
-  explicit keeping_chat(bool keeps = true)
-    : kept(net.rt, std::make_shared<memory_history>()),
-      service(net.rt, net.rt.spawn<user_registry>(), keeps ? &kept : nullptr),
-      port(net.listen(0, service.make_factory())) {
+struct telnet_chat : keeping_chat {
+  explicit telnet_chat(bool keeps = true)
+    : keeping_chat(keeps), port(net.listen(0, service.make_factory())) {
     net.flush();
   }
 
@@ -61,16 +46,13 @@ struct keeping_chat {
     return lines;
   }
 
-  testing::memory_network net;
-  kept_topics kept;
-  chat_service service;
   std::uint16_t port;
 };
 
 } // namespace
 
 TEST_CASE("the history of a room shows its lines, by whoever said them, in order", "[chat]") {
-  keeping_chat c;
+  telnet_chat c;
   auto& ann = c.join("ann");
   auto& bob = c.join("bob");
   c.say(ann, "one\r\ntwo");
@@ -85,7 +67,7 @@ TEST_CASE("the history of a room shows its lines, by whoever said them, in order
 }
 
 TEST_CASE("what clients of IRC say is kept, too", "[chat]") {
-  keeping_chat c;
+  telnet_chat c;
   auto& ann = c.join("ann");
   auto& nan = c.net.connect<user>(c.net.listen(0, make_irc_door(c.net.rt, c.service)));
   c.say(nan, "NICK nan\r\nUSER u 0 * :real\r\nJOIN #lobby");
@@ -94,7 +76,7 @@ TEST_CASE("what clients of IRC say is kept, too", "[chat]") {
 }
 
 TEST_CASE("the history shows no more than it is asked for, nor than a user can take", "[chat]") {
-  keeping_chat c;
+  telnet_chat c;
   auto& ann = c.join("ann");
   for (int i = 0; i < 30; ++i)
     c.say(ann, std::to_string(i));
@@ -116,9 +98,9 @@ TEST_CASE("the history shows no more than it is asked for, nor than a user can t
 }
 
 TEST_CASE("without a history, or without a line in it, that is what is said", "[chat]") {
-  keeping_chat c;
+  telnet_chat c;
   CHECK(c.say(c.join("ann"), "/history") == strings{"Nothing was said here before."});
-  keeping_chat without{false};
+  telnet_chat without{false};
   auto& ann = without.join("ann");
   without.say(ann, "hello");
   CHECK(without.say(ann, "/history") == strings{"Nothing is kept here."});
@@ -126,7 +108,7 @@ TEST_CASE("without a history, or without a line in it, that is what is said", "[
 }
 
 TEST_CASE("what is said after asking for the history waits for it", "[chat]") {
-  keeping_chat c;
+  telnet_chat c;
   auto& ann = c.join("ann");
   auto& bob = c.join("bob");
   c.say(ann, "one");

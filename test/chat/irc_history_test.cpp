@@ -6,17 +6,14 @@
 #include <string>
 #include <vector>
 
-#include <troupe/history/memory_history.hpp>
-#include <troupe/testing/memory_network.hpp>
-
-#include "chat/chat.hpp"
 #include "chat/irc_door.hpp"
 #include "chat/irc_history.hpp"
+#include "keeping_chat.hpp"
 #include "support/catch.hpp"
 
 using namespace troupe;
 using namespace std::chrono_literals;
-using strings = std::vector<std::string>;
+using namespace chat_test;
 using irc::history_kind;
 using step = irc_history_walk::step;
 
@@ -214,18 +211,9 @@ TEST_CASE("irc history: lines are told as they are in the room, and cut as they 
 
 namespace {
 
-class user : public line_receiver {
-public:
-  using line_receiver::line_receiver;
-  void line_received(std::string_view line) override { heard.emplace_back(line); }
-  strings heard;
-};
-
-struct keeping_chat {
-  explicit keeping_chat(bool keeps = true)
-    : kept(net.rt, std::make_shared<memory_history>()),
-      service(net.rt, net.rt.spawn<user_registry>(), keeps ? &kept : nullptr),
-      telnet(net.listen(0, service.make_factory())),
+struct keeping_two_doors : keeping_chat {
+  explicit keeping_two_doors(bool keeps = true)
+    : keeping_chat(keeps), telnet(net.listen(0, service.make_factory())),
       irc(net.listen(0, make_irc_door(net.rt, service))) {
     net.flush();
   }
@@ -257,9 +245,6 @@ struct keeping_chat {
     return u;
   }
 
-  testing::memory_network net;
-  kept_topics kept;
-  chat_service service;
   std::uint16_t telnet;
   std::uint16_t irc;
 };
@@ -284,7 +269,7 @@ const strings nothing{":chat.local BATCH +history chathistory #lobby",
 } // namespace
 
 TEST_CASE("irc history: a client of IRC reads what was said before, by whichever door", "[chat]") {
-  keeping_chat c;
+  keeping_two_doors c;
   auto& tom = c.with_telnet("tom");
   auto& ann = c.with_irc("ann");
   c.say(tom, "one\r\ntwo");
@@ -318,7 +303,7 @@ TEST_CASE("irc history: a client of IRC reads what was said before, by whichever
 }
 
 TEST_CASE("irc history: a client without batches reads lines, with the time if it can", "[chat]") {
-  keeping_chat c;
+  keeping_two_doors c;
   auto& tom = c.with_telnet("tom");
   c.say(tom, "one");
   auto& ann = c.with_irc("ann", "server-time");
@@ -329,7 +314,7 @@ TEST_CASE("irc history: a client without batches reads lines, with the time if i
 }
 
 TEST_CASE("irc history: only where one is, in rooms where one was let in", "[chat]") {
-  keeping_chat c;
+  keeping_two_doors c;
   auto& tom = c.with_telnet("tom");
   c.say(tom, "/join secret\r\nwhisper");
   auto& ann = c.with_irc("ann");
@@ -343,7 +328,7 @@ TEST_CASE("irc history: only where one is, in rooms where one was let in", "[cha
   CHECK(c.say(ann, "CHATHISTORY BEFORE #lobby msgid=abc-1.0 5")
         == strings{":chat.local FAIL CHATHISTORY MESSAGE_ERROR BEFORE #lobby :There is no such "
                    "message"});
-  keeping_chat without{false};
+  keeping_two_doors without{false};
   auto& bob = without.with_irc("bob");
   CHECK(without.say(bob, "CHATHISTORY LATEST #lobby * 5")
         == strings{":chat.local 421 bob CHATHISTORY :Unknown command"});
@@ -352,7 +337,7 @@ TEST_CASE("irc history: only where one is, in rooms where one was let in", "[cha
 }
 
 TEST_CASE("irc history: questions are answered one after the other, and are bounded", "[chat]") {
-  keeping_chat c;
+  keeping_two_doors c;
   auto& tom = c.with_telnet("tom");
   for (int i = 0; i < 150; ++i)
     c.say(tom, std::to_string(i));
@@ -378,7 +363,7 @@ TEST_CASE("irc history: questions are answered one after the other, and are boun
 }
 
 TEST_CASE("irc history: so many wait for the store, and others are asked to come again", "[chat]") {
-  keeping_chat c;
+  keeping_two_doors c;
   auto& tom = c.with_telnet("tom");
   for (int i = 0; i < 150; ++i)
     c.say(tom, std::to_string(i));
@@ -407,7 +392,7 @@ TEST_CASE("irc history: so many wait for the store, and others are asked to come
 }
 
 TEST_CASE("irc history: who goes while it is read is not waited for", "[chat]") {
-  keeping_chat c;
+  keeping_two_doors c;
   auto& tom = c.with_telnet("tom");
   for (int i = 0; i < 150; ++i)
     c.say(tom, std::to_string(i));
