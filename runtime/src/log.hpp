@@ -7,6 +7,7 @@
 #include <spdlog/logger.h>
 
 #include <troupe/runtime/dead_letter.hpp>
+#include <troupe/runtime/detail/is_internal.hpp>
 #include <troupe/runtime/detail/note_dead_letter.hpp>
 #include <troupe/runtime/detail/uncaught.hpp>
 
@@ -31,9 +32,6 @@ std::string describe(const std::exception_ptr& e);
 
 /// Appends to `key` what tells messages of one type from others.
 void append_types(std::string& key, const caf::type_erased_tuple& content);
-
-/// Tells a function that is to run as an actor (`basic_actor::run_as`) from messages.
-[[nodiscard]] bool is_internal(const caf::type_erased_tuple& content) noexcept;
 
 /// Returns the actor's `log_name`, or another one if that throws.
 [[nodiscard]] std::string name_for_log(const basic_actor& self) noexcept;

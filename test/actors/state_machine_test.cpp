@@ -205,6 +205,33 @@ TEMPLATE_TEST_CASE("quiet is when no message is handled; what is postponed is no
   CHECK(l.look().empty());
 }
 
+TEMPLATE_TEST_CASE("that what was postponed is tried again does not end the quiet",
+                   "[state_machine]", floating_actor, pinned_actor) {
+  class patient : public state_machine<TestType> {
+  public:
+    patient(caf::actor_config& cfg, std::string* told)
+      : state_machine<TestType>(cfg), told_(*told) {}
+    caf::behavior make_behavior() override { return this->start_in(&patient::waiting); }
+
+  private:
+    caf::behavior waiting() {
+      this->event_timeout(5s, [this] { told_ += "quiet"; });
+      return {[this](int) { return this->postpone(); },
+              [this](over_atom) {
+                this->next_state(&patient::waiting);
+              }};
+    }
+    std::string& told_;
+  };
+  line<patient> l;
+  l.tell(1);
+  l.tell(over_atom::value);
+  l.rt.advance(4999ms);
+  CHECK(l.look().empty());
+  l.rt.advance(1ms);
+  CHECK(l.look() == "quiet");
+}
+
 TEST_CASE("a message that changes the state and is postponed comes between older and newer ones",
           "[state_machine]") {
   class turnstile : public state_machine<> {

@@ -10,6 +10,7 @@
 #include <caf/type_nr.hpp>
 
 #include <troupe/runtime/delayed_call.hpp>
+#include <troupe/runtime/detail/is_internal.hpp>
 #include <troupe/runtime/floating_actor.hpp>
 #include <troupe/runtime/skipped.hpp>
 #include <troupe/runtime/time.hpp>
@@ -58,7 +59,8 @@ public:
     if (!quiet_.active())
       return Base::consume(x);
     const auto before = quiet_;
-    const bool event = x.content().type_token() != caf::make_type_token<caf::timeout_msg>();
+    const bool event = x.content().type_token() != caf::make_type_token<caf::timeout_msg>()
+                       && !detail::is_internal(x.content());
     const auto result = Base::consume(x);
     if (event && result == caf::invoke_message_result::consumed && quiet_ == before)
       cancel_event_timeout();
