@@ -261,8 +261,8 @@ void router_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* e
     return;
   }
   if (content.match_elements<caf::exit_msg>()) {
-    // CAF may have both actors' locks here, which an end takes.
-    if (auto reason = content.get_as<caf::exit_msg>(0).reason)
+    // CAF may have both actors' locks here, which an end takes. One that has ended may have outlived its loops.
+    if (auto reason = content.get_as<caf::exit_msg>(0).reason; reason && !getf(is_cleaned_up_flag))
       scheduler_.loop(0).post([self = caf::strong_actor_ptr{ctrl()}, reason]() mutable {
         static_cast<router_actor*>(self->get())->cleanup(std::move(reason), event_loop::current());
       });

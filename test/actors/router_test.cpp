@@ -400,6 +400,16 @@ TEST_CASE("a router in its own member does not keep the runtime from ending", "[
   CHECK(alive.use_count() == 1);
 }
 
+TEST_CASE("a router that has outlived its runtime may be told to end", "[router]") {
+  caf::actor left;
+  {
+    pool p;
+    left = p.make(1).handle();
+  }
+  caf::anon_send_exit(left, caf::exit_reason::user_shutdown);
+  caf::anon_send(left, who_atom::value);
+}
+
 TEST_CASE("a supervised member joins again, and keeps its keys", "[router]") {
   nursery n;
   auto& sup = n.open(supervisor_options{});
