@@ -67,7 +67,7 @@ public:
   void note(const void* actor, time_point when) {
     auto& part = shard_of(actor);
     const std::lock_guard hold{part.mutex};
-    part.since.try_emplace(actor, when);
+    part.since.insert_or_assign(actor, when); // what is left there came too late
   }
   std::optional<time_point> take(const void* actor) {
     auto& part = shard_of(actor);
@@ -118,8 +118,7 @@ loop_times* times_here() {
 
 void detail::note_arrival(const caf::scheduled_actor& actor) noexcept {
   try {
-    if (const_cast<caf::scheduled_actor&>(actor).mailbox().blocked())
-      arrived().note(&actor, loop_scheduler::of(actor.home_system()).loop(0).time());
+    arrived().note(&actor, loop_scheduler::of(actor.home_system()).loop(0).time());
   } catch (...) {
     // Without memory it is not measured.
   }

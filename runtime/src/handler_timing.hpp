@@ -8,14 +8,14 @@
 
 namespace troupe::detail {
 
-/// How many runtimes measure (`time_handlers`): what is looked at on the way of each message.
+/// How many runtimes measure (`time_handlers`): what is looked at where a message wakes an actor.
 extern std::atomic<unsigned> runtimes_that_time;
 
 [[nodiscard]] inline bool times_handlers() noexcept {
   return runtimes_that_time.load(std::memory_order_relaxed) != 0;
 }
 
-/// Notes that an actor with nothing to do is about to get a message. Thread: any.
+/// Notes that an actor that had nothing to do gets a message, before a loop has it. Thread: any.
 void note_arrival(const caf::scheduled_actor& actor) noexcept;
 
 /// Forgets that of an actor that is destroyed.

@@ -326,18 +326,21 @@ caf::resumable::resume_result detail::resume_actor(caf::scheduled_actor& actor,
 // closed.
 void detail::deliver(caf::scheduled_actor& actor, caf::mailbox_element_ptr what,
                      caf::execution_unit* unit) {
-  if (times_handlers()) [[unlikely]]
-    note_arrival(actor);
   if (actor.getf(is_bounded_flag | caf::abstract_actor::is_detached_flag)) [[unlikely]] {
     if (actor.getf(is_bounded_flag) && !admits(actor, bounds().find(actor), *what))
       return;
     if (actor.getf(caf::abstract_actor::is_detached_flag))
       return actor.caf::scheduled_actor::enqueue(std::move(what), unit);
   }
-  if (what->mid.is_request())
+  if (what->mid.is_request()) {
+    if (times_handlers() && actor.mailbox().blocked()) [[unlikely]]
+      note_arrival(actor);
     return actor.caf::scheduled_actor::enqueue(std::move(what), unit);
+  }
   if (actor.mailbox().push_back(std::move(what)) != caf::intrusive::inbox_result::unblocked_reader)
     return;
+  if (times_handlers()) [[unlikely]] // no loop has the actor yet
+    note_arrival(actor);
   intrusive_ptr_add_ref(actor.ctrl()); // the queue's
   if (unit != nullptr)
     unit->exec_later(&actor);

@@ -24,9 +24,9 @@ struct handler_time {
 /// Measures, or no longer measures, the time that actors of `rt` spend with their messages, by class. It begins
 /// anew when it is turned on.
 ///
-/// Off, it costs a look at a flag for each message and each turn of an actor. On, it costs two looks at the clock
-/// for each turn, and some for its table: it may stay on where actors do real work. What a connection does with
-/// bytes is not in it, as those are no messages; nor are waits of CAF's own actors.
+/// Off, it costs a look at a flag for each turn of an actor and each message that wakes one. On, it costs two
+/// looks at the clock for each turn, and some for its table: it may stay on where actors do real work. What a
+/// connection does with bytes is not in it, as those are no messages; nor are waits of CAF's own actors.
 ///
 /// Thread: any, but not while `rt` ends.
 void time_handlers(runtime& rt, bool on = true);
