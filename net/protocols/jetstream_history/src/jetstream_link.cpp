@@ -124,6 +124,9 @@ void jetstream_core::happened(const nats_event& e, bool jetstream_core::*up) {
     look_for_stream();
   } else if (e.what == nats_event::kind::disconnected) {
     this->*up = false;
+    if (up == &jetstream_core::live_up_)
+      for (auto& [topic, f] : followed_)
+        f.settled = false; // it is subscribed to anew
     lost(e.why);
   }
 }

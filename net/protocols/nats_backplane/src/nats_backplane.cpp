@@ -59,12 +59,20 @@ private:
     if (over_)
       return;
     if (e.what == nats_event::kind::connected || e.what == nats_event::kind::reconnected) {
-      up_ = true;
-      events_.backplane_up();
+      // The server has had our subscriptions, too, before we say that we hear: who is told that may speak to us at once.
+      nats_.flush(duration::max())
+        .add_callbacks([this] { subscribed(); }, [](const failure&) {}); // it is lost again
     } else if (e.what == nats_event::kind::disconnected) {
       up_ = false;
       events_.backplane_down(e.why);
     }
+  }
+
+  void subscribed() {
+    if (over_)
+      return;
+    up_ = true;
+    events_.backplane_up();
   }
 
   void received(const nats_message_view& m) {
