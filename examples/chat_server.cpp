@@ -118,6 +118,9 @@ troupe::cluster_options options_of(const node_options& node) {
   options.leave_hold = std::chrono::seconds(5);
   options.list_limit = options.max_entries; // all of them are shown
   options.version = TROUPE_VERSION;
+  options.accepts = [](std::string_view, std::string_view lines) {
+    return are_lines(lines);
+  };
   return options;
 }
 

@@ -6,6 +6,8 @@
 #include <ctime>
 #include <vector>
 
+#include <troupe/net/printable.hpp>
+
 namespace {
 
 constexpr std::size_t most_bytes = 64 * 1024;
@@ -42,7 +44,7 @@ std::string history_text(const troupe::history_page& page, std::size_t lines) {
       bytes += when.size() + line.size() + 2;
       if (bytes > most_bytes)
         break;
-      found.push_back(when + std::string{line} + "\r\n");
+      found.push_back(when + troupe::printable(line) + "\r\n"); // others may write there, too
       text = begin == std::string_view::npos ? std::string_view{} : text.substr(0, begin + 2);
     }
     if (bytes > most_bytes)

@@ -6,11 +6,22 @@
 #include <caf/mailbox_element.hpp>
 #include <caf/message.hpp>
 
+#include <troupe/net/printable.hpp>
 #include <troupe/runtime/event_loop.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/runtime.hpp>
 
 #include "names.hpp"
+
+bool are_lines(std::string_view lines) noexcept {
+  while (!lines.empty()) {
+    const auto end = lines.find("\r\n");
+    if (end == std::string_view::npos || !troupe::is_printable(lines.substr(0, end)))
+      return false;
+    lines.remove_prefix(end + 2);
+  }
+  return true;
+}
 
 chat_room::chat_room(troupe::runtime& rt, std::shared_ptr<chat_rooms> all, const std::string& look)
   : said(all->said(look)), happens(rt), kept(all->kept(look)), all_(std::move(all)) {}

@@ -23,6 +23,10 @@ using room_opened_atom = caf::atom_constant<caf::atom("opened")>; // to user: it
 
 class chat_rooms;
 
+/// Tells whether `lines` may be shown to people: each of them is `troupe::is_printable` and ended. What is said here always
+/// is; what comes from other processes must be looked at.
+[[nodiscard]] bool are_lines(std::string_view lines) noexcept;
+
 /// A room: what is said there, what happens there, and how far those who listen have come.
 ///
 /// Who talks much in one go may go on as long as the room is open: that is while no listener has fallen

@@ -97,6 +97,23 @@ TEST_CASE("the history shows no more than it is asked for, nor than a user can t
   CHECK(bytes < 64 * 1024);
 }
 
+TEST_CASE("what other programs have kept is shown without what a terminal obeys", "[chat]") {
+  history_page page;
+  page.messages.push_back(std::make_shared<const kept_message>(
+    kept_message{{1, 1}, 0, 0, {}, shared_bytes{"<eve> \x1b[2Jhi\r\n<eve> \xff\r\n"}}));
+  CHECK(history_text(page, 5)
+        == "What was said here before, in UTC:\r\n"
+           "01-01 00:00 <eve> [2Jhi\r\n01-01 00:00 <eve> \xef\xbf\xbd\r\nThat was it.\r\n");
+}
+
+TEST_CASE("of other nodes a room takes lines, and nothing that a terminal obeys", "[chat]") {
+  CHECK(are_lines("<eve> hi\r\n"));
+  CHECK(are_lines("<eve> hi\r\n<eve> \xc3\xa4\r\n"));
+  for (const auto* bad : {"<eve> hi", "<eve> hi\n", "<eve> hi\r\n<eve>", "<eve> \x1b[2J\r\n",
+                          "<eve> a\rb\r\n", "<eve> \xff\r\n", "<eve> \xe2\x80\xae\r\n"})
+    CHECK_FALSE(are_lines(bad));
+}
+
 TEST_CASE("without a history, or without a line in it, that is what is said", "[chat]") {
   telnet_chat c;
   CHECK(c.say(c.join("ann"), "/history") == strings{"Nothing was said here before."});

@@ -189,6 +189,7 @@ private:
   void hear_interest(peer& who, wire::reader& in);
   void hear_interest_wanted(peer& who, wire::reader& in);
   void hear_publications(peer& who, wire::reader& in);
+  bool accepts(const peer& who, const std::string& topic, std::string_view bytes);
   void count_missed(peer& who, std::uint64_t stream, std::uint64_t published);
   void add_publication(wanted_topic::by& to, const wanted_topic& on, const shared_bytes& bytes);
   void drop_publication(peer& who);
@@ -365,9 +366,9 @@ private:
 
   struct {
     tally messages_out, messages_in, bytes_out, bytes_in, refused_messages, publications_out,
-      publications_dropped, publications_in, publications_unwanted, publications_missed,
-      publications_repeated, isolations, incarnations, questions_out, questions_in,
-      questions_refused;
+      publications_dropped, publications_in, publications_unwanted, publications_refused,
+      publications_missed, publications_repeated, isolations, incarnations, questions_out,
+      questions_in, questions_refused;
   } count_;
 };
 

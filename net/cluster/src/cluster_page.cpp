@@ -80,7 +80,8 @@ std::string metrics_of(const cluster_core& core) {
   for (const auto& [what, count] :
        {std::pair{"out", c.publications_out}, std::pair{"dropped", c.publications_dropped},
         std::pair{"in", c.publications_in}, std::pair{"unwanted", c.publications_unwanted},
-        std::pair{"missed", c.publications_missed}, std::pair{"repeated", c.publications_repeated}})
+        std::pair{"refused", c.publications_refused}, std::pair{"missed", c.publications_missed},
+        std::pair{"repeated", c.publications_repeated}})
     out.add("troupe_cluster_publications_total{{what=\"{}\"}} {}\n", what, count);
   begin("names", "gauge", "Names of actors that are served.");
   out.add(

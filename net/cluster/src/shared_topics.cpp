@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <spdlog/logger.h>
+
 #include <troupe/runtime/logger.hpp>
 #include <troupe/runtime/repeats.hpp>
 #include <troupe/runtime/runtime.hpp>
@@ -228,6 +230,8 @@ void cluster_core::hear_publications(peer& who, wire::reader& in) {
     ++who.received;
     count_.publications_in.add();
     const auto& on = named[next->topic];
+    if (options_.accepts && on && !accepts(who, on.name(), next->bytes))
+      continue;
     if (on && on.subscribers() != 0)
       topic_sharing::deliver(on, shared_bytes{as_bytes(next->bytes)});
     else
@@ -237,6 +241,22 @@ void cluster_core::hear_publications(peer& who, wire::reader& in) {
     note_bad_message(who.name, "a publication that is none");
   named.clear();
   named_ = std::move(named);
+}
+
+bool cluster_core::accepts(const peer& who, const std::string& topic, std::string_view bytes) {
+  try {
+    if (options_.accepts(topic, bytes))
+      return true;
+  } catch (...) {
+    rt_.logger().error("node {}: unhandled exception in cluster_options::accepts: {}",
+                       options_.name, failure::current().message());
+  }
+  count_.publications_refused.add();
+  rt_.repeats().note("cluster refused publications of " + who.name, log_level::warn, [&] {
+    return "node " + who.name + " published in topic " + escape_text(topic, 64)
+           + " what cluster_options::accepts of node " + options_.name + " does not take";
+  });
+  return false;
 }
 
 // Takes notice of how many publications the other side had for us so far.

@@ -131,6 +131,7 @@ cluster_counters cluster_core::counters() const noexcept {
     .publications_dropped = count_.publications_dropped.get(),
     .publications_in = count_.publications_in.get(),
     .publications_unwanted = count_.publications_unwanted.get(),
+    .publications_refused = count_.publications_refused.get(),
     .publications_missed = count_.publications_missed.get(),
     .publications_repeated = count_.publications_repeated.get(),
     .isolations = count_.isolations.get(),

@@ -111,6 +111,37 @@ TEST_CASE("all that a turn publishes goes to another node in one message", "[clu
   CHECK(kitchen.written.size() == 50);
 }
 
+TEST_CASE("what a node does not accept of others is counted, and the rest is delivered",
+          "[cluster]") {
+  cluster_options told;
+  told.accepts = [](std::string_view topic, std::string_view bytes) {
+    if (bytes == "throw")
+      throw std::runtime_error("no");
+    return topic == "kitchen" || bytes.find('\x1b') == std::string_view::npos;
+  };
+  two_nodes t{told};
+  fake_connection::output a, lobby, kitchen;
+  two_nodes::connect(t.first, t.here->get("lobby"), a);
+  two_nodes::connect(t.second, t.there->get("lobby"), lobby);
+  two_nodes::connect(t.second, t.there->get("kitchen"), kitchen);
+  t.pass(20ms);
+  t.first.in_turn([&] {
+    t.here->get("lobby").publish("one ");
+    t.here->get("lobby").publish("\x1b[2J");
+    t.here->get("kitchen").publish("\x1b[1m");
+    t.here->get("lobby").publish("throw");
+    t.here->get("lobby").publish("two ");
+  });
+  t.pass(20ms);
+  CHECK(a.written == "one \x1b[2Jthrowtwo "); // it is asked of others only
+  CHECK(lobby.written == "one two ");
+  CHECK(kitchen.written == "\x1b[1m");
+  CHECK(t.right->counters().publications_in == 5);
+  CHECK(t.right->counters().publications_refused == 2);
+  CHECK(logged_errors{t.second}.flush("cluster_options::accepts: no").size() == 1);
+  CHECK(t.right->counters().publications_missed == 0);
+}
+
 TEST_CASE("what nobody elsewhere wants is sent nowhere", "[cluster]") {
   two_nodes t;
   fake_connection::output a;

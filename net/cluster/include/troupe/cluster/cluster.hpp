@@ -43,6 +43,8 @@ struct cluster_counters {
   std::uint64_t publications_dropped = 0;  // likewise, that were not sent
   std::uint64_t publications_in = 0;       // that came
   std::uint64_t publications_unwanted = 0; // of these, those whose last subscriber had just left
+  std::uint64_t publications_refused =
+    0; // likewise, those that `cluster_options::accepts` did not take
   std::uint64_t publications_missed = 0;   // that did not come
   std::uint64_t publications_repeated = 0; // that came again, and were dropped
   std::uint64_t isolations = 0;

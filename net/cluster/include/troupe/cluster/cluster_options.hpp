@@ -70,6 +70,11 @@ struct cluster_options {
   /// both logs say so. Called on loop 0; what it throws is a no. Empty: any may.
   std::function<bool(std::string_view theirs)> compatible{};
 
+  /// Tells whether a publication of another node may be delivered on this one. One that may not is counted, and the log
+  /// names the node: for programs whose users see each other's bytes, as what was checked where it was said may come from
+  /// whoever may speak at the backplane. Called on loop 0, for each; what it throws is a no. Empty: any may.
+  std::function<bool(std::string_view topic, std::string_view bytes)> accepts{};
+
   /// Gives up the runtime, with the reason, if this node is refused: another process has its name, or the
   /// backplane cannot carry `max_message`. Otherwise it goes on alone, and the observers are told.
   bool stop_if_refused = true;
