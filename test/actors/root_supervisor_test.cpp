@@ -72,8 +72,7 @@ TEST_CASE("what refuses to end is killed after the runtime's grace time", "[supe
   root->start_child(make<calm_child>(told, "a"));
   auto mule = make<stubborn_child>(told, "mule");
   mule.shutdown = child_spec::infinity;
-  root->start_child(mule);
-  rt.reactor().call_when_running([&] { rt.reactor().call_later(1ms, [&] { rt.stop(); }); });
+  root->start_child(mule).add_callback([&](const caf::actor&) { rt.stop(); });
   rt.run();
   CHECK(told.look() == "+a +mule -mule -a");
 }

@@ -61,6 +61,7 @@ TEST_CASE("a port where nobody listens refuses, and the text says which", "[clie
 TEST_CASE("connecting again from inside the callbacks works", "[client][T06]") {
   const std::size_t loops = GENERATE(1, 4);
   events told;
+  events refused;
   running r{loops};
   const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>()).get_host().port();
   int lost = 0;
@@ -75,7 +76,6 @@ TEST_CASE("connecting again from inside the callbacks works", "[client][T06]") {
   CHECK(told.count("stop") == 1);
   CHECK(told.all().back() == "stop");
 
-  events refused;
   int failed = 0;
   const auto nobody = closed_port();
   r.rt.reactor().call_from_thread([&] {
@@ -90,19 +90,21 @@ TEST_CASE("connecting again from inside the callbacks works", "[client][T06]") {
 
 TEST_CASE("an attempt that is stopped fails as cancelled, and nothing follows", "[client][T07]") {
   events told;
-  running r{1};
   const auto names = std::make_shared<memory_resolver>();
   names->hold();
-  const auto stop_soon = [&](connector& c) {
-    r.rt.reactor().call_later(1ms, [c]() mutable { c.stop_connecting(); });
+  std::function<void(connector)> stop_once_asked;
+  events done;
+  running r{1};
+  stop_once_asked = [&](connector c) {
+    r.rt.reactor().call_later(
+      1ms, [&, c]() mutable { names->waiting() == 1 ? c.stop_connecting() : stop_once_asked(c); });
   };
-  connector c =
-    connect_tcp(r.rt, "far.example", 1, reports(told, {.on_started = stop_soon}), {.names = names});
+  connector c = connect_tcp(r.rt, "far.example", 1, reports(told, {.on_started = stop_once_asked}),
+                            {.names = names});
   r.start();
   REQUIRE(told.wait(4));
   CHECK(client_reporter::last.check(errc::cancelled));
   CHECK(names->waiting() == 1);
-  events done;
   r.rt.reactor().call_from_thread([&] {
     names->answer(); // too late
     CHECK_THROWS_AS(c.stop_connecting(), std::logic_error);
@@ -227,6 +229,7 @@ TEST_CASE("the local end can be chosen", "[client][T03]") {
   };
   events told;
   events failed;
+  events nonsense;
   running r{2};
   const auto port = listen_tcp(r.rt, 0, factory::for_protocol<whoami>()).get_host().port();
   connect_tcp(r.rt, "127.0.0.1", port, client_factory::for_protocol<listener>(std::ref(told)),
@@ -237,7 +240,6 @@ TEST_CASE("the local end can be chosen", "[client][T03]") {
   CHECK(told.all()[0] == "127.0.0.5");
   REQUIRE(failed.wait(4));
   CHECK(client_reporter::last.check(errc::bind_failed));
-  events nonsense;
   r.rt.reactor().call_from_thread(
     [&] { connect_tcp(r.rt, "127.0.0.1", port, reports(nonsense), {.bind_address = "here"}); });
   REQUIRE(nonsense.wait(4));
@@ -256,13 +258,13 @@ TEST_CASE("disconnect ends a connection that is open", "[client][T10]") {
     events& told_;
   };
   events told;
+  events waited;
   running r{2};
   const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>()).get_host().port();
   auto c =
     connect_tcp(r.rt, "127.0.0.1", port, client_factory::for_protocol<quiet>(std::ref(told)));
   r.start();
   REQUIRE(told.wait(1));
-  events waited;
   const std::function<void()> disconnect = [&] {
     if (c.get_state() != connector::state::connected) {
       r.rt.reactor().call_later(1ms, disconnect);

@@ -214,6 +214,7 @@ TEST_CASE("a proxy keeps both sides of a connection on one loop, and uses all", 
 
 TEST_CASE("a protocol itself is given on its own loop only", "[client][loops]") {
   events told;
+  events gone;
   running r{2};
   const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>()).get_host().port();
   tcp_client_endpoint to{r.rt, "127.0.0.1", port};
@@ -232,7 +233,6 @@ TEST_CASE("a protocol itself is given on its own loop only", "[client][loops]") 
            "enter");
   made->lose_connection();
   caf::actor ended = made->actor();
-  events gone;
   made->when_ended(r.rt.scheduler().loop(1), [&](const caf::error&) { gone.add("gone"); });
   REQUIRE(gone.wait(1));
   on_loop(r, 1, [&] { told.add(made->local() == nullptr ? "null" : "there"); });
@@ -275,6 +275,7 @@ TEST_CASE("a client service keeps its connections on its own loop", "[client][lo
 
 TEST_CASE("a connector is a child of a supervisor on any loop", "[client][loops]") {
   events told;
+  events refused;
   running r{3};
   const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>()).get_host().port();
   const auto child = [&](connect_options options) {
@@ -282,7 +283,6 @@ TEST_CASE("a connector is a child of a supervisor on any loop", "[client][loops]
                            client_factory::for_protocol<where_am_i>(&told), options);
   };
   r.rt.spawn_on<supervisor>(2, supervisor_options{}, std::vector{child({})});
-  events refused;
   supervisor_options options;
   options.observer = [&](const supervisor_event& e) {
     refused.add(e.reason.message());

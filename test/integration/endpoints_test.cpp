@@ -267,6 +267,7 @@ TEST_CASE("an attempt that the end of the runtime meets fails", "[endpoints]") {
 
 TEST_CASE("a service connects again when its server is back", "[endpoints][P14]") {
   events told;
+  std::promise<void> stopped;
   running r{2};
   auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>());
   client_service_options o;
@@ -280,7 +281,6 @@ TEST_CASE("a service connects again when its server is back", "[endpoints][P14]"
   r.start();
   REQUIRE(told.wait(5)); // start, made, lost, stop, start
   REQUIRE(wait_for(told, "made", 2));
-  std::promise<void> stopped;
   r.rt.reactor().call_from_thread(
     [&] { service.stop_service().add_callback([&] { stopped.set_value(); }); });
   REQUIRE(stopped.get_future().wait_for(10s) == std::future_status::ready);

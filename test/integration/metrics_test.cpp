@@ -75,8 +75,8 @@ TEST_CASE("bytes, turns and actors of a loop are counted", "[counters]") {
 }
 
 TEST_CASE("messages between loops are counted by both", "[counters]") {
-  running r{3};
   events log;
+  running r{3};
   const auto on_two = r.rt.spawn_on<counting_actor>(2, &log);
   r.start();
   on_loop(r, 1, [] {}); // from a foreign thread: counted as a job, not as a message
@@ -257,8 +257,8 @@ private:
 } // namespace
 
 TEST_CASE("connections are counted by factory and by the reason of their end", "[metrics]") {
-  running r{2};
   events told;
+  running r{2};
   const auto port = listen_tcp(r.rt, 0, factory::of<choosy>()).get_host().port();
   auto closed = listen_tcp(r.rt, 0, factory::for_protocol<echo>());
   const auto nobody = closed.get_host().port();

@@ -61,6 +61,7 @@ TEST_CASE("connections go to the loops in turn", "[placement]") {
 
 TEST_CASE("least_loaded places connections where the fewest actors are", "[placement]") {
   events ends;
+  events over;
   running r{3};
   const auto port = listen_tcp(r.rt, 0, greeters(0, ends), {.placement = placement::least_loaded});
   r.start();
@@ -73,7 +74,6 @@ TEST_CASE("least_loaded places connections where the fewest actors are", "[place
 
   const auto leave = std::erase_if(guests, [](const guest& g) { return g.loop == 1; });
   REQUIRE(ends.wait(leave));
-  events over;
   r.rt.scheduler().loop(1).post([&] { over.add("over"); });
   REQUIRE(over.wait(1)); // so they are gone
   for (std::size_t i = 0; i < leave; ++i)
@@ -82,6 +82,7 @@ TEST_CASE("least_loaded places connections where the fewest actors are", "[place
 
 TEST_CASE("a port on each loop accepts for its own", "[placement]") {
   events ends;
+  events closed; // a port that stops leaves the address to the others
   running r{3};
   std::uint16_t number = 0;
   std::vector<listening_port> ports;
@@ -100,7 +101,6 @@ TEST_CASE("a port on each loop accepts for its own", "[placement]") {
   CHECK(served.size() == 3);
   REQUIRE(ends.wait(60));
 
-  events closed; // a port that stops leaves the address to the others
   r.rt.scheduler().loop(1).post(
     [&] { ports[1].stop_listening().add_callback([&] { closed.add("closed"); }); });
   REQUIRE(closed.wait(1));
@@ -111,9 +111,9 @@ TEST_CASE("a port on each loop accepts for its own", "[placement]") {
 
 TEST_CASE("a port on another loop is opened there, or before the runtime runs", "[placement]") {
   events ends;
+  events told;
   running r{2};
   r.start();
-  events told;
   r.rt.scheduler().loop(0).post([&] {
     try {
       listen_tcp(r.rt, 0, greeters(1, ends), {.loop = 1});

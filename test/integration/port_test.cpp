@@ -176,9 +176,9 @@ TEST_CASE("a port that is started again fails as its factory does, and can be tr
 }
 
 TEST_CASE("nothing listens any more once the runtime has stopped, and whoever tries is told") {
+  events log;
   running server{1};
   server.start();
-  events log;
   on_loop(server, [&] {
     server.rt.reactor().add_system_event_trigger(trigger_phase::after, system_event::shutdown, [&] {
       try {

@@ -55,6 +55,7 @@ TEST_CASE("a child that writes a lot to one who does not read waits", "[process]
 TEST_CASE("a child that does not read is written to within limits", "[process]") {
   leaves_nothing check;
   events told;
+  events flood;
   running r{1};
   struct endless final : producer {
     explicit endless(process_transport& t) : to(t) {}
@@ -86,7 +87,6 @@ TEST_CASE("a child that does not read is written to within limits", "[process]")
                                    told.add("over");
                                  }}),
                 "sh", shell("sleep 0.1; head -c 1000000 >/dev/null; exit 0"));
-  events flood;
   spawn_process(r.rt,
                 reports(flood, {.on_made =
                                   [](reporter& p) {

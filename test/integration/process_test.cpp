@@ -366,6 +366,7 @@ TEST_CASE("X10: each pipe closes on its own, and is told once", "[process]") {
 TEST_CASE("X11: exceptions in callbacks are logged, and the process is reaped", "[process]") {
   leaves_nothing check;
   events told;
+  events alive;
   running r{1};
   r.rt.logger().set_level(spdlog::level::off);
   const auto fail = [](reporter&) {
@@ -378,7 +379,6 @@ TEST_CASE("X11: exceptions in callbacks are logged, and the process is reaped", 
   r.start();
   for (std::size_t n = 1; told.count("ended: no") < 2 || told.count("ended: " + done) < 2; ++n)
     REQUIRE(told.wait(n));
-  events alive;
   spawn_process(r.rt, reports(alive), "true");
   REQUIRE(wait_for(alive, "ended: " + done));
   CHECK(children_end()); // those of the first two exit by themselves

@@ -54,11 +54,11 @@ TEST_CASE("pinned actors never leave their loop, whoever sends to them") {
 }
 
 TEST_CASE("idle loops steal actors that have much to do") {
-  running r{2};
   std::atomic<int> left{64};
+  std::promise<void> done;
+  running r{2};
   std::mutex mutex;
   std::set<std::thread::id> workers;
-  std::promise<void> done;
   // All are woken on one loop; each works long enough for the other loop to wake up.
   const auto starter = r.rt.spawn([&](caf::event_based_actor* self) -> caf::behavior {
     return {[&, self](work_atom) {
@@ -83,9 +83,9 @@ TEST_CASE("idle loops steal actors that have much to do") {
 }
 
 TEST_CASE("an idle loop takes the one actor that a blocked loop woke") {
-  running r{2};
   std::promise<void> ran;
   std::promise<bool> done;
+  running r{2};
   const auto quick = r.rt.spawn([&](caf::event_based_actor*) -> caf::behavior {
     return {[&](work_atom) {
       ran.set_value();
@@ -104,12 +104,12 @@ TEST_CASE("an idle loop takes the one actor that a blocked loop woke") {
 }
 
 TEST_CASE("an idle loop takes what threads send while another one is blocked") {
-  running r{2};
-  constexpr int count = 20;
   std::atomic<int> handled{0};
   std::promise<void> all;
   std::promise<void> blocked;
   std::promise<bool> done;
+  running r{2};
+  constexpr int count = 20;
   std::vector<caf::actor> quick;
   for (int i = 0; i < count; ++i)
     quick.push_back(r.rt.spawn([&](caf::event_based_actor*) -> caf::behavior {
@@ -150,6 +150,7 @@ TEST_CASE("an idle loop takes what threads send while another one is blocked") {
 }
 
 TEST_CASE("an actor that floods itself starves neither timers nor others") {
+  std::promise<void> timer;
   running r{1};
   r.rt.spawn([](caf::event_based_actor* self) -> caf::behavior {
     self->send(self, 1);
@@ -158,7 +159,6 @@ TEST_CASE("an actor that floods itself starves neither timers nor others") {
     }};
   });
   const auto other = r.rt.spawn(adder);
-  std::promise<void> timer;
   r.rt.reactor().call_later(5ms, [&] { timer.set_value(); });
   r.start();
   timer.get_future().get();

@@ -82,8 +82,8 @@ TEST_CASE("requests work from any thread, to actors of every kind") {
 }
 
 TEST_CASE("links and monitors reach across loops") {
-  running r{3};
   events log;
+  running r{3};
   class watcher : public pinned_actor {
   public:
     watcher(caf::actor_config& cfg, events* log, caf::actor other, bool last)
@@ -117,8 +117,8 @@ TEST_CASE("links and monitors reach across loops") {
 
 TEST_CASE("receive timeouts, delayed sends and request timeouts fire without a clock thread") {
   const auto before = threads().size();
-  running r{2};
   events log;
+  running r{2};
   r.rt.spawn([&log](caf::event_based_actor* self) -> caf::behavior {
     self->delayed_send(self, 100ms, std::string{"delayed"});
     const auto silent = self->spawn([](caf::event_based_actor* s) -> caf::behavior {
@@ -197,8 +197,8 @@ TEST_CASE("an idle process sleeps") {
 }
 
 TEST_CASE("requests that are answered leave no timers behind") {
-  running r{1};
   std::promise<std::size_t> pending;
+  running r{1};
   class requester : public floating_actor {
   public:
     requester(caf::actor_config& cfg, caf::actor to, std::function<void()> d)

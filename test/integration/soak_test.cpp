@@ -379,6 +379,7 @@ TEST_CASE("a tree under random kills heals, and leaks nothing") {
 TEST_CASE("restart limits hold under kills from another thread") {
   const auto intensity = static_cast<std::size_t>(GENERATE(0, 1, 5));
   std::promise<failure> given_up;
+  events log;
   running server{4};
   auto fragile = supervisor::as_child({.name = "fragile", .intensity = intensity, .period = 1h},
                                       {elsewhere("a"), floating("b")}, restart_type::temporary);
@@ -387,7 +388,6 @@ TEST_CASE("restart limits hold under kills from another thread") {
     if (e.kind == supervisor_event_kind::child_ended)
       given_up.set_value(e.reason);
   };
-  events log;
   caf::actor under_test;
   auto& rt = server.rt;
   root_supervisor(rt, options)->start_child(fragile).add_callback([&](const caf::actor& a) {

@@ -124,8 +124,9 @@ private:
 TEST_CASE("E09: a protocol talks to a process, and hears how it ended", "[stdio]") {
   const std::size_t loops = GENERATE(1, 4);
   leaves_nothing check;
-  running r{loops};
   events told;
+  events good;
+  running r{loops};
   connect_process(r.rt,
                   calls(told, {.on_made =
                                  [](caller& c) {
@@ -133,7 +134,6 @@ TEST_CASE("E09: a protocol talks to a process, and hears how it ended", "[stdio]
                                    c.transport().lose_write_connection();
                                  }}),
                   "sh", {"-c", "cat; exit 7"});
-  events good;
   connect_process(r.rt, calls(good), "echo", {"bye"});
   r.start();
   REQUIRE(told.wait(3));
@@ -146,8 +146,8 @@ TEST_CASE("E09: a protocol talks to a process, and hears how it ended", "[stdio]
 
 TEST_CASE("E09: a program that cannot be started ends the protocol", "[stdio]") {
   leaves_nothing check;
-  running r{1};
   events told;
+  running r{1};
   auto p = connect_process(r.rt, calls(told), "/no/such/program");
   p->attach_functor([&](const caf::error& e) { told.add(failure{e}.message()); });
   p = nullptr;
@@ -160,8 +160,8 @@ TEST_CASE("E09: a program that cannot be started ends the protocol", "[stdio]") 
 
 TEST_CASE("E09: a program that has read enough may go on writing", "[stdio]") {
   leaves_nothing check;
-  running r{1};
   events told;
+  running r{1};
   connect_process(r.rt,
                   calls(told, {.on_data =
                                  [](caller& c) {
@@ -237,9 +237,10 @@ TEST_CASE("E09: a half-closeable protocol hears the end of the output of a progr
 
 TEST_CASE("E09: much goes through a process both ways; aborting kills it", "[stdio]") {
   leaves_nothing check;
+  events told;
+  events aborted;
   running r{2};
   const std::size_t total = load_size(20'000'000);
-  events told;
   connect_process(r.rt,
                   calls(told, {.on_made =
                                  [total](caller& c) {
@@ -252,7 +253,6 @@ TEST_CASE("E09: much goes through a process both ways; aborting kills it", "[std
   REQUIRE(told.wait(2));
   CHECK(told.all()[0].starts_with("got " + std::to_string(total)));
   CHECK(told.all()[1] == clean);
-  events aborted;
   connect_process(r.rt,
                   calls(aborted, {.on_data =
                                     [](caller& c) {

@@ -170,10 +170,10 @@ TEST_CASE("a port stops before its factory, which closes its connections") {
 }
 
 TEST_CASE("a port that cannot be had fails to start, and is tried again") {
+  std::promise<failure> failed;
   running server{1};
   const auto taken = listen_tcp(server.rt, 0, factory::for_protocol<echo>());
   const auto number = taken.get_host().port();
-  std::promise<failure> failed;
   root_supervisor(server.rt)
     ->start_child(port_child("port", number, factory::for_protocol<echo>()))
     .add_errback([&](const failure& why) {

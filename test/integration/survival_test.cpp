@@ -119,10 +119,10 @@ TEST_CASE("ten thousand connections opened and dropped leave nothing behind") {
 TEST_CASE("others talk undisturbed while connections come and go") {
   const std::size_t loops = GENERATE(1, 4);
   std::atomic<long> open{0};
+  std::atomic<bool> done{false};
   running server{loops};
   const auto port = listen_tcp(server.rt, 0, factory::for_protocol<echo>(&open), {.backlog = 500});
   server.start();
-  std::atomic<bool> done{false};
   std::thread crowd([&] {
     for (std::size_t i = 0; i < load_size(3000); ++i) {
       client c{port.get_host().port()};
@@ -167,6 +167,7 @@ TEST_CASE("one who never reads is closed for it, and the others get every line")
   const std::size_t loops = GENERATE(1, 4);
   constexpr std::size_t limit = 256 * 1024;
   events log;
+  std::atomic<bool> stop{false};
   running server{loops};
   const auto room = server.rt.spawn<crier>();
   const auto port = listen_tcp(server.rt, 0, factory::for_protocol<talker>(room, &log),
@@ -191,7 +192,6 @@ TEST_CASE("one who never reads is closed for it, and the others get every line")
   joined(reader, "reader");
 
   // Everybody but the lazy one drains what comes.
-  std::atomic<bool> stop{false};
   std::thread drain([&] {
     std::vector<char> sink(65536);
     while (!stop)
@@ -249,6 +249,7 @@ TEST_CASE("protocols killed from other threads end once each, and the server goe
   events log;
   std::mutex mutex;
   std::vector<caf::actor> actors;
+  std::atomic<std::size_t> killed{0};
   running server{4};
   const auto port = listen_tcp(server.rt, 0, factory::for_protocol<target>(&log, &mutex, &actors),
                                {.backlog = 1000});
@@ -256,7 +257,6 @@ TEST_CASE("protocols killed from other threads end once each, and the server goe
   std::vector<client> all;
   for (std::size_t i = 0; i < count; ++i)
     all.emplace_back(port.get_host().port());
-  std::atomic<std::size_t> killed{0};
   std::vector<std::thread> killers;
   for (int i = 0; i < 3; ++i)
     killers.emplace_back([&] {

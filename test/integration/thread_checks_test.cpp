@@ -112,9 +112,9 @@ TEST_CASE("what belongs to the reactor's thread says so in another one") {
 }
 
 TEST_CASE("a loop's thread is the wrong one for another loop") {
+  std::promise<std::string> told;
   running r{2};
   wait_until_running(r);
-  std::promise<std::string> told;
   r.rt.scheduler().loop(1).post([&] {
     try {
       r.rt.reactor().call_later(1s, [] {});
@@ -128,8 +128,10 @@ TEST_CASE("a loop's thread is the wrong one for another loop") {
 }
 
 TEST_CASE("what belongs to a connection's or an actor's thread says so in another one") {
-  running r{1};
   std::promise<echo*> made;
+  std::promise<void> inside, seen; // also while its own thread is in the middle of its code
+  std::promise<void> begun;
+  running r{1};
   const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>(&made));
   auto handle = port;
   const auto p = r.rt.spawn_on<pinned>(0);
@@ -155,7 +157,6 @@ TEST_CASE("what belongs to a connection's or an actor's thread says so in anothe
           beat.start(1s);
         })
         == "call_later" + message);
-  std::promise<void> inside, seen; // also while its own thread is in the middle of its code
   basic_actor::run_as(caf::actor_cast<caf::strong_actor_ptr>(p), [&] {
     inside.set_value();
     seen.get_future().wait();
@@ -163,7 +164,6 @@ TEST_CASE("what belongs to a connection's or an actor's thread says so in anothe
   inside.get_future().wait();
   CHECK(elsewhere([&] { object<pinned>(p).enter([] {}); }) == "enter" + not_here + "use run_as");
   seen.set_value();
-  std::promise<void> begun;
   basic_actor::run_as(caf::actor_cast<caf::strong_actor_ptr>(f), [&] { begun.set_value(); });
   begun.get_future().get();
   CHECK(elsewhere([&] { object<floating>(f).call_later(1s, [] {}); }) == "call_later" + message);

@@ -97,12 +97,12 @@ TEST_CASE("what each publishes arrives once, undamaged and in order, on any numb
 }
 
 TEST_CASE("a floating publisher's publications keep their order while it moves", "[topic]") {
+  events seen;
+  std::atomic<int> wrong{0};
   running r{3};
   const topic room{r.rt};
-  events seen;
   const int count = static_cast<int>(load_size(20'000));
   std::vector<int> next(3, 0);
-  std::atomic<int> wrong{0};
   for (std::size_t i = 0; i < 3; ++i) {
     class ordered : public pinned_actor {
     public:

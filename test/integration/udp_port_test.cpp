@@ -63,6 +63,7 @@ TEST_CASE("U01: a protocol starts with its port, stops after it, and starts agai
 
 TEST_CASE("U01: a protocol listens at one port at a time, and then at another one", "[U01]") {
   events log;
+  std::promise<void> stopped;
   running server{1};
   const auto protocol = told(log);
   CHECK_FALSE(protocol.actor());
@@ -70,7 +71,6 @@ TEST_CASE("U01: a protocol listens at one port at a time, and then at another on
   CHECK(protocol.actor() == first.actor());
   CHECK_THROWS_AS(listen_udp(server.rt, 0, protocol), std::logic_error);
   server.start();
-  std::promise<void> stopped;
   on_loop(server, [&] { first.stop_listening().add_callback([&] { stopped.set_value(); }); });
   stopped.get_future().get();
   datagram_port second;

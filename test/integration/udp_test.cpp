@@ -266,6 +266,7 @@ TEST_CASE("a datagram that the network refuses counts as lost, and the port goes
 
 TEST_CASE("a flooded port starves neither others nor timers of its loop") {
   events log, quiet;
+  std::atomic<bool> over{false};
   running server{1};
   struct counting : datagram_protocol {
     using datagram_protocol::datagram_protocol;
@@ -276,7 +277,6 @@ TEST_CASE("a flooded port starves neither others nor timers of its loop") {
   const auto flooded = listen_udp(server.rt, 0, datagram_protocol::of<counting>());
   const auto other = listen_udp(server.rt, 0, told(quiet, echoing));
   server.start();
-  std::atomic<bool> over{false};
   std::vector<std::thread> floods;
   for (int i = 0; i < 2; ++i)
     floods.emplace_back([&] {

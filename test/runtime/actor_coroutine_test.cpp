@@ -257,6 +257,7 @@ TEST_CASE("an actor's timers are a clock for whatever needs one", "[timers][acto
     looping_call beat_{timers_, [this] {
                          if (++ticks_ == 3) {
                            CHECK(timers_.get_delayed_calls().empty());
+                           beat_.stop();
                            rt_.stop();
                          }
                        }};

@@ -29,8 +29,8 @@ TEST_CASE("the reactor's actor schedules, moves and cancels by message", "[react
                 caf::make_message(value))
           .then(then, [this](caf::error& e) { answers.push_back(to_string(failure{e})); });
       };
-      later(20ms, 2, [](std::uint64_t) {});
       later(1ms, 1, [](std::uint64_t) {});
+      later(20ms, 2, [](std::uint64_t) {});
       later(1h, 3, [=, this](std::uint64_t id) {
         request(reactor, caf::infinite, reset_atom::value, id, caf::timespan{40ms}).then([] {});
       });
