@@ -7,11 +7,17 @@
 //
 //   $ build/release/examples/http_server --port 8443 --tls-cert certificate.pem --tls-key key.pem
 //
+// It speaks HTTP/2 too: to browsers over TLS, and without to `curl --http2-prior-knowledge`.
+//
 // Ctrl-C stops it: what is under way is finished first. `--help` lists the options.
 
 #include <troupe/http/http_router.hpp>
 #include <troupe/http/http_server.hpp>
 #include <troupe/http/static_files.hpp>
+
+#ifdef WITH_HTTP2
+#include <troupe/http2/http2_server.hpp>
+#endif
 
 #include "server_program.hpp"
 
@@ -31,10 +37,18 @@ int main(int argc, char** argv) {
       options.access_log = [&rt](const troupe::http_access& a) {
         rt.logger().info("{}", troupe::combined_log_line(a));
       };
+#ifdef WITH_HTTP2
+    return troupe::http2_server(site.handler(), options);
+#else
     return troupe::http_server(site.handler(), options);
+#endif
   };
+  std::vector<std::string> protocols{"http/1.1"};
+#ifdef WITH_HTTP2
+  protocols = troupe::http2_alpn();
+#endif
   return server_program::run(argc, argv, "http_server", "Serves a folder, or says hello.", 8080,
-                             make_factory, server_program::tls_use::if_asked(), {}, {},
+                             make_factory, server_program::tls_use::if_asked(protocols), {}, {},
                              [&](CLI::App& app) {
                                app.add_option("--root", root, "the folder (none: says hello)")
                                  ->check(CLI::ExistingDirectory);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <sys/resource.h>
@@ -34,14 +35,18 @@ inline void allow_many_connections() {
 
 /// Whether a server speaks TLS: no; yes, with `--certificate`; or if it is asked to, with `--tls-cert`.
 struct tls_use {
-  constexpr tls_use(bool yes) noexcept : required(yes) {}
-  static constexpr tls_use if_asked() noexcept {
+  tls_use(bool yes) : required(yes) {}
+
+  /// \param alpn  the protocols that it speaks over TLS, the best first; none: clients are not asked
+  static tls_use if_asked(std::vector<std::string> alpn = {}) {
     tls_use use{false};
     use.optional = true;
+    use.alpn = std::move(alpn);
     return use;
   }
   bool required;
   bool optional = false;
+  std::vector<std::string> alpn;
 };
 
 /// Another way in: a port of its own, at the same interface, with an option of its own.
@@ -137,8 +142,9 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
     const auto open = [&] {
       const troupe::factory_ref protocols = make_factory(rt);
       const auto listening =
-        secure ? troupe::listen_ssl(rt, port, protocols,
-                                    troupe::tls_server_context{{.identities = {identity}}}, listen)
+        secure ? troupe::listen_ssl(
+          rt, port, protocols,
+          troupe::tls_server_context{{.identities = {identity}, .alpn = tls.alpn}}, listen)
                : troupe::listen_tcp(rt, port, protocols, listen);
       protocols.get()->set_max_connections(max_connections);
       return listening;

@@ -3,7 +3,7 @@
 Usage: web_bench.py <folder of the examples> [--repeat N] [--only ROW] [--out FOLDER] [--smoke]
 
 Each run has a fresh server, tied to core 0; the load has core 1. All servers of a row run in turn, then again, and another one begins each
-time; a ratio is taken between runs of the same turn. HTTP is asked by wrk, which wants status 200 of each answer; WebSockets by this
+time; a ratio is taken between runs of the same turn. HTTP is asked by wrk and h2load, which want status 200 of each answer; WebSockets by this
 program, which compares every byte. Exits with 77 if wrk is not installed.
 """
 
@@ -110,6 +110,24 @@ def ask(server, connections, seconds, path="/", script=None, size=13):
     return cost / int(re.search(r"(\d+) requests in", said)[1]) / 1000
 
 
+def ask_http2(server, seconds):
+    """Returns the same for each answer over HTTP/2, to h2load: 10 connections with 100 streams each."""
+    command = tied(1, "h2load", "-t1", "-c10", "-m100", f"http://127.0.0.1:{server.port}/")
+    subprocess.run([*command, "-n20000"], capture_output=True, check=True)
+    before = server.cpu_ns()
+    said = subprocess.run([*command, f"-D{seconds}"], capture_output=True, check=True, text=True).stdout
+    cost = server.cpu_ns() - before
+    count = int(re.search(r"(\d+) succeeded", said)[1])
+    if " 0 failed, 0 errored, 0 timeout" not in said or not count or f"{count} 2xx" not in said:
+        raise RuntimeError(said)
+    return cost / count / 1000
+
+
+def nghttpd(folder):
+    port = free_port()
+    return Server(["nghttpd", "--no-tls", "-n1", "-d", folder, str(port)], port)
+
+
 def masked(text):
     mask = b"\x37\xfa\x21\x3d"
     return bytes([0x81, 0x80 | len(text)]) + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(text))
@@ -167,6 +185,9 @@ def rows(examples, folder):
     return {
         "http": ("GET of 13 bytes, 64 connections kept alive", hello, lambda s, t: ask(s, 64, t), {"nginx": 1.1, "Node": 0.25}),
         "http-16": ("the same, 16 requests at once", hello, lambda s, t: ask(s, 64, t, script="pipelined.lua"), {"nginx": 0.9}),
+        "http2": ("the same over HTTP/2, 10 connections with 100 streams each",
+                  {"Troupe": http(), "nghttpd": lambda: nghttpd(folder)},
+                  lambda s, t: ask_http2(s, t), {"nghttpd": 1.0}),
         "file": ("a file of 1 MiB, 16 connections",
                  {"Troupe": http("--root", folder), "nginx": lambda: Nginx(f"root {folder};")},
                  lambda s, t: ask(s, 16, t, path="/file.bin", size=size), {"nginx": 1.2}),
@@ -180,6 +201,8 @@ def rows(examples, folder):
 def missing(name):
     if name == "nginx" and not shutil.which("nginx", path="/usr/sbin:" + os.environ["PATH"]):
         return "nginx is not installed"
+    if name == "nghttpd" and not (shutil.which("nghttpd") and shutil.which("h2load")):
+        return "nghttp2-server or nghttp2-client is not installed"
     if "Node" in name and (not shutil.which("node") or ("ws" in name and not os.path.exists(NODE_WS))):
         return "nodejs or node-ws is not installed"
     return None
@@ -215,7 +238,7 @@ def main():
     p = argparse.ArgumentParser(description="The web of the examples beside servers of others.")
     p.add_argument("examples")
     p.add_argument("--repeat", type=int, default=5, help="how often each figure is taken; the median counts (5)")
-    p.add_argument("--only", action="append", help="a row: http, http-16, file, websocket")
+    p.add_argument("--only", action="append", help="a row: http, http-16, http2, file, websocket")
     p.add_argument("--out", help="folder for web.csv, which has every run")
     p.add_argument("--smoke", action="store_true", help="each once and short: do they serve?")
     o = p.parse_args()
@@ -232,6 +255,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         with open(folder + "/file.bin", "wb") as f:
             f.write(os.urandom(1024 * 1024))
+        with open(folder + "/index.html", "w") as f:
+            f.write("Hello, world!")
         all_rows = rows(o.examples, folder)
         for key in o.only or all_rows:
             for line in measure(all_rows[key], 1 if o.smoke else o.repeat, 1 if o.smoke else 2):

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <troupe/http/detail/http_incoming_body.hpp>
 #include <troupe/http/http_client_response.hpp>
 #include <troupe/http/http_response_parser.hpp>
 #include <troupe/net/protocol.hpp>
@@ -14,7 +15,6 @@
 #include <troupe/runtime/detail/patience.hpp>
 
 #include "http_gunzip.hpp"
-#include "http_incoming_body.hpp"
 #include "http_pool.hpp"
 
 namespace troupe {

@@ -5,6 +5,7 @@
 #include <spdlog/logger.h>
 
 #include <troupe/http/http_status.hpp>
+#include <troupe/net/tls_info.hpp>
 #include <troupe/runtime/detail/uncaught.hpp>
 #include <troupe/runtime/logger.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
@@ -27,6 +28,12 @@ http_connection::http_connection(caf::actor_config& cfg,
 http_connection::~http_connection() = default;
 
 void http_connection::connection_made() {
+  if (service_->http2) {
+    const auto* const tls = transport().tls();
+    if (tls != nullptr && tls->alpn() == "h2")
+      return take_over(service_->http2(*this, service_));
+    may_be_http2_ = tls == nullptr;
+  }
   await(awaited::request);
 }
 
@@ -59,7 +66,7 @@ void http_connection::connection_lost(const failure& reason) {
   if (before == state::handling || before == state::responding)
     log_access(false);
   if (const auto request = std::move(request_)) {
-    request->connection = nullptr;
+    request->exchange = nullptr;
     request->body.fail(reason.check(errc::connection_done) ? failure{errc::connection_lost}
                                                            : reason);
   }
@@ -70,7 +77,9 @@ void http_connection::connection_lost(const failure& reason) {
 // -- what comes ---------------------------------------------------------------------------------
 
 void http_connection::data_received(bytes_view data) {
-  const auto text = as_text(data);
+  auto text = as_text(data);
+  if (may_be_http2_ && begins_http2(text))
+    return;
   if (state_ == state::closing) {
     discarded_ += text.size();
     if (discarded_ > service_->options.max_discarded)
@@ -87,6 +96,40 @@ void http_connection::data_received(bytes_view data) {
     process(text);
   else
     process_kept();
+}
+
+// Takes the preface of HTTP/2 (RFC 9113, 3.4), in which no request can begin; what it held back of
+// anything else is in front of `text` then. Its first line is enough: the rest of it is HTTP/2's to check.
+bool http_connection::begins_http2(std::string_view& text) {
+  static constexpr std::string_view preface = "PRI * HTTP/2.0\r\n";
+  const auto had = kept_.size();
+  const auto compared = std::min(text.size(), preface.size() - had);
+  if (text.substr(0, compared) != preface.substr(had, compared)) {
+    may_be_http2_ = false;
+    return false;
+  }
+  if (had + compared < preface.size()) {
+    kept_ += text;
+    if (awaits_ != awaited::head)
+      await(awaited::head);
+    return true;
+  }
+  may_be_http2_ = false;
+  const auto before = std::exchange(kept_, {});
+  take_over(service_->http2(*this, service_));
+  if (!before.empty() && connected())
+    upgraded_->data_received(as_bytes(before));
+  if (connected())
+    upgraded_->data_received(as_bytes(text));
+  return true;
+}
+
+// Gives the connection, on which no request was made, to another protocol.
+void http_connection::take_over(std::unique_ptr<http_upgraded> next) {
+  state_ = state::upgraded;
+  awaits_ = awaited::nothing;
+  upgraded_ = std::move(next);
+  upgraded_->taken_over(transport());
 }
 
 void http_connection::process_kept() {
@@ -211,7 +254,7 @@ void http_connection::begin_request() {
     request_ = std::make_shared<detail::http_request_state>();
   auto& r = *request_;
   std::swap(r.head, parser_.head()); // and so back and forth: no memory is taken
-  r.connection = this;
+  r.exchange = this;
   r.body.ended = !r.head.has_body();
   is_head_ = r.head.method() == "HEAD";
   keep_alive_ =
@@ -228,8 +271,8 @@ void http_connection::begin_request() {
   if (r.head.method() == "TRACE")
     return send(http_response{405, "TRACE is off.\n"}.set("Allow", "GET, HEAD, POST"));
   try {
-    answer(detail::in_callback("the handler",
-                               [&] { return service_->handler(http_request{request_}); }));
+    answer(detail::in_callback(
+      "the handler", [&] { return service_->handler(detail::http_insides::request(request_)); }));
   } catch (...) {
     answered(failure::current(), number_);
   }
@@ -243,8 +286,8 @@ void http_connection::answer(http_reply reply) {
     return answered(std::move(later).take(), number_);
   handler_ = later.canceller();
   std::move(later).add_both([state = request_, number = number_](outcome<http_response> got) {
-    if (state->connection != nullptr) {
-      auto* const c = state->connection;
+    if (state->exchange != nullptr) {
+      auto* const c = static_cast<http_connection*>(state->exchange);
       c->enter("the handler", [&] { c->answered(std::move(got), number); });
     }
   });
@@ -257,23 +300,8 @@ void http_connection::answered(outcome<http_response> got, std::uint64_t number)
   if (got)
     send(*std::move(got));
   else
-    send(response_for(got.error()));
-}
-
-http_response http_connection::response_for(const failure& why) {
-  if (why.check<http_error>()) {
-    try {
-      why.raise();
-    } catch (const http_error& e) {
-      std::string text = e.what();
-      if (text.empty() || text.back() != '\n')
-        text += '\n';
-      return http_response{e.status(), std::move(text)}.set("X-Content-Type-Options", "nosniff");
-    }
-  }
-  loop().scheduler().logger().error("[{}] {} {}: {}", log_name(), request_->head.method(),
-                                    escape_text(request_->head.target(), 200), why.message());
-  return http_response{500, "Internal Server Error\n"}.set("X-Content-Type-Options", "nosniff");
+    send(
+      detail::http_answer_to(got.error(), loop().scheduler().logger(), log_name(), request_->head));
 }
 
 // What came is no request, or no body. Earlier responses are complete: requests wait for each other.
@@ -330,7 +358,7 @@ void http_connection::release_request() {
   if (!request_)
     return;
   auto& r = *request_;
-  r.connection = nullptr;
+  r.exchange = nullptr;
   if (request_.use_count() > 1 || r.head.fields().size() > 32 || r.body.text.capacity() > 1024) {
     const auto request = std::move(request_);
     request->body.fail(failure{errc::not_connected, "the request has its response"});

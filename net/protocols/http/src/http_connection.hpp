@@ -9,40 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/http/detail/http_exchange.hpp>
 #include <troupe/http/http_server.hpp>
 #include <troupe/net/drainable.hpp>
 #include <troupe/net/protocol.hpp>
 #include <troupe/runtime/canceller.hpp>
 #include <troupe/runtime/detail/patience.hpp>
 
-#include "http_incoming_body.hpp"
-
 namespace troupe {
-
-class http_connection;
-
-namespace detail {
-
-/// What the connections of one server share; it never changes.
-struct http_service {
-  http_handler handler;
-  http_server_options options;
-};
-
-/// What the copies of a request share with its connection.
-struct http_request_state {
-  http_request_head head;
-  http_fields trailers;
-  http_connection* connection = nullptr; // null once it has ended, or is done with the request
-  std::vector<std::pair<std::string, std::string>> parameters;
-  std::size_t rest_at = 0;
-
-  http_incoming_body body;
-
-  void hand_body();
-};
-
-} // namespace detail
 
 /// One connection of a server.
 ///
@@ -50,7 +24,10 @@ struct http_request_state {
 /// body at their ends) waiting; or closing, in which what comes is passed over; or upgraded.
 ///
 /// Thread: its loop's.
-class http_connection final : public protocol, public drainable, private producer {
+class http_connection final : public protocol,
+                              public drainable,
+                              private detail::http_exchange,
+                              private producer {
 public:
   http_connection(caf::actor_config& cfg, std::shared_ptr<const detail::http_service> service);
   ~http_connection() override;
@@ -62,8 +39,9 @@ public:
 
   // -- for requests -----------------------------------------------------------------------------
 
+  [[nodiscard]] protocol& carrier() noexcept override { return *this; }
   [[nodiscard]] deferred<std::string> read_body(detail::http_request_state& s, bool all,
-                                                std::size_t limit);
+                                                std::size_t limit) override;
 
 protected:
   void stop_requested() override;
@@ -72,6 +50,8 @@ private:
   enum class state : std::uint8_t { waiting, handling, responding, closing, upgraded };
   enum class awaited : std::uint8_t { nothing, request, head, body, reader, goodbye };
 
+  bool begins_http2(std::string_view& text);
+  void take_over(std::unique_ptr<http_upgraded> next);
   void process(std::string_view in);
   void process_kept();
   std::size_t run(std::string_view in);
@@ -82,7 +62,6 @@ private:
   void begin_request();
   void answer(http_reply reply);
   void answered(outcome<http_response> got, std::uint64_t number);
-  [[nodiscard]] http_response response_for(const failure& why);
   void refuse(int status, const char* reason);
   void release_request();
   void request_ended();
@@ -131,6 +110,7 @@ private:
   int status_ = 0;
   state state_ = state::waiting;
   awaited awaits_ = awaited::nothing;
+  bool may_be_http2_ = false; // so far the preface of HTTP/2 came, or nothing
   bool processing_ = false;
   bool body_done_ = true; // of the request
   bool keep_alive_ = true;

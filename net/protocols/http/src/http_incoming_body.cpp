@@ -1,4 +1,4 @@
-#include "http_incoming_body.hpp"
+#include <troupe/http/detail/http_incoming_body.hpp>
 
 #include <stdexcept>
 #include <utility>

@@ -3,20 +3,10 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include <troupe/http/http_status.hpp>
-
-#include "http_connection.hpp"
+#include <troupe/http/detail/http_exchange.hpp>
+#include <troupe/net/protocol.hpp>
 
 namespace troupe {
-
-namespace detail {
-
-void http_request_state::hand_body() {
-  if (!body.hand())
-    body.fail(http_error{413, "The body is longer than allowed.\n"});
-}
-
-} // namespace detail
 
 const http_request_head& http_request::head() const noexcept {
   return state_->head;
@@ -53,21 +43,21 @@ void http_request::set_rest(std::size_t skipped) const noexcept {
 deferred<std::string> http_request::read() const {
   if (state_->body.broken)
     return fail<std::string>(state_->body.broken);
-  if (state_->connection != nullptr)
-    return state_->connection->read_body(*state_, false, 0);
+  if (state_->exchange != nullptr)
+    return state_->exchange->read_body(*state_, false, 0);
   return succeed(std::exchange(state_->body.text, {}));
 }
 
 deferred<std::string> http_request::read_all(std::size_t limit) const {
   if (state_->body.broken)
     return fail<std::string>(state_->body.broken);
-  if (state_->connection != nullptr)
-    return state_->connection->read_body(*state_, true, limit);
+  if (state_->exchange != nullptr)
+    return state_->exchange->read_body(*state_, true, limit);
   return succeed(std::exchange(state_->body.text, {}));
 }
 
 bool http_request::connected() const noexcept {
-  return state_->connection != nullptr && state_->connection->connected();
+  return state_->exchange != nullptr && state_->exchange->carrier().connected();
 }
 
 net_address http_request::peer() const {
@@ -79,13 +69,13 @@ net_address http_request::host_address() const {
 }
 
 const tls_info* http_request::tls() const noexcept {
-  return connected() ? state_->connection->transport().tls() : nullptr;
+  return connected() ? state_->exchange->carrier().transport().tls() : nullptr;
 }
 
 protocol& http_request::actor() const {
-  if (state_->connection == nullptr)
+  if (state_->exchange == nullptr)
     throw std::logic_error("http_request: the client has gone, or has its response");
-  return *state_->connection;
+  return state_->exchange->carrier();
 }
 
 } // namespace troupe

@@ -5,24 +5,25 @@
 #include <cstring>
 #include <utility>
 
+#include <troupe/http/detail/http_exchange.hpp>
 #include <troupe/http/http_text.hpp>
 
 #include "http_digit.hpp"
 
 namespace troupe {
 
-namespace {
+namespace detail {
 
 // The characters of a host: those of RFC 3986's reg-name and of addresses in brackets.
-bool is_host(std::string_view text) noexcept {
+bool is_http_host(std::string_view text) noexcept {
   auto name = text;
   if (!text.empty() && text.front() == '[') {
     const auto end = text.find(']');
     if (end == std::string_view::npos || end < 3)
       return false;
     for (const char c : text.substr(1, end - 1))
-      if (!detail::is_http_digit(c) && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F')
-          && c != ':' && c != '.')
+      if (!is_http_digit(c) && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F') && c != ':'
+          && c != '.')
         return false;
     name = {};
     text.remove_prefix(end + 1);
@@ -40,18 +41,17 @@ bool is_host(std::string_view text) noexcept {
       text.remove_prefix(colon + 1);
   }
   for (const char c : name)
-    if (!detail::is_http_digit(c) && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')
+    if (!is_http_digit(c) && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')
         && std::string_view{"-._~%!$&'()*+,;="}.find(c) == std::string_view::npos)
       return false;
   if (text.size() > 5)
     return false;
   for (const char c : text)
-    if (!detail::is_http_digit(c))
+    if (!is_http_digit(c))
       return false;
   return true;
 }
 
-// What must not come behind the body, where it could change what was read already.
 bool is_forbidden_in_trailers(std::string_view name) noexcept {
   for (const std::string_view forbidden :
        {"Content-Length", "Transfer-Encoding", "Host", "Connection", "Upgrade", "Trailer"})
@@ -60,7 +60,7 @@ bool is_forbidden_in_trailers(std::string_view name) noexcept {
   return false;
 }
 
-} // namespace
+} // namespace detail
 
 // Moves from `in` to `text` up to the empty line, and tells whether that is there. Refuses what is
 // longer than `limit`, and lines that do not end with CR LF.
@@ -227,7 +227,7 @@ bool http_request_parser::check_target() {
   const auto method = head_.method();
   const auto target = head_.target();
   if (method == "CONNECT") {
-    if (target.find(':') == std::string_view::npos || !is_host(target))
+    if (target.find(':') == std::string_view::npos || !detail::is_http_host(target))
       return refuse(400, "the target of CONNECT is no host and port"), false;
     return true;
   }
@@ -239,7 +239,7 @@ bool http_request_parser::check_target() {
   if (!equal_without_case(scheme, "http") && !equal_without_case(scheme, "https"))
     return refuse(400, "the target is neither a path nor a URL"), false;
   const auto host = head_.split_target().first;
-  if (host.empty() || host.find('@') != std::string_view::npos || !is_host(host))
+  if (host.empty() || host.find('@') != std::string_view::npos || !detail::is_http_host(host))
     return refuse(400, "the target has no host"), false;
   return true;
 }
@@ -267,7 +267,7 @@ bool http_request_parser::parse_fields(http_fields& fields, std::size_t at) {
       {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(name.size()),
        static_cast<std::uint32_t>(value.empty() ? end : value.data() - text.data()),
        static_cast<std::uint32_t>(value.size())});
-    if (trailing ? is_forbidden_in_trailers(name) : !note_field(name, value))
+    if (trailing ? detail::is_forbidden_in_trailers(name) : !note_field(name, value))
       return refuse(400, "a field that may not be in trailers"), false;
     at = end + 2;
   }
@@ -345,7 +345,7 @@ bool http_request_parser::note_transfer_coding(std::string_view value) {
 bool http_request_parser::note_host(std::string_view value) {
   if (std::exchange(has_host_, true))
     return refuse(400, "two fields Host"), false;
-  if (!is_host(value))
+  if (!detail::is_http_host(value))
     return refuse(400, "the field Host is no host"), false;
   return true;
 }

@@ -1,11 +1,7 @@
 // How a connection sends a response.
 
 #include <array>
-#include <cerrno>
 #include <charconv>
-#include <system_error>
-
-#include <sys/uio.h>
 
 #include <spdlog/logger.h>
 
@@ -205,14 +201,13 @@ void http_connection::send_file() {
     piece = std::make_unique<std::byte[]>(file_piece);
   for (std::size_t row = 0; row < most_in_a_row;) {
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(file_piece, body_left_));
-    const iovec into{piece.get(), size};
-    const auto got = ::preadv2(file_->get(), &into, 1, static_cast<off_t>(file_at_), RWF_NOWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR))
+    const auto got = detail::read_if_cached(*file_, {piece.get(), size}, file_at_);
+    if (!got)
       return read_file_elsewhere(size);
-    if (got <= 0)
-      return abort_response(got == 0 ? "the file became shorter" : "the file cannot be read");
-    row += static_cast<std::size_t>(got);
-    if (!sent_of_file({piece.get(), static_cast<std::size_t>(got)}) || transport().unsent() > 0)
+    if (*got == 0)
+      return abort_response("the file became shorter, or cannot be read");
+    row += *got;
+    if (!sent_of_file({piece.get(), *got}) || transport().unsent() > 0)
       return;
   }
 }
@@ -233,12 +228,7 @@ bool http_connection::sent_of_file(bytes_view data) {
 void http_connection::read_file_elsewhere(std::size_t size) {
   reading_file_ = true;
   defer_to_thread(*this, [file = file_, at = file_at_, size] {
-    std::string data(size, '\0');
-    const auto got = ::pread(file->get(), data.data(), size, static_cast<off_t>(at));
-    if (got < 0)
-      throw std::system_error(errno, std::system_category(), "a file");
-    data.resize(static_cast<std::size_t>(got));
-    return data;
+    return detail::read_waiting(*file, at, size);
   }).add_both([this, number = number_](outcome<std::string> got) {
     reading_file_ = false;
     if (number != number_ || state_ != state::responding || !connected() || !file_)
@@ -261,7 +251,7 @@ void http_connection::ask_source() {
   if (next.ready())
     return source_gave(std::move(next).take(), number_);
   std::move(next).add_both([state = request_, number = number_](outcome<std::string> piece) {
-    if (auto* const c = state->connection)
+    if (auto* const c = static_cast<http_connection*>(state->exchange))
       c->enter("a body", [&] { c->source_gave(std::move(piece), number); });
   });
 }
@@ -279,8 +269,15 @@ void http_connection::source_gave(outcome<std::string> piece, std::uint64_t numb
   if (piece->empty()) {
     if (known_length_ && body_left_ > 0)
       return abort_response("its source gave less than it promised");
-    if (chunked_)
-      t.write("0\r\n\r\n");
+    if (!chunked_)
+      return response_ended(true);
+    std::string trailers;
+    try {
+      trailers = detail::trailers_of(*source_);
+    } catch (const std::exception& e) {
+      return abort_response(e.what());
+    }
+    t.write("0\r\n" + trailers + "\r\n");
     return response_ended(true);
   }
   sent_ += piece->size();

@@ -41,7 +41,9 @@ std::string combined_log_line(const http_access& access) {
     append_escaped(line, access.head->method());
     line += ' ';
     append_escaped(line, access.head->target());
-    line += access.head->minor_version() == 1 ? " HTTP/1.1" : " HTTP/1.0";
+    line += access.head->major_version() == 2   ? " HTTP/2.0"
+            : access.head->minor_version() == 1 ? " HTTP/1.1"
+                                                : " HTTP/1.0";
   } else {
     line += '-';
   }
@@ -58,8 +60,12 @@ std::string combined_log_line(const http_access& access) {
 }
 
 factory_ref http_server(http_handler handler, http_server_options options) {
-  return factory::for_protocol<http_connection>(std::make_shared<const detail::http_service>(
+  return detail::http_server_of(std::make_shared<const detail::http_service>(
     detail::http_service{std::move(handler), std::move(options)}));
+}
+
+factory_ref detail::http_server_of(std::shared_ptr<const http_service> service) {
+  return factory::for_protocol<http_connection>(std::move(service));
 }
 
 } // namespace troupe

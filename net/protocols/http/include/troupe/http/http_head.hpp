@@ -10,6 +10,10 @@
 
 namespace troupe {
 
+namespace detail {
+class http_head_writer;
+}
+
 /// Fields as they came, in their order: a name and a value each.
 ///
 /// What it returns are views of its own text: good until it is changed or gone.
@@ -47,6 +51,7 @@ private:
   friend class http_request_parser;
   friend class http_response_head;
   friend class http_response_parser;
+  friend class detail::http_head_writer;
 
   struct place {
     std::uint32_t name;
@@ -89,7 +94,8 @@ public:
     return fields_.find(name);
   }
 
-  /// Returns 1 for HTTP/1.1, and 0 for HTTP/1.0.
+  /// Returns 1 and 1 for HTTP/1.1, 1 and 0 for HTTP/1.0, 2 and 0 for HTTP/2.
+  [[nodiscard]] int major_version() const noexcept { return major_version_; }
   [[nodiscard]] int minor_version() const noexcept { return minor_version_; }
 
   /// Returns the length of the body, if the head tells it; a body of chunks has none, and one that is
@@ -112,6 +118,7 @@ public:
 
 private:
   friend class http_request_parser;
+  friend class detail::http_head_writer;
 
   [[nodiscard]] std::string_view view(std::size_t at, std::size_t size) const noexcept {
     return {fields_.text_.data() + at, size};
@@ -122,6 +129,7 @@ private:
   std::uint32_t method_size_ = 0;
   std::uint32_t target_size_ = 0;
   std::uint64_t length_ = 0;
+  std::uint8_t major_version_ = 1;
   std::uint8_t minor_version_ = 1;
   bool chunked_ = false;
   bool keep_alive_ = false;

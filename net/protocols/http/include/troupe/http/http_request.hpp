@@ -16,11 +16,11 @@ namespace troupe {
 
 class protocol;
 class tls_info;
-class http_connection;
 
 namespace detail {
+struct http_insides;
 struct http_request_state;
-}
+} // namespace detail
 
 /// A request, for as long as somebody handles it: copies are the same one.
 ///
@@ -97,7 +97,7 @@ public:
   [[nodiscard]] protocol& actor() const;
 
 private:
-  friend class http_connection;
+  friend struct detail::http_insides;
   explicit http_request(std::shared_ptr<detail::http_request_state> state) noexcept
     : state_(std::move(state)) {}
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <troupe/net/file_descriptor.hpp>
 #include <troupe/net/transport.hpp>
@@ -15,6 +16,10 @@
 #include <troupe/runtime/deferred.hpp>
 
 namespace troupe {
+
+namespace detail {
+struct http_insides;
+}
 
 /// Gives a body piece by piece, as fast as the client takes them.
 ///
@@ -28,6 +33,10 @@ public:
   /// what it returned. A failure ends the connection in the middle of the body, so that the client sees
   /// that there is more.
   [[nodiscard]] virtual deferred<std::string> read() = 0;
+
+  /// Returns the fields behind the body, names and values: asked once, when `read` has told its end. They
+  /// reach clients of HTTP/2, and those of HTTP/1.1 if the body's size was not told before it.
+  [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> trailers() { return {}; }
 };
 
 /// A part of a regular file, as a body.
@@ -169,6 +178,7 @@ public:
 
 private:
   friend class http_connection;
+  friend struct detail::http_insides;
 
   struct streamed {
     std::unique_ptr<http_body_source> source;
@@ -217,6 +227,7 @@ public:
 
 private:
   friend class http_connection;
+  friend struct detail::http_insides;
   std::variant<http_response, deferred<http_response>> value_;
 };
 

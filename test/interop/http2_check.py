@@ -1,0 +1,237 @@
+"""http_server over HTTP/2 and programs of others: curl, nghttp, h2load, and python3-h2, a stack of its own.
+
+Usage: http2_check.py <folder of the examples> <folder of the peers>
+"""
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+
+PROGRAM = f"{sys.argv[1]}/http_server"
+missing = [tool for tool in ("curl", "nghttp", "h2load", "openssl") if not shutil.which(tool)]
+try:
+    import h2.config
+    import h2.connection
+    import h2.events
+    import h2.exceptions
+except ImportError:
+    missing.append("python3-h2")
+if missing:
+    print("not installed:", ", ".join(missing))
+    sys.exit(77)
+if not os.path.exists(PROGRAM):
+    print("http_server is not built")
+    sys.exit(77)
+
+
+@contextmanager
+def serving(*arguments):
+    """Runs the server; SIGINT must end it well."""
+    p = subprocess.Popen([PROGRAM, "--port", "0", "--loops", "2", *arguments], stdout=subprocess.PIPE, text=True)
+    try:
+        yield int(p.stdout.readline().rsplit(":", 1)[1]), p
+        if p.poll() is None:
+            p.send_signal(signal.SIGINT)
+        assert p.wait(20) == 0
+    finally:
+        p.kill()
+        p.wait()
+
+
+def run(*command):
+    return subprocess.run(command, check=True, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+
+
+class Client:
+    """A connection of python3-h2, which reads and acknowledges only what it is told to."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), 20)
+        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
+        self.h2.initiate_connection()
+        self.send()
+        self.events = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *how):
+        self.socket.close()
+
+    def send(self):
+        self.socket.sendall(self.h2.data_to_send())
+
+    def ask(self, method, path, end=True):
+        stream = self.h2.get_next_available_stream_id()
+        self.h2.send_headers(stream, [(":method", method), (":scheme", "http"), (":authority", "a"), (":path", path)],
+                             end_stream=end)
+        self.send()
+        return stream
+
+    def until(self, wanted):
+        """Reads until there is an event for which `wanted(event)` holds, and returns it."""
+        while True:
+            for event in self.events:
+                if wanted(event):
+                    return event
+            data = self.socket.recv(65536)
+            if not data:
+                raise EOFError
+            self.events += self.h2.receive_data(data)
+            self.send()
+
+    def ended(self, stream):
+        self.until(lambda e: isinstance(e, h2.events.StreamEnded) and e.stream_id == stream)
+
+    def body(self, stream):
+        return b"".join(e.data for e in self.events if isinstance(e, h2.events.DataReceived) and e.stream_id == stream)
+
+    def status(self, stream):
+        return next(dict(e.headers)[":status"] for e in self.events
+                    if isinstance(e, h2.events.ResponseReceived) and e.stream_id == stream)
+
+
+def curl_and_nghttp(folder):
+    identity = f"{folder}/identity.pem"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+        "-keyout", identity + ".key", "-out", identity, "-subj", "/CN=localhost",
+        "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost")
+    how = ("-o", "/dev/null", "-w", "%{http_version} %{http_code} %{size_download}")
+    with serving("--tls-cert", identity, "--tls-key", identity + ".key", "--root", f"{folder}/root") as (port, _):
+        url = f"https://127.0.0.1:{port}/large.bin"
+        assert run("curl", "-s", "--cacert", identity, *how, url) == b"2 200 3000000"
+        assert run("curl", "-s", "--cacert", identity, "--http1.1", *how, url) == b"1.1 200 3000000"
+        with open(f"{folder}/root/large.bin", "rb") as f:
+            large = f.read()
+        assert run("curl", "-s", "--cacert", identity, url) == large
+        assert run("curl", "-s", "--cacert", identity, "-r", "100-199", url) == large[100:200]
+        for offered, chosen in ((["http/1.1"], "http/1.1"), (["h2", "http/1.1"], "h2"), ([], None)):
+            context = ssl.create_default_context(cafile=identity)
+            if offered:
+                context.set_alpn_protocols(offered)
+            with socket.create_connection(("127.0.0.1", port), 20) as s, \
+                    context.wrap_socket(s, server_hostname="localhost") as tls:
+                assert tls.selected_alpn_protocol() == chosen
+                if chosen != "h2":
+                    tls.sendall(b"HEAD /small.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+                    assert tls.recv(100).startswith(b"HTTP/1.1 200")
+    with serving() as (port, _):
+        url = f"http://127.0.0.1:{port}/"
+        assert run("curl", "-s", url) == b"Hello, world!"
+        assert run("curl", "-s", "--http2-prior-knowledge", url) == b"Hello, world!"
+        assert run("curl", "-s", "--http2-prior-knowledge", "-I", *how, url).endswith(b"2 200 0")
+        assert run("curl", "-s", "--http2-prior-knowledge", "-d", "x" * 100_000, *how, url).startswith(b"2 405 ")
+        # curl asks for h2c by Upgrade, which is not taken, and goes on with HTTP/1.1.
+        assert run("curl", "-s", "--http2", *how, url) == b"1.1 200 13"
+        said = run("nghttp", "-v", url, url + "nothing")
+        assert b":status: 200" in said and b":status: 404" in said, said
+        said = run("h2load", "-n", "20000", "-c", "10", "-m", "100", url).decode()
+        assert "20000 succeeded, 0 failed, 0 errored, 0 timeout" in said, said
+
+
+def streams_of_h2(folder):
+    with serving("--root", f"{folder}/root") as (port, server):
+        with Client(port) as c:
+            # A window that is not opened holds its stream, and no other one's.
+            large = c.ask("GET", "/large.bin")
+            c.until(lambda e: isinstance(e, h2.events.DataReceived) and len(c.body(large)) == 65535)
+            # The connection's window is used up by that: so it is opened, for the small one.
+            small = c.ask("GET", "/small.txt")
+            c.h2.increment_flow_control_window(1000)
+            c.send()
+            c.ended(small)
+            assert c.body(small) == b"small" and c.status(large) == "200"
+            assert len(c.body(large)) == 65535
+            c.h2.reset_stream(large, 8)
+            again = c.ask("HEAD", "/large.bin")
+            c.ended(again)
+            assert c.status(again) == "200"
+        stops_well(port, server)
+
+
+def frame(kind, flags, stream, payload=b""):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def stops_well(port, server):
+    """By hand: python3-h2 hears nothing any more after a goodbye."""
+    path = b"/large.bin"
+    with socket.create_connection(("127.0.0.1", port), 20) as s:
+        reader = s.makefile("rb")
+
+        def next_frame():
+            head = reader.read(9)
+            return (head[3], head[4], reader.read(int.from_bytes(head[:3], "big"))) if head else None
+
+        s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0)
+                  + frame(1, 5, 1, b"\x82\x86\x41\x01a\x04" + bytes([len(path)]) + path))
+        got = 0
+        while got < 65535:
+            kind, _, payload = next_frame()
+            got += len(payload) if kind == 0 else 0
+        server.send_signal(signal.SIGINT)
+        goodbyes = []
+        while len(goodbyes) < 2:
+            kind, flags, payload = next_frame()
+            if kind == 7:
+                goodbyes.append((int.from_bytes(payload[:4], "big"), int.from_bytes(payload[4:8], "big")))
+            elif kind == 6 and not flags & 1:
+                s.sendall(frame(6, 1, 0, payload))
+        assert goodbyes == [(2**31 - 1, 0), (1, 0)], goodbyes
+        more = (3_000_000).to_bytes(4, "big")
+        s.sendall(frame(8, 0, 0, more) + frame(8, 0, 1, more))
+        while got < 3_000_000:
+            kind, _, payload = next_frame()
+            got += len(payload) if kind == 0 else 0
+        while next_frame():
+            pass
+        assert got == 3_000_000
+
+
+def floods():
+    with serving() as (port, _):
+        def ends(name, frames):
+            begin = time.monotonic()
+            with Client(port) as c:
+                try:
+                    c.socket.settimeout(20)
+                    c.socket.sendall(frames)
+                    end = c.until(lambda e: isinstance(e, h2.events.ConnectionTerminated))
+                    assert end.error_code in (11, 1), (name, end.error_code)  # ENHANCE_YOUR_CALM, PROTOCOL_ERROR
+                except (EOFError, ConnectionError):
+                    pass
+            assert time.monotonic() - begin < 10, name
+            with Client(port) as c:  # others are served
+                stream = c.ask("GET", "/")
+                c.ended(stream)
+                assert c.body(stream) == b"Hello, world!"
+
+        block = b"\x82\x86\x84\x41\x01a"  # GET http / a
+        rapid = b"".join(frame(1, 5, 2 * i + 1, block) + frame(3, 0, 2 * i + 1, b"\0\0\0\x08") for i in range(20_000))
+        ends("rapid reset", rapid)
+        ends("pings", frame(6, 0, 0, b"12345678") * 20_000)
+        ends("settings", frame(4, 0, 0) * 20_000)
+        ends("empty data", frame(1, 4, 1, b"\x83" + block[1:]) + frame(0, 0, 1) * 20_000)
+        ends("window updates", frame(8, 0, 0, b"\0\0\0\x01") * 20_000)
+        ends("priorities", frame(2, 0, 1, b"\0\0\0\0\x10") * 20_000)
+        ends("continuations", frame(1, 1, 1, block) + frame(9, 0, 1, b"\0\x01x\x01y") * 20_000)
+        entry = b"\x40\x01x\x7f\xa1\x1e" + b"z" * 4000
+        ends("a bomb of fields", frame(1, 5, 1, block + entry + b"\xbe" * 10_000))
+
+
+with tempfile.TemporaryDirectory() as temporary:
+    os.mkdir(f"{temporary}/root")
+    with open(f"{temporary}/root/large.bin", "wb") as f:
+        f.write(os.urandom(3_000_000))
+    with open(f"{temporary}/root/small.txt", "wb") as f:
+        f.write(b"small")
+    curl_and_nghttp(temporary)
+    streams_of_h2(temporary)
+floods()
