@@ -154,7 +154,7 @@ void http_client_connection::data_received(bytes_view data) {
   const auto text = as_text(data);
   if (state_ == state::closing)
     return;
-  if (processing_ || !kept_.empty() || !packed_.empty()) {
+  if (processing_ || !kept_.empty() || !packed_.empty() || goes_on_later_) {
     kept_ += text;
     return;
   }
@@ -162,7 +162,7 @@ void http_client_connection::data_received(bytes_view data) {
 }
 
 void http_client_connection::wants_more() {
-  if (processing_ || !connected() || state_ == state::closing)
+  if (processing_ || goes_on_later_ || !connected() || state_ == state::closing)
     return;
   enter("a response", [this] {
     const auto owned = std::exchange(kept_, {});
@@ -177,20 +177,34 @@ void http_client_connection::process(std::string_view in) {
       http_client_connection& self;
       ~guard() { self.processing_ = false; }
     } const done{*this};
-    while (connected() && state_ != state::closing && take_event(in)) {
-    }
+    while (connected() && state_ != state::closing && take_event(in))
+      if (gunzip_ && loop().should_yield()) { // few bytes may unpack to many
+        go_on_later();
+        break;
+      }
   }
   if (connected() && state_ != state::closing)
     keep(in);
   deliver();
 }
 
-// Keeps what waits for room, and reads no more until it has some.
+void http_client_connection::go_on_later() {
+  goes_on_later_ = true;
+  call_later(duration::zero(), [this] {
+    goes_on_later_ = false;
+    if (!connected() || state_ == state::closing)
+      return;
+    const auto owned = std::exchange(kept_, {});
+    process(owned);
+  });
+}
+
+// Keeps what waits for room, or for a later turn, and reads no more until it has some.
 void http_client_connection::keep(std::string_view rest) {
   if (!rest.empty())
     kept_.insert(0, rest);
   const auto r = response_.lock();
-  const bool pause = !kept_.empty() || !packed_.empty() || (r && r->body.full());
+  const bool pause = !kept_.empty() || !packed_.empty() || goes_on_later_ || (r && r->body.full());
   if (pause != reading_paused_) {
     reading_paused_ = pause;
     if (pause)

@@ -74,6 +74,7 @@ private:
 
   void process(std::string_view in);
   void keep(std::string_view rest);
+  void go_on_later();
   bool take_event(std::string_view& in);
   bool tunnel_event(std::string_view& in);
   bool unpack(detail::http_client_body* r, std::string_view& packed);
@@ -120,6 +121,7 @@ private:
   bool known_length_ = false;
   bool keep_alive_ = false;
   bool reading_paused_ = false;
+  bool goes_on_later_ = false; // with unpacking
 };
 
 } // namespace troupe

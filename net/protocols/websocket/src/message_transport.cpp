@@ -98,7 +98,7 @@ void message_transport::resume_producing() {
   if (!std::exchange(paused_, false))
     return;
   if (owner_.kept_)
-    owner_.call_later(duration::zero(), [&owner = owner_] { owner.deliver_kept(); });
+    owner_.deliver_later();
   else
     below_->resume_producing();
 }

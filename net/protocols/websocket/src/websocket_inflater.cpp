@@ -47,6 +47,10 @@ void websocket_inflater::feed_end() noexcept {
   ends_ = true;
 }
 
+std::size_t websocket_inflater::unused() const noexcept {
+  return stream_->rest.size();
+}
+
 bool websocket_inflater::refuse(std::uint16_t code, const char* why) noexcept {
   code_ = code;
   wrong_ = why;

@@ -37,6 +37,9 @@ public:
   /// \returns false if there is nothing more in this piece, or it is wrong
   [[nodiscard]] bool step(std::size_t room);
 
+  /// Returns how much of the piece no step has come to. Of the end, the same.
+  [[nodiscard]] std::size_t unused() const noexcept;
+
   /// Returns what the last step made. Good until the next one.
   [[nodiscard]] std::string_view output() const noexcept { return output_; }
 

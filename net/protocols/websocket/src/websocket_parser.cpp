@@ -11,6 +11,12 @@ namespace troupe {
 
 namespace {
 
+// What one call of `next` does of unpacking, in bytes that come out: some 200 us. Packed bytes of which nothing
+// comes, such as the heads of empty blocks, take time as well.
+constexpr std::size_t most_work = 64 * 1024;
+constexpr std::size_t work_of_input = 4;
+constexpr std::size_t most_at_once = 4096; // packed bytes
+
 constexpr bool is_control(websocket_opcode opcode) noexcept {
   return static_cast<std::uint8_t>(opcode) >= 8;
 }
@@ -40,6 +46,7 @@ websocket_parser::event websocket_parser::refuse(std::uint16_t code, const char*
   in_frame_ = started_ = false;
   head_size_ = 0;
   given_ = true;
+  unpacking_ = unpacks_end_ = false;
   inflater_.reset();
   release();
   return event::refused;
@@ -71,10 +78,13 @@ websocket_parser::event websocket_parser::next(bytes_view& in) {
       message_.clear();
     control_.clear();
   }
+  auto work = most_work;
   for (;;) {
     if (!in_frame_ && !take_head(in))
       return state_ == state::refused ? event::refused : event::more;
-    const auto what = is_control(opcode_) ? take_control(in) : take_data(in);
+    const auto what = is_control(opcode_) ? take_control(in)
+                      : packed_           ? take_packed(in, work)
+                                          : take_data(in);
     if (what != event::more || in_frame_)
       return what;
   }
@@ -238,46 +248,78 @@ std::uint64_t websocket_parser::most_payload() const noexcept {
   return packed_ && most <= std::numeric_limits<std::uint64_t>::max() - more ? most + more : most;
 }
 
-// Adds what the inflater makes of its piece; false if that is refused.
-bool websocket_parser::drain_inflater() {
-  const auto refused = [this](std::uint16_t code, const char* why) {
-    refuse(code, why);
-    return false;
-  };
-  for (;;) {
+// Adds what the inflater makes of its piece, as far as there is work left.
+websocket_parser::event websocket_parser::drain_inflater(std::size_t& work) {
+  while (work > 0) {
     const auto room = limits_.max_message - std::min(limits_.max_message, message_.size());
     // One byte more tells that there is too much.
-    if (!inflater_->step(std::min(room, detail::websocket_inflater::most - 1) + 1))
-      return inflater_->wrong() == nullptr || refused(inflater_->code(), inflater_->wrong());
+    if (!inflater_->step(std::min(room, detail::websocket_inflater::most - 1) + 1)) {
+      unpacking_ = false;
+      return inflater_->wrong() == nullptr ? event::more
+                                           : refuse(inflater_->code(), inflater_->wrong());
+    }
     const auto fresh = inflater_->output();
+    work -= std::min(work, fresh.size());
     if (kind_ == websocket_opcode::text && !utf8_.take(fresh.substr(0, room)))
-      return refused(websocket_code::not_utf8, "the text is not UTF-8");
+      return refuse(websocket_code::not_utf8, "the text is not UTF-8");
     if (fresh.size() > room)
-      return refused(websocket_code::too_big, "the message is too long once it is unpacked");
+      return refuse(websocket_code::too_big, "the message is too long once it is unpacked");
     message_ += fresh;
   }
+  return event::unpacking;
 }
 
-bool websocket_parser::append_unpacked(std::string_view packed) {
-  if (packed.empty())
-    return true;
-  if (!inflater_)
-    inflater_ = std::make_unique<detail::websocket_inflater>();
-  if (from_ == peer::server) {
-    inflater_->feed(packed);
-    return drain_inflater();
+// What the inflater has not come to stays in the input: so it holds none of it from one call to the next.
+websocket_parser::event websocket_parser::take_packed(bytes_view& in, std::size_t& work) {
+  std::array<char, most_at_once> plain;
+  if (unpacking_) {
+    if (!unpacks_end_)
+      inflater_->feed({});
+    if (const auto what = drain_inflater(work); what != event::more)
+      return what;
   }
-  std::array<char, 4096> plain;
-  while (!packed.empty()) {
-    const auto n = std::min(packed.size(), plain.size());
-    apply_websocket_mask(plain.data(), packed.data(), n, mask_, phase_);
-    phase_ = static_cast<std::uint8_t>((phase_ + n) % mask_.size());
-    packed.remove_prefix(n);
-    inflater_->feed({plain.data(), n});
-    if (!drain_inflater())
-      return false;
+  while (left_ > 0 && !in.empty()) {
+    if (!inflater_)
+      inflater_ = std::make_unique<detail::websocket_inflater>();
+    const auto size = std::min<std::uint64_t>({left_, in.size(), plain.size()});
+    auto piece = as_text(in).substr(0, size);
+    if (from_ == peer::client) {
+      apply_websocket_mask(plain.data(), piece.data(), size, mask_, phase_);
+      piece = {plain.data(), size};
+    }
+    inflater_->feed(piece);
+    unpacking_ = true;
+    const auto what = drain_inflater(work);
+    if (what == event::refused)
+      return what;
+    const auto used = size - inflater_->unused();
+    in = in.subspan(used);
+    left_ -= used;
+    phase_ = static_cast<std::uint8_t>((phase_ + used) % mask_.size());
+    if (what == event::unpacking)
+      return what;
+    work -= std::min(work, used * work_of_input);
+    if (work == 0) {
+      unpacking_ = true;
+      return event::unpacking;
+    }
   }
-  return true;
+  if (left_ > 0)
+    return event::more;
+  if (final_ && !unpacks_end_) {
+    if (!inflater_)
+      return refuse(websocket_code::not_utf8, "a packed message has at least one byte");
+    inflater_->feed_end();
+    unpacking_ = unpacks_end_ = true;
+    if (const auto what = drain_inflater(work); what != event::more)
+      return what;
+  }
+  in_frame_ = false;
+  if (!final_)
+    return event::more;
+  unpacks_end_ = false;
+  inflater_.reset();
+  return complete(as_bytes(message_));
 }
 
 websocket_parser::event websocket_parser::take_data(bytes_view& in) {
@@ -285,22 +327,6 @@ websocket_parser::event websocket_parser::take_data(bytes_view& in) {
   in = in.subspan(piece.size());
   left_ -= piece.size();
   const bool text = kind_ == websocket_opcode::text;
-  if (packed_) {
-    if (!append_unpacked(as_text(piece)))
-      return event::refused;
-    if (left_ > 0)
-      return event::more;
-    in_frame_ = false;
-    if (!final_)
-      return event::more;
-    if (!inflater_)
-      return refuse(websocket_code::not_utf8, "a packed message has at least one byte");
-    inflater_->feed_end();
-    if (!drain_inflater())
-      return event::refused;
-    inflater_.reset();
-    return complete(as_bytes(message_));
-  }
   const bool in_place = from_ == peer::server && left_ == 0 && final_ && message_.empty();
   auto fresh = as_text(piece);
   if (!in_place) {

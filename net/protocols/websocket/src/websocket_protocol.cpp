@@ -192,6 +192,7 @@ void websocket_protocol::data_received(bytes_view data) {
 }
 
 void websocket_protocol::process(bytes_view in) {
+  bool later = false;
   {
     struct guard {
       bool& on;
@@ -202,15 +203,24 @@ void websocket_protocol::process(bytes_view in) {
       if (what == websocket_parser::event::more)
         break;
       take_event(what);
+      // Few bytes may unpack to many: others get their turn meanwhile.
+      later = deflated_ && (what == websocket_parser::event::unpacking || !in.empty())
+              && loop().should_yield();
+      if (later)
+        break;
     }
   }
   parser_.release();
   if (stopped())
     return;
-  if (!in.empty()) {
+  if (!in.empty() || later) {
     if (!kept_)
       kept_ = std::make_unique<std::string>();
     kept_->insert(0, as_text(in));
+  }
+  if (later && !messages_.paused()) {
+    messages_.below().pause_producing();
+    deliver_later();
   }
   send_pending_pong();
 }
@@ -221,8 +231,17 @@ void websocket_protocol::deliver_kept() {
     return;
   const auto owned = std::move(kept_);
   process(as_bytes(*owned));
-  if (!stopped() && !messages_.paused() && !kept_)
+  if (connected() && !messages_.paused() && !kept_)
     messages_.below().resume_producing();
+}
+
+void websocket_protocol::deliver_later() {
+  if (std::exchange(delivers_later_, true))
+    return;
+  call_later(duration::zero(), [this] {
+    delivers_later_ = false;
+    deliver_kept();
+  });
 }
 
 void websocket_protocol::take_event(websocket_parser::event what) {
@@ -252,6 +271,7 @@ void websocket_protocol::take_event(websocket_parser::event what) {
     refuse(parser_.code(), parser_.reason());
     break;
   case websocket_parser::event::more:
+  case websocket_parser::event::unpacking:
     break;
   }
 }

@@ -13,6 +13,8 @@ inline std::string name_of(websocket_parser::event what) {
   switch (what) {
   case websocket_parser::event::more:
     return "more";
+  case websocket_parser::event::unpacking:
+    return "unpacking";
   case websocket_parser::event::text:
     return "text";
   case websocket_parser::event::binary:
@@ -40,6 +42,8 @@ inline bool feed_websocket(websocket_parser& parser, std::string_view piece,
       parser.release();
       return in.empty();
     }
+    if (what == websocket_parser::event::unpacking)
+      continue;
     auto line = name_of(what);
     if (what == websocket_parser::event::close || what == websocket_parser::event::refused)
       line += ' ' + std::to_string(parser.code());

@@ -33,6 +33,7 @@ struct websocket_limits {
 /// for (;;)
 ///   switch (parser.next(input)) {
 ///   case websocket_parser::event::more: return; // all of the input is used
+///   case websocket_parser::event::unpacking: continue; // or go on later, with what is left of the input
 ///   case websocket_parser::event::text: say(as_text(parser.payload())); break;
 ///   ...
 /// ```
@@ -40,19 +41,21 @@ struct websocket_limits {
 /// The same events come out for every way in which the input is cut. What is wrong is refused as soon as
 /// the bytes say so: a head before its payload, text at the first byte that is no UTF-8. It holds what of a
 /// message has come, never what a head promises; between messages nothing, once it is told to `release`. While a
-/// message that was packed is unfinished, 60 KiB are taken to unpack it.
+/// message that was packed is unfinished, 60 KiB are taken to unpack it. One call of `next` unpacks up to 64 KiB, or what
+/// 16 KiB are packed: who has others to serve looks at the time in between.
 ///
 /// Thread: one. Source: RFC 6455, 5 to 8; RFC 7692, 6 and 7
 class websocket_parser {
 public:
   enum class event : std::uint8_t {
-    more,    ///< all of the input is used, and nothing is complete
-    text,    ///< `payload` is a message of text, in UTF-8
-    binary,  ///< `payload` is a message
-    ping,    ///< `payload` has up to 125 bytes
-    pong,    ///< the same
-    close,   ///< `code` and `payload`, the reason, in UTF-8; what follows is passed over
-    refused, ///< `code` and `reason` say why; what follows is passed over
+    more,      ///< all of the input is used, and nothing is complete
+    unpacking, ///< some of a packed message is unpacked; `next` goes on, with or without more input
+    text,      ///< `payload` is a message of text, in UTF-8
+    binary,    ///< `payload` is a message
+    ping,      ///< `payload` has up to 125 bytes
+    pong,      ///< the same
+    close,     ///< `code` and `payload`, the reason, in UTF-8; what follows is passed over
+    refused,   ///< `code` and `reason` say why; what follows is passed over
   };
 
   /// Who sends: frames of clients are masked, and those of servers are not.
@@ -102,9 +105,9 @@ private:
   [[nodiscard]] bool begin_frame(const char* head, std::size_t size);
   [[nodiscard]] event take_control(bytes_view& in);
   [[nodiscard]] event take_data(bytes_view& in);
+  [[nodiscard]] event take_packed(bytes_view& in, std::size_t& work);
   [[nodiscard]] event complete(bytes_view message);
-  [[nodiscard]] bool append_unpacked(std::string_view packed);
-  [[nodiscard]] bool drain_inflater();
+  [[nodiscard]] event drain_inflater(std::size_t& work);
   [[nodiscard]] std::uint64_t most_payload() const noexcept;
   [[nodiscard]] event closed();
   event refuse(std::uint16_t code, const char* reason) noexcept;
@@ -131,7 +134,9 @@ private:
   bool started_ = false; // a message, which goes on in other frames
   bool given_ = false;   // the payload is done with when more is asked for
   bool may_be_packed_ = false;
-  bool packed_ = false; // this message is
+  bool packed_ = false;    // this message is
+  bool unpacking_ = false; // there may be more of it without further input
+  bool unpacks_end_ = false;
   detail::utf8_checker utf8_;
   std::unique_ptr<detail::websocket_inflater>
     inflater_; // from the first byte of a packed message to its end

@@ -147,6 +147,7 @@ private:
   void open();
   void process(bytes_view in);
   void deliver_kept();
+  void deliver_later();
   void take_event(websocket_parser::event what);
   void answer_ping(bytes_view payload);
   void send_pending_pong();
@@ -167,7 +168,7 @@ private:
   std::shared_ptr<const websocket_options> options_; // null: the default ones
   std::string subprotocol_;
   std::shared_ptr<detail::websocket_attempt> attempt_; // a client's, until it is open
-  std::unique_ptr<std::string> kept_;                  // what came while reading was paused
+  std::unique_ptr<std::string> kept_;                  // what came, and waits to be read
   std::unique_ptr<std::string> pending_pong_;          // while the peer takes nothing
   std::unique_ptr<websocket_close> how_;               // it ends, as far as that is known
   time_point due_{};
@@ -178,6 +179,7 @@ private:
   awaited awaits_ = awaited::nothing;
   bool heard_ = false; // since it was looked at
   bool processing_ = false;
+  bool delivers_later_ = false;
   bool retries_pong_ = false; // a call is due that looks whether the peer takes it
   bool writes_binary_ = false;
   bool client_ = false;
