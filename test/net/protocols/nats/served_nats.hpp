@@ -28,7 +28,8 @@ inline bool nats_server_installed() {
 class served_nats {
 public:
   explicit served_nats(nats_server_options o = {}) {
-    o.health_interval = std::chrono::milliseconds(100);
+    if (o.health_interval != duration::max())
+      o.health_interval = std::chrono::milliseconds(100);
     o.started = [this](const nats_server_address& a) {
       {
         const std::lock_guard hold{mutex_};

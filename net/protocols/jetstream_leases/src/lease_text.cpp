@@ -1,0 +1,100 @@
+#include "lease_text.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+
+namespace troupe::detail {
+
+namespace {
+
+constexpr std::string_view begins = "lease 1 ";
+
+template <class T>
+bool take_number(std::string_view& from, T& into) {
+  const auto [end, error] = std::from_chars(from.data(), from.data() + from.size(), into);
+  if (error != std::errc{})
+    return false;
+  from.remove_prefix(static_cast<std::size_t>(end - from.data()));
+  return true;
+}
+
+bool take(std::string_view& from, char c) {
+  if (from.empty() || from.front() != c)
+    return false;
+  from.remove_prefix(1);
+  return true;
+}
+
+} // namespace
+
+std::string lease_text(const lease_record& record) {
+  const auto ttl = std::chrono::ceil<std::chrono::milliseconds>(record.ttl).count();
+  auto text = std::string{begins} + std::to_string(ttl);
+  if (!record.holder.empty())
+    text += ' ' + record.holder;
+  return text;
+}
+
+std::optional<lease_record> lease_of_text(std::string_view text) {
+  if (text.size() > 1024 || !text.starts_with(begins))
+    return std::nullopt;
+  text.remove_prefix(begins.size());
+  std::uint32_t ttl = 0;
+  if (!take_number(text, ttl) || ttl > 86'400'000)
+    return std::nullopt;
+  lease_record record;
+  record.ttl = std::chrono::milliseconds(ttl);
+  if (text.empty())
+    return record;
+  if (!take(text, ' ') || text.empty())
+    return std::nullopt;
+  record.holder = text;
+  return record;
+}
+
+std::string lease_token(std::string_view name) {
+  static constexpr char digits[] = "0123456789ABCDEF";
+  std::string token;
+  for (const char c : name)
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'
+        || c == '_')
+      token += c;
+    else
+      (token += '%').append({digits[static_cast<unsigned char>(c) >> 4], digits[c & 15]});
+  return token;
+}
+
+std::optional<std::uint64_t> microseconds_of(std::string_view time) {
+  using namespace std::chrono;
+  int y = 0;
+  unsigned mo = 0;
+  unsigned d = 0;
+  unsigned h = 0;
+  unsigned mi = 0;
+  unsigned s = 0;
+  if (!take_number(time, y) || !take(time, '-') || !take_number(time, mo) || !take(time, '-')
+      || !take_number(time, d) || !take(time, 'T') || !take_number(time, h) || !take(time, ':')
+      || !take_number(time, mi) || !take(time, ':') || !take_number(time, s))
+    return std::nullopt;
+  const auto date = year_month_day{year{y}, month{mo}, day{d}};
+  if (y < 1970 || y > 9999 || !date.ok() || h > 23 || mi > 59 || s > 60)
+    return std::nullopt;
+  std::uint64_t part = 0;
+  if (take(time, '.')) {
+    unsigned count = 0;
+    for (; !time.empty() && time.front() >= '0' && time.front() <= '9'; time.remove_prefix(1))
+      if (count < 6) {
+        part = part * 10 + static_cast<unsigned>(time.front() - '0');
+        ++count;
+      }
+    for (; count < 6; ++count)
+      part *= 10;
+  }
+  if (time != "Z")
+    return std::nullopt;
+  const auto whole = sys_days{date}.time_since_epoch() + hours{h} + minutes{mi} + seconds{s};
+  return static_cast<std::uint64_t>(duration_cast<microseconds>(whole).count()) + part;
+}
+
+} // namespace troupe::detail
