@@ -168,6 +168,9 @@ void jetstream_core::look_for_stream() {
       self->looking_ = false;
       if (!self->live_up_ || !self->store_up_)
         return;
+      // A server may say so while it makes the stream for another.
+      if (got && got->created.starts_with("0001-"))
+        got = failure{history_errc::store_unavailable, "the stream is just being made"};
       if (got) {
         self->epoch_ = epoch_of(got->created);
         return self->events_->history_ready(self->epoch_);
