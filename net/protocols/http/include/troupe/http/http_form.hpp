@@ -21,6 +21,11 @@ public:
   /// Source: the URL standard, application/x-www-form-urlencoded
   [[nodiscard]] static http_arguments parse(std::string_view text, std::size_t limit = 1000);
 
+  /// Adds one behind the others.
+  void add(std::string name, std::string value) {
+    all_.emplace_back(std::move(name), std::move(value));
+  }
+
   /// Returns the first one of that name.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;
 
