@@ -133,7 +133,8 @@ void http_connection::take_over(std::unique_ptr<http_upgraded> next) {
 }
 
 void http_connection::process_kept() {
-  if (processing_ || kept_.empty())
+  // Also without bytes: a body that was full may end with those that came.
+  if (processing_ || (kept_.empty() && body_done_))
     return;
   auto owned = std::exchange(kept_, {});
   const auto begin = std::exchange(kept_at_, 0);

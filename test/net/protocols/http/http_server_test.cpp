@@ -174,6 +174,26 @@ TEST_CASE("a body that nobody reads waits, and reading pauses") {
   CHECK(t.transport.producer_state() == testing::producer_state::producing);
 }
 
+TEST_CASE("a body of which the last bytes filled what may wait ends all the same") {
+  for (const std::size_t size : {64UL * 1024, 100'000UL}) {
+    later l;
+    http_exchange t{l.handler()};
+    t.deliver("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n"
+              + std::string(size, 'x'));
+    std::size_t read = 0;
+    bool ended = false;
+    for (int i = 0; i < 3 && !ended; ++i)
+      t.enter([&] {
+        l.requests[0].read().add_callback([&](std::string piece) {
+          read += piece.size();
+          ended = piece.empty();
+        });
+      });
+    CHECK(read == size);
+    CHECK(ended);
+  }
+}
+
 TEST_CASE("a read of the body that is cancelled leaves what comes to the next one") {
   later l;
   http_exchange t{l.handler()};
