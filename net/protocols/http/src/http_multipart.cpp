@@ -53,7 +53,7 @@ file_descriptor open_nameless(const std::string& folder) {
 
 std::string folder_of(const http_multipart_options& options) {
   if (!options.folder.empty())
-    return options.folder;
+    return std::string{options.folder};
   const char* const told = ::secure_getenv("TMPDIR");
   return told != nullptr && *told != 0 ? told : "/tmp";
 }
@@ -96,8 +96,8 @@ namespace detail {
 /// A form as it comes: what was read, and what is to be written.
 class http_multipart_reading {
 public:
-  http_multipart_reading(std::string_view boundary, http_multipart_options options)
-    : options_(std::move(options)), parser_(boundary, options_.limits) {}
+  http_multipart_reading(std::string_view boundary, const http_multipart_options& options)
+    : options_(options), parser_(boundary, options_.limits) {}
 
   /// Takes bytes off the front of `in`, up to where something is to be written, or there are none left.
   void take(std::string_view& in) {
@@ -204,10 +204,9 @@ private:
 
 namespace {
 
-deferred<http_multipart> read_parts(http_request r, std::string boundary,
+deferred<http_multipart> read_parts(http_request r, std::string boundary, std::string folder,
                                     http_multipart_options options) {
-  const auto folder = folder_of(options);
-  detail::http_multipart_reading reading{boundary, std::move(options)};
+  detail::http_multipart_reading reading{boundary, options};
   for (;;) {
     const auto piece = co_await r.read();
     if (piece.empty())
@@ -241,7 +240,7 @@ deferred<http_multipart> read_multipart(http_request r, http_multipart_options o
     return fail<http_multipart>(http_error{415, "This takes a form of parts."});
   if (const auto length = r.head().content_length(); length && *length > options.max_body)
     return fail<http_multipart>(http_error{413, "The form is longer than allowed."});
-  return read_parts(std::move(r), *std::move(boundary), std::move(options));
+  return read_parts(std::move(r), *std::move(boundary), folder_of(options), options);
 }
 
 } // namespace troupe

@@ -10,10 +10,12 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 
 #include <unistd.h>
 
 #include <troupe/http/http_status.hpp>
+#include <troupe/runtime/coroutine.hpp>
 #include <troupe/testing/logged_errors.hpp>
 
 #include "http_exchange.hpp"
@@ -133,6 +135,29 @@ TEST_CASE("a file that is long goes to disk as it comes, without a name, and can
       CHECK((content_of(path) == expected));
       std::filesystem::remove(path);
     }
+  }
+}
+
+namespace {
+
+deferred<http_response> counted(http_request r) {
+  const auto form = co_await read_multipart(r, {.max_in_memory = 100, .folder = "/tmp"});
+  co_return http_response{200, std::to_string(form.files.size()) + " files"};
+}
+
+deferred<http_response> counted_by_default(http_request r) {
+  const auto form = co_await read_multipart(r);
+  co_return http_response{200, std::to_string(form.files.size()) + " files"};
+}
+
+} // namespace
+
+TEST_CASE("a coroutine may write the options where it waits") {
+  static_assert(std::is_trivially_copyable_v<http_multipart_options>);
+  for (const auto& handler : {http_handler{counted}, http_handler{counted_by_default}}) {
+    http_exchange t{handler};
+    t.deliver(request(field("a", "1") + file("f", "b", "c") + "--xyz--"));
+    CHECK(t.sent().ends_with("1 files"));
   }
 }
 

@@ -78,8 +78,8 @@ struct http_multipart_options {
   /// A file that is longer goes to disk.
   std::size_t max_in_memory = 64 * 1024;
 
-  /// Where it goes: a folder; empty is that of the system for such files.
-  std::string folder{};
+  /// Where it goes: a folder; empty is that of the system for such files. Good until `read_multipart` has returned.
+  std::string_view folder{};
 };
 
 /// Reads the body as a form that may have files (`multipart/form-data`), piece by piece: it takes as much memory as its
