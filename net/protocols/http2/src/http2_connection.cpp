@@ -3,20 +3,16 @@
 #include <algorithm>
 #include <utility>
 
-#include <spdlog/logger.h>
-
 #include <troupe/http/http_status.hpp>
 #include <troupe/runtime/detail/uncaught.hpp>
-#include <troupe/runtime/logger.hpp>
-#include <troupe/runtime/loop_scheduler.hpp>
-#include <troupe/runtime/repeats.hpp>
 
 namespace troupe {
 
 namespace {
 
 constexpr std::size_t worth_a_write = 64 * 1024;
-constexpr std::size_t most_unsent = 64 * 1024; // then frames wait in the session
+constexpr std::size_t most_unsent = 64 * 1024;     // then frames wait in the session
+constexpr std::size_t most_in_a_row = 1024 * 1024; // then the loop's others have their turn
 
 // Memory that the connections of a thread lend from each other, for one call at a time.
 std::string& scratch() {
@@ -202,6 +198,7 @@ void http2_connection::work() {
       bool& busy;
       ~guard() { busy = false; }
     } const done{busy_};
+    row_ = 0;
     do
       flush();
     while (step());
@@ -251,10 +248,19 @@ bool http2_connection::step() {
 
 void http2_connection::flush() {
   while (!stuck_ && transport_ != nullptr) {
+    if (row_ >= most_in_a_row) {
+      if (!std::exchange(goes_on_, true))
+        carrier_.call_later(duration::zero(), [this] {
+          goes_on_ = false;
+          work();
+        });
+      return;
+    }
     auto& out = scratch();
     session_.send(out, worth_a_write);
     if (out.empty())
       return;
+    row_ += out.size();
     transport_->write(out);
     if (transport_->unsent() > most_unsent) {
       stuck_ = true;

@@ -110,6 +110,7 @@ private:
   std::uint64_t requests_ = 0;
   std::uint64_t taken_ = 0; // by the client, when that was looked at
   std::size_t discarded_ = 0;
+  std::size_t row_ = 0;                  // bytes that were sent in this turn
   time_point earned_at_{};               // when the session was given frames
   std::optional<time_point> idle_since_; // without a stream
   time_point head_since_{};              // when the head under way began
@@ -122,6 +123,7 @@ private:
   bool busy_ = false;    // in `work`, or in the session
   bool in_head_ = false; // the session was in a head when it last returned
   bool stuck_ = false;   // the client does not take what was sent: we are a producer
+  bool goes_on_ = false; // in the next turn
   bool draining_ = false;
   bool end_said_ = false; // which requests will be answered
   bool closing_ = false;  // what comes is passed over

@@ -1,6 +1,8 @@
 #include "http2_session.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <new>
 #include <utility>
 
