@@ -10,6 +10,7 @@
 #include <troupe/actors/ask.hpp>
 #include <troupe/actors/handlers.hpp>
 #include <troupe/actors/supervisor.hpp>
+#include <troupe/actors/typed.hpp>
 #include <troupe/net/builder.hpp>
 #include <troupe/net/client_factory.hpp>
 #include <troupe/net/datagram_protocol.hpp>
@@ -68,6 +69,24 @@ public:
     return troupe::handlers(*this, [](no_message<1>) {}); // error: a handler takes what cannot
   }
 };
+
+using taker = caf::typed_actor<caf::replies_to<int>::with<int>, caf::reacts_to<double>>;
+
+void misuse_of_typed_handlers(troupe::floating_actor& self) {
+  using namespace troupe;
+  const auto twice = [](int x) {
+    return x * 2;
+  };
+  const auto half = [](double x) {
+    return x / 2;
+  };
+  const auto text = [](int x) {
+    return std::to_string(x);
+  };
+  std::ignore = typed_handlers<doubler>(self, half); // error: that the handle does not have
+  std::ignore = typed_handlers<doubler>(self, text); // error: does not answer with what
+  std::ignore = typed_handlers<taker>(self, twice);  // error: has no handler, or two
+}
 
 troupe::deferred<int> awaits(troupe::deferred<int> d) {
   const int value = co_await d; // error: write co_await std::move(d)
