@@ -46,13 +46,17 @@ public:
   explicit times_service(asio::execution_context& context) : service(context) {}
 
   const std::shared_ptr<loop_times> times = std::make_shared<loop_times>();
-  bool counts_the_runtime = false; // that of its first loop
+  // Of the first loop's, for the runtime.
+  std::mutex turned; // held while it is turned on or off
+  bool counts_the_runtime = false;
 
 private:
   void shutdown() override {
     times->gone.store(true, std::memory_order_relaxed);
+    const std::lock_guard alone{turned};
     const std::lock_guard hold{times->mutex};
-    if (std::exchange(times->on, false) && counts_the_runtime)
+    times->on = false;
+    if (std::exchange(counts_the_runtime, false))
       detail::runtimes_that_time.fetch_sub(1, std::memory_order_relaxed);
   }
 };
@@ -161,17 +165,15 @@ caf::resumable::resume_result detail::resume_timed(caf::scheduled_actor& actor,
 void time_handlers(runtime& rt, bool on) {
   auto& scheduler = rt.scheduler();
   auto& first = times_of(scheduler.loop(0));
-  bool was = false;
+  const std::lock_guard alone{first.turned};
   for (std::size_t i = 0; i < scheduler.size(); ++i) {
     auto& times = *times_of(scheduler.loop(i)).times;
     const std::lock_guard hold{times.mutex};
-    was = was || times.on;
     times.on = on;
     times.kinds.clear();
   }
-  if (was == on)
+  if (std::exchange(first.counts_the_runtime, on) == on)
     return;
-  first.counts_the_runtime = on;
   if (on)
     detail::runtimes_that_time.fetch_add(1, std::memory_order_relaxed);
   else if (detail::runtimes_that_time.fetch_sub(1, std::memory_order_relaxed) == 1)

@@ -1,7 +1,10 @@
 #include <troupe/runtime/handler_times.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
+#include <thread>
+#include <vector>
 
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
@@ -13,6 +16,10 @@
 #include <troupe/testing/manual_clock.hpp>
 
 #include "support/catch.hpp"
+
+namespace troupe::detail {
+extern std::atomic<unsigned> runtimes_that_time; // what every message that wakes an actor looks at
+}
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -164,4 +171,25 @@ TEST_CASE("what was measured is on the page of metrics", "[handler_times]") {
   CHECK(page.find("floating_worker\"} 2\n") != std::string::npos);
   CHECK(page.find("# TYPE troupe_handler_seconds_total counter\n") != std::string::npos);
   CHECK(page.find("floating_worker\"} 0.5\n") != std::string::npos);
+}
+
+TEST_CASE("turned on and off by several threads at once, a runtime is counted once, or not") {
+  const auto before = detail::runtimes_that_time.load();
+  {
+    measured m;
+    std::vector<std::thread> all;
+    for (int t = 0; t < 4; ++t)
+      all.emplace_back([&, t] {
+        for (int i = 0; i < 500; ++i)
+          time_handlers(m.rt, (i + t) % 2 == 0);
+      });
+    for (auto& t : all)
+      t.join();
+    time_handlers(m.rt);
+    CHECK(detail::runtimes_that_time.load() == before + 1);
+    time_handlers(m.rt, false);
+    CHECK(detail::runtimes_that_time.load() == before);
+    time_handlers(m.rt);
+  }
+  CHECK(detail::runtimes_that_time.load() == before); // it has ended with it on
 }
