@@ -345,7 +345,9 @@ void basic_actor::run_as(const caf::strong_actor_ptr& actor, task fn) {
 // If the message that is being handled is skipped itself, the pass over the mailbox sees to it, and behind one that
 // is handled it tries all again anyway. Elsewhere it is woken by an urgent message, before all others.
 void retry_skipped(basic_actor& self) {
-  self.setf(detail::retries_flag);
+  auto* const loop = event_loop::current();
+  if (loop == nullptr || self.current_mailbox_element() != &loop->no_message())
+    self.setf(detail::retries_flag);
   if (self.get_urgent_queue().cache().empty() && self.get_normal_queue().cache().empty())
     return;
   const auto take_back = [&self] {

@@ -24,6 +24,7 @@
 
 #include "handler_timing.hpp"
 #include "log.hpp"
+#include "tracing.hpp"
 
 namespace troupe {
 
@@ -161,6 +162,7 @@ private:
            && actor_.finalize();
   }
   task_result handle(caf::mailbox_element& x);
+  task_result handle_traced(caf::mailbox_element& x);
   task_result end_by_exception(caf::mailbox_element& x);
   void leaves(bool counted) noexcept {
     if (counted)
@@ -173,6 +175,7 @@ private:
   caf::scheduled_actor& actor_;
   const std::size_t most_;
   std::size_t handled_ = 0;
+  const bool traces_ = detail::traces();
   bool retries_ = false; // what was skipped, before any other is handled
   bound* bound_ = nullptr;
 };
@@ -188,7 +191,7 @@ caf::resumable::resume_result mailbox_pass::run(caf::execution_unit* unit) {
   bound_ = bound_of(actor_);
   auto& mailbox = actor_.mailbox();
   auto take = [this](caf::mailbox_element& x) {
-    return handle(x);
+    return traces_ ? handle_traced(x) : handle(x);
   };
   while (handled_ < most_) {
     if (mailbox.fetch_more()) {
@@ -250,9 +253,21 @@ caf::intrusive::task_result mailbox_pass::handle(caf::mailbox_element& x) {
   }
   leaves(counted);
   actor_.bhvr_stack().cleanup();
-  if (ended())
-    return task_result::stop;
+  constexpr int rare = caf::abstract_actor::is_cleaned_up_flag | detail::retries_flag;
+  if (actor_.getf(rare) || !actor_.alive()) [[unlikely]] {
+    if (ended())
+      return task_result::stop;
+    actor_.unsetf(detail::retries_flag); // behind it, all that was skipped is tried anyway
+  }
   return ++handled_ < most_ ? task_result::resume : task_result::stop_all;
+}
+
+caf::intrusive::task_result mailbox_pass::handle_traced(caf::mailbox_element& x) {
+  detail::traced_visit visit{x, actor_};
+  const auto result = handle(x);
+  if (result == task_result::skip)
+    visit.skipped();
+  return result;
 }
 
 caf::intrusive::task_result mailbox_pass::end_by_exception(caf::mailbox_element& x) {
@@ -332,6 +347,8 @@ void detail::deliver(caf::scheduled_actor& actor, caf::mailbox_element_ptr what,
     if (actor.getf(caf::abstract_actor::is_detached_flag))
       return actor.caf::scheduled_actor::enqueue(std::move(what), unit);
   }
+  if (traces()) [[unlikely]]
+    what = with_trace(std::move(what));
   if (what->mid.is_request()) {
     if (times_handlers() && actor.mailbox().blocked()) [[unlikely]]
       note_arrival(actor);

@@ -191,6 +191,8 @@ bool pinned_actor::handle_now(caf::mailbox_element& message) {
   bool handled = true; // also if the handler throws: nobody is left to have it again
   enter([&] {
     handled = give(message) || !alive();
+    if (handled)
+      unsetf(detail::retries_flag); // nothing is skipped here
     if (!bhvr_stack_.empty() && bhvr_stack_.back().timeout().valid())
       set_receive_timeout(); // it counts from the last message
   });

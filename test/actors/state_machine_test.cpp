@@ -362,3 +362,26 @@ TEST_CASE("what a pinned actor skipped is tried when it says so", "[state_machin
   l.rt.settle();
   CHECK(l.look() == "abcd");
 }
+
+TEMPLATE_TEST_CASE("a call of retry_skipped with nothing skipped is forgotten", "[state_machine]",
+                   pinned_actor, floating_actor) {
+  class door : public TestType {
+  public:
+    door(caf::actor_config& cfg, std::string* told) : TestType(cfg), told_(*told) {}
+    caf::behavior make_behavior() override {
+      return {[this](over_atom) { retry_skipped(*this); },
+              [this](const std::string& text) -> caf::result<void> {
+                told_ += text;
+                return caf::skip;
+              }};
+    }
+
+  private:
+    std::string& told_;
+  };
+  line<door> l;
+  l.tell(over_atom::value);
+  CHECK(l.look().empty());
+  l.tell(std::string{"a"});
+  CHECK(l.look() == "a"); // tried once
+}
