@@ -2,12 +2,14 @@
 
 #include "lease_claim.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <random>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <troupe/leases/lease_errc.hpp>

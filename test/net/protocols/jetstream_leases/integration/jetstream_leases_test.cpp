@@ -18,12 +18,13 @@ using namespace std::chrono_literals;
 namespace {
 
 lease_store_ref store_at(const std::string& url, stream_storage storage = stream_storage::file) {
-  jetstream_leases_options o;
-  o.nats.servers = {url};
-  o.storage = storage;
-  o.timeout = 800ms;
-  o.settle = quick_leases("x").ttl;
-  return std::make_shared<jetstream_leases>(o);
+  // Not a local variable: GCC 12 takes an empty function among its members for one that was never made.
+  const auto o = std::make_unique<jetstream_leases_options>();
+  o->nats.servers = {url};
+  o->storage = storage;
+  o->timeout = 800ms;
+  o->settle = quick_leases("x").ttl;
+  return std::make_shared<jetstream_leases>(*o);
 }
 
 } // namespace
