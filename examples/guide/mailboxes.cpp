@@ -49,6 +49,44 @@ troupe::deferred<void> too_many(troupe::runtime& rt) {
 }
 // [/ask]
 
+// [push]
+class writer : public troupe::floating_actor {
+public:
+  explicit writer(caf::actor_config& cfg) : floating_actor(cfg) {
+    troupe::bound_mailbox(*this, 2, troupe::full_mailbox::push_back);
+  }
+
+  caf::behavior make_behavior() override {
+    return {[](job_atom, int number) {
+      std::printf("job %d is done\n", number);
+    }};
+  }
+};
+
+class reader
+  : public troupe::floating_actor { // knows nothing of bounds: it is stopped, and goes on
+public:
+  reader(caf::actor_config& cfg, caf::actor to) : floating_actor(cfg), to_(std::move(to)) {}
+
+  caf::behavior make_behavior() override {
+    return {[this](job_atom, int number) {
+      std::printf("job %d is sent\n", number);
+      send(to_, job_atom::value, number);
+    }};
+  }
+
+private:
+  caf::actor to_;
+};
+// [/push]
+
+troupe::deferred<void> push_back(troupe::runtime& rt) {
+  const auto from = rt.spawn<reader>(rt.spawn<writer>());
+  for (int job = 1; job <= 6; ++job)
+    caf::anon_send(from, job_atom::value, job);
+  co_await troupe::defer_later(rt.reactor(), 10ms);
+}
+
 // [letters]
 troupe::deferred<void> nobody_handles(troupe::runtime& rt) {
   troupe::observe_dead_letters(rt, [](const troupe::dead_letter& letter) {
@@ -64,7 +102,10 @@ troupe::deferred<void> nobody_handles(troupe::runtime& rt) {
 }
 // [/letters]
 
-int main(int argc, char**) {
+int main(int argc, char** argv) {
+  const std::string which = argc > 1 ? argv[1] : "";
   troupe::runtime rt{{.loops = 1}};
-  return argc > 1 ? troupe::react(rt, nobody_handles) : troupe::react(rt, too_many);
+  if (which == "push")
+    return troupe::react(rt, push_back);
+  return which == "letters" ? troupe::react(rt, nobody_handles) : troupe::react(rt, too_many);
 }

@@ -20,6 +20,7 @@
 #include <troupe/runtime/repeats.hpp>
 #include <troupe/runtime/skipped.hpp>
 
+#include "bounds.hpp"
 #include "log.hpp"
 #include "mailbox.hpp"
 
@@ -323,6 +324,8 @@ bool basic_actor::cleanup(caf::error&& reason, caf::execution_unit* host) {
         debt->debtor_ended();
     detail::coroutine_base::destroy_all(dropped->coroutines);
   }
+  if (getf(detail::is_bounded_flag | detail::is_held_flag)) [[unlikely]]
+    detail::ends_feeding(*this);
   if (!mailbox().closed()) {
     if (!mailbox().blocked()) // with nothing in it
       mailbox().fetch_more();
@@ -342,6 +345,26 @@ void basic_actor::run_as(const caf::strong_actor_ptr& actor, task fn) {
                  caf::make_message(actor_call{std::make_shared<task>(std::move(fn))}), nullptr);
 }
 
+void basic_actor::run_urgently(const caf::strong_actor_ptr& actor, task fn,
+                               caf::execution_unit* unit) {
+  actor->enqueue(nullptr, caf::make_message_id(caf::message_priority::high),
+                 caf::make_message(actor_call{std::make_shared<task>(std::move(fn))}), unit);
+}
+
+// Who runs is told at once; that there is room again, in a turn of its own.
+void basic_actor::begin_hold() {
+  setf(detail::is_held_flag);
+  hold_back(true);
+}
+
+void basic_actor::end_hold() {
+  if (!getf(detail::is_held_flag) || detail::waits_for_room(*this)) // again
+    return;
+  unsetf(detail::is_held_flag);
+  get_normal_queue().flush_cache();
+  hold_back(false);
+}
+
 // If the message that is being handled is skipped itself, the pass over the mailbox sees to it, and behind one that
 // is handled it tries all again anyway. Elsewhere it is woken by an urgent message, before all others.
 void retry_skipped(basic_actor& self) {
@@ -355,8 +378,7 @@ void retry_skipped(basic_actor& self) {
     self.get_urgent_queue().flush_cache();
     self.get_normal_queue().flush_cache();
   };
-  self.enqueue(nullptr, caf::make_message_id(caf::message_priority::high),
-               caf::make_message(actor_call{std::make_shared<task>(take_back)}), self.context());
+  basic_actor::run_urgently(caf::strong_actor_ptr{self.ctrl()}, take_back, self.context());
 }
 
 thread_pool& basic_actor::pool() const {

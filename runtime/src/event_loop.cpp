@@ -223,6 +223,7 @@ bool event_loop::resume(caf::resumable* job, bool pinned) {
   caf::resumable::resume_result result;
   bool over = false;
   const bool is_actor = job->subtype() == caf::resumable::scheduled_actor;
+  acting_ = is_actor ? static_cast<caf::scheduled_actor*>(job) : nullptr;
   // A few messages first, then more: messages that take long are noticed early.
   auto portion = portion_;
   for (auto left = options_.messages_per_actor;;) {
@@ -247,6 +248,7 @@ bool event_loop::resume(caf::resumable* job, bool pinned) {
       break;
   }
   runs_floating_ = false;
+  acting_ = nullptr;
   switch (result) {
   case caf::resumable::resume_later:
     if (pinned)

@@ -2,15 +2,10 @@
 #include "mailbox.hpp"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
-#include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
-#include <stdexcept>
 #include <tuple>
-#include <unordered_map>
 #include <utility>
 
 #include <caf/intrusive/inbox_result.hpp>
@@ -18,10 +13,10 @@
 
 #include <troupe/runtime/basic_actor.hpp>
 #include <troupe/runtime/detail/class_name.hpp>
-#include <troupe/runtime/detail/mailbox_gauge.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/mailbox_bound.hpp>
 
+#include "bounds.hpp"
 #include "handler_timing.hpp"
 #include "log.hpp"
 #include "tracing.hpp"
@@ -36,92 +31,7 @@ constexpr std::size_t normal_in_a_round = 3;
 
 constexpr std::size_t warn_beyond = 100'000;
 
-// Flags of an actor that CAF does not use.
-constexpr int is_bounded_flag = 0x0010'0000;
-constexpr int is_long_flag = 0x0020'0000; // the log was told that its mailbox is
-
-struct bound {
-  const std::size_t most;
-  const full_mailbox then;
-  std::atomic<std::size_t> waiting{0}; // of those that count
-};
-
-// The bounds of those actors that have one. A pointer in each actor would be paid for by all, of which most have
-// none. One for all runtimes: actors that have ended may outlive theirs, and be sent to.
-class bound_table {
-public:
-  void add(const caf::abstract_actor& actor, std::shared_ptr<bound> b) {
-    auto& part = shard_of(actor);
-    const std::lock_guard hold{part.mutex};
-    part.bounds[&actor] = std::move(b);
-  }
-
-  // It stays as long as the actor does.
-  bound& find(const caf::abstract_actor& actor) {
-    auto& part = shard_of(actor);
-    const std::lock_guard hold{part.mutex};
-    return *part.bounds.find(&actor)->second;
-  }
-
-  std::shared_ptr<bound> share(const caf::abstract_actor& actor) {
-    auto& part = shard_of(actor);
-    const std::lock_guard hold{part.mutex};
-    return part.bounds.find(&actor)->second;
-  }
-
-  void remove(const caf::abstract_actor& actor) noexcept {
-    auto& part = shard_of(actor);
-    const std::lock_guard hold{part.mutex};
-    part.bounds.erase(&actor);
-  }
-
-private:
-  struct alignas(64) shard {
-    std::mutex mutex;
-    std::unordered_map<const caf::abstract_actor*, std::shared_ptr<bound>> bounds;
-  };
-  shard& shard_of(const caf::abstract_actor& actor) {
-    return shards_[(reinterpret_cast<std::uintptr_t>(&actor) >> 6) % shards_.size()];
-  }
-  std::array<shard, 16> shards_;
-};
-
-bound_table& bounds() {
-  static auto* const table = new bound_table; // actors may end after static objects
-  return *table;
-}
-
-bound* bound_of(const caf::scheduled_actor& actor) {
-  return actor.getf(is_bounded_flag) ? &bounds().find(actor) : nullptr;
-}
-
-// Tells whether a message is one that a bound counts. It says the same before it comes in and before it is
-// handled.
-bool counts(const caf::mailbox_element& x) {
-  return x.mid.is_normal_message() && !x.mid.is_response() && !detail::is_of_the_system(x.content())
-         && !detail::is_internal(x.content());
-}
-
-void refuse(const caf::scheduled_actor& actor, const caf::mailbox_element& x,
-            dead_letter_reason why) {
-  detail::note_dead_letter(actor, x, why);
-  if (x.mid.is_request() && x.sender)
-    x.sender->enqueue(nullptr, x.mid.response_id(),
-                      caf::make_message(make_error(errc::queue_overflow, "the mailbox is full")),
-                      nullptr);
-}
-
-bool admits(const caf::scheduled_actor& actor, bound& b, const caf::mailbox_element& x) {
-  if (!counts(x))
-    return true;
-  // Who does not come to its mailbox cannot make room in it.
-  const auto limit = b.then == full_mailbox::refuse || b.most > b.most * 2 ? b.most : b.most * 2;
-  if (b.waiting.fetch_add(1, std::memory_order_relaxed) < limit)
-    return true;
-  b.waiting.fetch_sub(1, std::memory_order_relaxed);
-  refuse(actor, x, dead_letter_reason::mailbox_full);
-  return false;
-}
+constexpr int is_long_flag = 0x0020'0000; // the log was told that its mailbox is: no flag of CAF's
 
 // What CAF lets only an actor itself see.
 class inside final : public caf::scheduled_actor {
@@ -161,12 +71,21 @@ private:
     return (actor_.getf(caf::abstract_actor::is_cleaned_up_flag) || !actor_.alive())
            && actor_.finalize();
   }
+  bool is_held() const noexcept { return actor_.getf(detail::is_held_flag); }
+  // Who sleeps with what it skipped makes no room, so that whoever feeds it would wait for ever.
+  bool block() {
+    if (bound_ != nullptr && bound_->holds.load(std::memory_order_relaxed)) [[unlikely]]
+      if (!is_held() && normal().empty())
+        detail::let_go(*bound_);
+    return actor_.mailbox().try_block();
+  }
   task_result handle(caf::mailbox_element& x);
   task_result handle_traced(caf::mailbox_element& x);
   task_result end_by_exception(caf::mailbox_element& x);
-  void leaves(bool counted) noexcept {
+  bool sift();
+  void leaves(bool counted) {
     if (counted)
-      bound_->waiting.fetch_sub(1, std::memory_order_relaxed);
+      detail::leaves(*bound_);
   }
   void arm_receive_timeout();
   void drop_oldest();
@@ -177,7 +96,7 @@ private:
   std::size_t handled_ = 0;
   const bool traces_ = detail::traces();
   bool retries_ = false; // what was skipped, before any other is handled
-  bound* bound_ = nullptr;
+  detail::bound* bound_ = nullptr;
 };
 
 // CAF's `resume`, without what an actor with no streams has no use for: two queues that are visited in each
@@ -188,7 +107,7 @@ caf::resumable::resume_result mailbox_pass::run(caf::execution_unit* unit) {
     actor_.context(unit);
   else if (!actor_.activate(unit))
     return caf::resumable::done;
-  bound_ = bound_of(actor_);
+  bound_ = detail::bound_of(actor_);
   auto& mailbox = actor_.mailbox();
   auto take = [this](caf::mailbox_element& x) {
     return traces_ ? handle_traced(x) : handle(x);
@@ -208,7 +127,8 @@ caf::resumable::resume_result mailbox_pass::run(caf::execution_unit* unit) {
     if (!urgent().empty())
       any = urgent().new_round(urgent_in_a_round, take).consumed_items;
     if (!normal().empty() && handled_ < most_)
-      any = normal().new_round(normal_in_a_round, take).consumed_items || any;
+      any =
+        (is_held() ? sift() : normal().new_round(normal_in_a_round, take).consumed_items) || any;
     if (retries_) [[unlikely]] {
       retries_ = false;
       urgent().flush_cache();
@@ -218,21 +138,47 @@ caf::resumable::resume_result mailbox_pass::run(caf::execution_unit* unit) {
     }
     if (!any) {
       arm_receive_timeout();
-      if (mailbox.try_block())
+      if (block())
         return caf::resumable::awaiting_message;
     }
     if (ended())
       return caf::resumable::done;
   }
   arm_receive_timeout();
-  return mailbox.try_block() ? caf::resumable::awaiting_message : caf::resumable::resume_later;
+  return block() ? caf::resumable::awaiting_message : caf::resumable::resume_later;
+}
+
+// One that waits for room elsewhere handles what no bound counts; the rest lies with what it skipped, in order.
+// Each message is passed over once, not once for each that is handled.
+bool mailbox_pass::sift() {
+  auto& queue = normal();
+  bool any = false;
+  while (handled_ < most_ && is_held()) {
+    queue.inc_deficit(1);
+    auto x = queue.next();
+    if (x == nullptr)
+      break;
+    if (detail::counts(*x)) {
+      queue.cache().push_back(x.release());
+      continue;
+    }
+    const auto result = traces_ ? handle_traced(*x) : handle(*x);
+    if (result == task_result::skip) {
+      queue.cache().push_back(x.release());
+      continue;
+    }
+    any = true;
+    if (actor_.getf(caf::abstract_actor::is_cleaned_up_flag) || !actor_.alive())
+      break;
+  }
+  return any;
 }
 
 // As CAF's `reactivate`, and what calls it.
 caf::intrusive::task_result mailbox_pass::handle(caf::mailbox_element& x) {
   if (retries_) [[unlikely]]
     return task_result::skip; // the others go behind, in order
-  const bool counted = bound_ != nullptr && counts(x);
+  const bool counted = bound_ != nullptr && detail::counts(x);
   try {
     switch (actor_.consume(x)) {
     case caf::invoke_message_result::skipped:
@@ -253,11 +199,16 @@ caf::intrusive::task_result mailbox_pass::handle(caf::mailbox_element& x) {
   }
   leaves(counted);
   actor_.bhvr_stack().cleanup();
-  constexpr int rare = caf::abstract_actor::is_cleaned_up_flag | detail::retries_flag;
+  constexpr int rare =
+    caf::abstract_actor::is_cleaned_up_flag | detail::is_held_flag | detail::retries_flag;
   if (actor_.getf(rare) || !actor_.alive()) [[unlikely]] {
     if (ended())
       return task_result::stop;
     actor_.unsetf(detail::retries_flag); // behind it, all that was skipped is tried anyway
+    if (is_held()) {
+      ++handled_;
+      return task_result::stop;
+    }
   }
   return ++handled_ < most_ ? task_result::resume : task_result::stop_all;
 }
@@ -297,12 +248,12 @@ void mailbox_pass::drop_oldest() {
     auto oldest = queue.next();
     if (oldest == nullptr)
       break; // others are on their way
-    if (!counts(*oldest)) {
+    if (!detail::counts(*oldest)) {
       queue.cache().push_back(oldest.release());
       continue;
     }
     leaves(true);
-    refuse(actor_, *oldest, dead_letter_reason::dropped);
+    detail::refuse(actor_, *oldest, dead_letter_reason::dropped);
   }
   queue.flush_cache();
 }
@@ -342,7 +293,7 @@ caf::resumable::resume_result detail::resume_actor(caf::scheduled_actor& actor,
 void detail::deliver(caf::scheduled_actor& actor, caf::mailbox_element_ptr what,
                      caf::execution_unit* unit) {
   if (actor.getf(is_bounded_flag | caf::abstract_actor::is_detached_flag)) [[unlikely]] {
-    if (actor.getf(is_bounded_flag) && !admits(actor, bounds().find(actor), *what))
+    if (actor.getf(is_bounded_flag) && !admits(actor, *what))
       return;
     if (actor.getf(caf::abstract_actor::is_detached_flag))
       return actor.caf::scheduled_actor::enqueue(std::move(what), unit);
@@ -369,26 +320,7 @@ void detail::forget_actor(const caf::scheduled_actor& actor) noexcept {
   if (times_handlers()) [[unlikely]]
     forget_arrival(actor);
   if (actor.getf(is_bounded_flag))
-    bounds().remove(actor);
-}
-
-std::shared_ptr<const std::atomic<std::size_t>>
-detail::mailbox_gauge(const caf::abstract_actor& actor) {
-  if (!actor.getf(is_bounded_flag))
-    return nullptr;
-  const auto b = bounds().share(actor);
-  return {b, &b->waiting};
-}
-
-void bound_mailbox(basic_actor& self, std::size_t most, full_mailbox then) {
-  if (most == 0)
-    throw std::invalid_argument("bound_mailbox: the bound is zero");
-  if (self.getf(caf::abstract_actor::is_initialized_flag | is_bounded_flag))
-    throw std::logic_error("bound_mailbox: it is for the actor's constructor, once");
-  if (self.getf(caf::abstract_actor::is_detached_flag))
-    throw std::logic_error("bound_mailbox: no loop runs this actor, so none can keep its bound");
-  bounds().add(self, std::shared_ptr<bound>{new bound{most, then}});
-  self.setf(is_bounded_flag);
+    forget_bound(actor);
 }
 
 std::size_t mailbox_length(basic_actor& self) noexcept {

@@ -173,20 +173,23 @@ bool pinned_actor::begin_enter(const char* callback) {
     return false;
   }
   entered_ = true;
+  loop_.acting_ = this;
   current_mailbox_element(&loop_.no_message());
   return true;
 }
 
-void pinned_actor::end_enter(caf::mailbox_element* before) {
+void pinned_actor::end_enter(caf::mailbox_element* before, caf::scheduled_actor* acting) {
   entered_ = false;
   current_mailbox_element(before);
   bhvr_stack().cleanup();
   if (!alive()) [[unlikely]]
     finalize(); // ends the actor here if it has quit
+  loop_.acting_ = acting;
 }
 
 bool pinned_actor::handle_now(caf::mailbox_element& message) {
-  if (entered_ || !mailbox().blocked())
+  // What is held back lies behind a mailbox that is blocked.
+  if (entered_ || held_back() || !mailbox().blocked())
     return false;
   bool handled = true; // also if the handler throws: nobody is left to have it again
   enter([&] {

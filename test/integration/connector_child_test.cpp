@@ -9,6 +9,7 @@
 #include <troupe/net/listen_ssl.hpp>
 #include <troupe/net/reconnecting_client_factory.hpp>
 
+#include "support/log_watch.hpp"
 #include "support/supervised.hpp"
 #include "support/text.hpp"
 #include "support/tls.hpp"
@@ -203,6 +204,7 @@ TEST_CASE("attempts that fail count as restarts, until the supervisor gives up")
   events log;
   std::atomic<bool> builds{true};
   running server{1};
+  const log_watch logged{server};
   const auto f = client_factory::of<talkers>(&log, &builds);
   auto other = std::make_unique<answering>(server);
   const auto number = other->port.get_host().port();
@@ -218,6 +220,8 @@ TEST_CASE("attempts that fail count as restarts, until the supervisor gives up")
   REQUIRE(log.wait_for("intensity_reached:link"));
   CHECK(log.count("child_start_failed:link") == 3);
   CHECK(log.count("child_restarting:link") == 3);
+  CHECK(logged.count("could not be started") == 3);
+  CHECK(logged.count("could not connect") == 0); // it is told once
   const std::lock_guard hold{other->mutex};
   other->all.clear();
 }

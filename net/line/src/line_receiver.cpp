@@ -124,12 +124,22 @@ void line_receiver::resume_lines() {
   if (!std::exchange(paused_, false) || !connected())
     return;
   transport().resume_producing();
+  deliver_kept();
+}
+
+void line_receiver::hold_back(bool stopped) {
+  super::hold_back(stopped);
+  if (!waits() && connected())
+    deliver_kept();
+}
+
+void line_receiver::deliver_kept() {
   if (delivery_ == nullptr && kept_)
     enter([this] { deliver({}); });
 }
 
 void line_receiver::data_received(bytes_view data) {
-  if (delivery_ != nullptr || paused_)
+  if (delivery_ != nullptr || waits())
     return keep(as_text(data));
   deliver(as_text(data));
 }
@@ -172,7 +182,7 @@ void line_receiver::deliver(std::string_view data) {
   for (;;) {
     if (stopped())
       return void(kept_.reset());
-    if (paused_)
+    if (waits())
       return keep_rest(d);
     if (!d.rest.empty() && deliver_next(d))
       continue;

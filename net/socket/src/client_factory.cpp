@@ -10,8 +10,8 @@ namespace troupe {
 void client_factory::started_connecting(connector&) {}
 
 void client_factory::client_connection_failed(connector& c, const failure& why) {
-  // Our own side has called it off, and knows.
-  if (!noisy || why.check(errc::cancelled) || why.check(errc::runtime_stopped))
+  // Its supervisor says so; or our own side has called it off, and knows.
+  if (!noisy || c.supervised() || why.check(errc::cancelled) || why.check(errc::runtime_stopped))
     return;
   const auto text =
     log_prefix() + " could not connect to " + detail::with_reason(c.get_destination(), why);

@@ -82,6 +82,7 @@ public:
   /// Lets `watcher` be told what becomes of the one attempt, and of the connection: a supervisor
   /// makes it again, in another object, and so nobody else may. Before `connect`.
   void watch(std::shared_ptr<connection_watcher> watcher) { watcher_ = std::move(watcher); }
+  [[nodiscard]] bool was_watched() const noexcept { return once_; }
 
   void connect();
   void disconnect();

@@ -43,6 +43,10 @@ failure connector::last_failure() const {
   return require(of_).last_failure();
 }
 
+bool connector::supervised() const noexcept {
+  return of_ && of_->was_watched();
+}
+
 connector::state connector::get_state() const noexcept {
   return of_ ? of_->get_state() : state::disconnected;
 }

@@ -25,9 +25,17 @@ void protocol::make_connection(troupe::transport& t) {
     wrapper()->attach(t);
   else
     transport_ = &t;
+  if (held_back()) [[unlikely]]
+    transport_->hold_input(true);
   if (auto& log = loop().scheduler().logger(); log.should_log(spdlog::level::debug))
     log.debug("[{}] connected with {}", log_owner(), t.get_peer().to_string());
   detail::in_callback("connection_made", [this] { connection_made(); });
+}
+
+void protocol::hold_back(bool stopped) {
+  super::hold_back(stopped);
+  if (connected_)
+    transport_->hold_input(stopped);
 }
 
 void protocol::data_received(bytes_view) {}

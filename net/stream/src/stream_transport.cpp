@@ -309,6 +309,16 @@ void stream_transport::resume_producing() {
   if (!paused_)
     return;
   paused_ = false;
+  read_on();
+}
+
+void stream_transport::hold_input(bool stopped) {
+  held_ = stopped;
+  if (!stopped)
+    read_on();
+}
+
+void stream_transport::read_on() {
   if (!wants_input() || protocol_ == nullptr)
     return;
   if (layer_ != nullptr && !handshaking_)

@@ -103,6 +103,15 @@ void message_transport::resume_producing() {
     below_->resume_producing();
 }
 
+void message_transport::hold_input(bool stopped) {
+  held_ = stopped;
+  if (below_ == nullptr)
+    return;
+  below_->hold_input(stopped);
+  if (!paused() && owner_.kept_)
+    owner_.call_later(duration::zero(), [&owner = owner_] { owner.deliver_kept(); });
+}
+
 void message_transport::set_output_limits(const output_limits& limits) {
   below_->set_output_limits(limits);
 }

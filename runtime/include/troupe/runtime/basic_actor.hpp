@@ -30,6 +30,9 @@ public:
 struct awaited;
 class coroutine_base;
 
+/// A flag of an actor that CAF does not use: it feeds one that has no room.
+inline constexpr int is_held_flag = 0x0080'0000;
+
 } // namespace detail
 
 /// What Troupe's actors share, beyond CAF's event-based actor of which they have everything.
@@ -60,6 +63,17 @@ public:
   /// \param actor  must be a `basic_actor` of this process
   /// Thread: any.
   static void run_as(const caf::strong_actor_ptr& actor, task fn);
+
+  /// As `run_as`, but before all messages that wait. \param unit what resumes the actor; null for any loop
+  static void run_urgently(const caf::strong_actor_ptr& actor, task fn, caf::execution_unit* unit);
+
+  /// Tells whether this actor is stopped because one that it feeds has no room (`full_mailbox::push_back`).
+  /// Thread: its own.
+  [[nodiscard]] bool held_back() const noexcept { return getf(detail::is_held_flag); }
+
+  // For the runtime, as this actor: it is stopped, or there is room again.
+  void begin_hold();
+  void end_hold();
 
   /// Returns the threads of the runtime that are for calls that block. Thread: any.
   [[nodiscard]] thread_pool& pool() const;
@@ -97,6 +111,11 @@ public:
 protected:
   /// Runs `fn(arg)` as this actor: as if it were its own code.
   virtual void run_inside(void (*fn)(void*), void* arg) { fn(arg); }
+
+  /// Called when this actor is stopped because one that it feeds has no room, inside the send that found it
+  /// so, and when it goes on, in a turn of its own. Messages then wait by themselves; who takes work elsewhere
+  /// than in its mailbox overrides this, and stops. An override calls that of its base.
+  virtual void hold_back(bool /*stopped*/) {}
 
   /// Logs the exception that is being handled, with where it came from. Whatever `log_name` throws
   /// meanwhile is left out.

@@ -171,6 +171,9 @@ public:
   /// Returns the pinned actor that handles a message at the moment, or null.
   [[nodiscard]] pinned_actor* running() const noexcept { return running_; }
 
+  /// Returns the actor whose code runs at the moment, entered or resumed, or null.
+  [[nodiscard]] caf::scheduled_actor* acting() const noexcept { return acting_; }
+
   /// Tells whether `stop()` was called for the runtime: `reactor::stop_requested`. Thread: any.
   [[nodiscard]] bool stop_requested() const noexcept;
 
@@ -297,6 +300,7 @@ private:
   std::vector<end_of_turn*> flushed_;
   caf::mailbox_element_ptr no_message_;
   pinned_actor* running_ = nullptr;
+  caf::scheduled_actor* acting_ = nullptr;
   pinned_actor* first_pinned_ = nullptr; // list of the initialised ones, each holds a reference
   detail::loop_counting counting_;
   detail::turn_watch watch_;

@@ -63,13 +63,15 @@ public:
     struct leave_guard {
       pinned_actor& self;
       caf::mailbox_element* before;
-      ~leave_guard() { self.end_enter(before); }
+      caf::scheduled_actor* acting;
+      ~leave_guard() { self.end_enter(before, acting); }
     };
     // After a message CAF's pointer to it dangles; code that runs without one must see none.
     auto* const before = current_mailbox_element();
+    auto* const acting = loop_.acting_;
     if (!begin_enter(callback))
       return;
-    const leave_guard guard{*this, before};
+    const leave_guard guard{*this, before, acting};
     try {
       fn();
     } catch (...) {
@@ -149,7 +151,7 @@ private:
   static void each(pinned_actor* first, const std::function<void(pinned_actor&)>& fn);
   bool give(caf::mailbox_element& message);
   bool begin_enter(const char* callback);
-  void end_enter(caf::mailbox_element* before);
+  void end_enter(caf::mailbox_element* before, caf::scheduled_actor* acting);
   void ask_to_stop();
   void end_now();
   void prune_calls();

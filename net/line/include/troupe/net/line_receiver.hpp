@@ -115,10 +115,16 @@ public:
   /// An override that calls this one sees where a read begins and ends.
   void data_received(bytes_view data) override;
 
+protected:
+  /// Delivers no further line while it is stopped. An override calls it.
+  void hold_back(bool stopped) override;
+
 private:
   struct kept_input;
   struct delivery;
 
+  bool waits() const noexcept { return paused_ || held_back(); }
+  void deliver_kept();
   bool stopped() const noexcept;
   std::string_view received_end() const noexcept;
   std::size_t without_cr(std::string_view tail, std::string_view data,

@@ -52,7 +52,8 @@ public:
 
   /// An attempt has come to nothing. There was no protocol, or it had no `connection_made`, unless the
   /// attempt was ended in the moment in which that was called; and there is none any more. Unless
-  /// overridden it logs a warning with the reason, if the factory is `noisy`; repeats are counted.
+  /// overridden it logs a warning with the reason, if the factory is `noisy` and no supervisor does (`connector::supervised`);
+  /// repeats are counted.
   ///
   /// `reason`: `errc::connection_refused`, `no_route`, `timed_out`, `unknown_host`, `bind_failed`,
   /// `no_protocol` (the factory built none), `cancelled` (it was stopped), `tls_failed`,

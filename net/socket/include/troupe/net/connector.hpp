@@ -108,6 +108,9 @@ public:
   /// Returns why the latest attempt failed, or the latest connection ended; `errc::none` before.
   [[nodiscard]] failure last_failure() const;
 
+  /// Tells whether it is a supervisor's child, which is told what becomes of it.
+  [[nodiscard]] bool supervised() const noexcept;
+
   /// Tells whether this refers to a connection at all.
   explicit operator bool() const noexcept { return of_ != nullptr; }
   friend bool operator==(const connector&, const connector&) noexcept = default;

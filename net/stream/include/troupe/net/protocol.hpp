@@ -118,6 +118,9 @@ protected:
   /// reason instead of `errc::connection_done`.
   void lose_connection(const failure& reason);
 
+  /// Stops reading. An override calls it.
+  void hold_back(bool stopped) override;
+
   void stop_requested() override;
   void fail_with_current_exception() override;
 

@@ -116,6 +116,7 @@ public:
   void unregister_producer() override { inner_->unregister_producer(); }
   void pause_producing() override { inner_->pause_producing(); }
   void resume_producing() override { inner_->resume_producing(); }
+  void hold_input(bool stopped) override { inner_->hold_input(stopped); }
   void set_output_limits(const output_limits& limits) override {
     inner_->set_output_limits(limits);
   }

@@ -144,6 +144,10 @@ public:
   void pause_producing() override = 0;
   void resume_producing() override = 0;
 
+  /// Stops reading, or no longer, whatever `pause_producing` says: for a protocol that feeds an actor without
+  /// room (`basic_actor::hold_back`). Without effect unless overridden.
+  virtual void hold_input(bool /*stopped*/) {}
+
   /// As `lose_connection`, under the name that a producer has it by.
   void stop_producing() final { lose_connection(); }
 

@@ -71,6 +71,10 @@ public:
   /// Pausing and resuming only change `producer_state`, and not even that once it is stopped.
   void pause_producing() override;
   void resume_producing() override;
+  void hold_input(bool stopped) override { held_ = stopped; }
+
+  /// Tells whether its protocol is stopped, for it feeds an actor without room.
+  [[nodiscard]] bool input_held() const noexcept { return held_; }
 
   void set_output_limits(const output_limits& limits) override { limits_ = limits; }
   [[nodiscard]] std::size_t unsent() const noexcept override { return 0; }
@@ -101,6 +105,7 @@ private:
   bool write_closed_ = false;
   bool no_delay_ = false;
   bool keep_alive_ = false;
+  bool held_ = false;
 };
 
 } // namespace troupe::testing

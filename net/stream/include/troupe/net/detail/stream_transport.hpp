@@ -65,6 +65,7 @@ public:
   void unregister_producer() final;
   void pause_producing() final;
   void resume_producing() final;
+  void hold_input(bool stopped) final;
   void set_output_limits(const output_limits& limits) final { limits_ = packed_limits{limits}; }
   [[nodiscard]] std::size_t unsent() const noexcept final { return output_.size(); }
   [[nodiscard]] std::uint64_t refused_writes() const noexcept final { return refused_; }
@@ -110,7 +111,9 @@ protected:
   void release(); ///< an operation has ended: deletes a closed object
 
   [[nodiscard]] bool wants_input() const noexcept {
-    return open_ && ((!paused_ && !disconnecting_ && !read_shut_) || (handshaking_ && !aborting_));
+    return open_
+           && ((!paused_ && !held_ && !disconnecting_ && !read_shut_)
+               || (handshaking_ && !aborting_));
   }
   [[nodiscard]] event_loop& loop() const noexcept { return loop_; }
   [[nodiscard]] bool handshaking() const noexcept { return handshaking_; }
@@ -140,6 +143,7 @@ private:
   };
 
   void turn_ended() noexcept final;
+  void read_on();
   bool connect(protocol& p);
   void deliver(bytes_view data);
   bool takes_output();
@@ -168,6 +172,7 @@ private:
   bool aborting_ : 1 = false;
   bool overflowed_ : 1 = false;
   bool paused_ : 1 = false;
+  bool held_ : 1 = false; // its protocol feeds an actor without room
   bool read_shut_ : 1 = false;
   bool write_shut_ : 1 = false; // asked for
   bool write_shut_done_ : 1 = false;

@@ -36,7 +36,7 @@ public:
   void set_host(websocket_host& host) noexcept { host_ = &host; }
   [[nodiscard]] transport& below() const noexcept { return *below_; }
   [[nodiscard]] bool attached() const noexcept { return below_ != nullptr; }
-  [[nodiscard]] bool paused() const noexcept { return paused_; }
+  [[nodiscard]] bool paused() const noexcept { return paused_ || held_; }
   void count_refused() noexcept { ++refused_; }
   void stop_producer(); ///< the WebSocket closes, and takes no more
 
@@ -52,6 +52,7 @@ public:
   void unregister_producer() override;
   void pause_producing() override;
   void resume_producing() override;
+  void hold_input(bool stopped) override;
   void set_output_limits(const output_limits& limits) override;
   [[nodiscard]] std::size_t unsent() const noexcept override;
   [[nodiscard]] std::uint64_t refused_writes() const noexcept override;
@@ -79,6 +80,7 @@ private:
   std::unique_ptr<entering> producer_; // that of a connection which is not
   std::uint64_t refused_ = 0;          // messages after the close frame
   bool paused_ = false;
+  bool held_ = false;
 };
 
 } // namespace troupe::detail
