@@ -218,8 +218,8 @@ bool counts(const caf::mailbox_element& x) {
          && !is_internal(x.content());
 }
 
-void refuse(const caf::scheduled_actor& actor, const caf::mailbox_element& x,
-            dead_letter_reason why) {
+void refuse_message(const caf::scheduled_actor& actor, const caf::mailbox_element& x,
+                    dead_letter_reason why) {
   note_dead_letter(actor, x, why);
   if (x.mid.is_request() && x.sender)
     x.sender->enqueue(nullptr, x.mid.response_id(),
@@ -234,7 +234,7 @@ bool admits(const caf::scheduled_actor& actor, const caf::mailbox_element& x) {
   if (has_room(b, actor))
     return true;
   b.waiting.fetch_sub(1, std::memory_order_relaxed);
-  refuse(actor, x, dead_letter_reason::mailbox_full);
+  refuse_message(actor, x, dead_letter_reason::mailbox_full);
   return false;
 }
 

@@ -46,8 +46,8 @@ void forget_bound(const caf::scheduled_actor& actor) noexcept;
 /// sends it. Thread: any.
 [[nodiscard]] bool admits(const caf::scheduled_actor& actor, const caf::mailbox_element& x);
 
-void refuse(const caf::scheduled_actor& actor, const caf::mailbox_element& x,
-            dead_letter_reason why);
+void refuse_message(const caf::scheduled_actor& actor, const caf::mailbox_element& x,
+                    dead_letter_reason why);
 
 /// Lets all go on that wait for room in this mailbox. Thread: its actor's.
 void let_go(bound& b);

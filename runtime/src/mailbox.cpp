@@ -253,7 +253,7 @@ void mailbox_pass::drop_oldest() {
       continue;
     }
     leaves(true);
-    detail::refuse(actor_, *oldest, dead_letter_reason::dropped);
+    detail::refuse_message(actor_, *oldest, dead_letter_reason::dropped);
   }
   queue.flush_cache();
 }

@@ -21,9 +21,9 @@ namespace troupe {
 /// Something that happened to a `nats_connection`, beside what its functions return.
 struct nats_event {
   enum class kind : std::uint8_t {
-    connected,     ///< for the first time since it was started
-    disconnected,  ///< `why` says for what reason; it is made again by itself
-    reconnected,   ///< and all subscriptions are asked for again; `flush` tells when the server has them
+    connected,    ///< for the first time since it was started
+    disconnected, ///< `why` says for what reason; it is made again by itself
+    reconnected, ///< and all subscriptions are asked for again; `flush` tells when the server has them
     discovered,    ///< a server that is not among the options joined the list
     lame_duck,     ///< the server is about to end; if there is another one, we move there
     error,         ///< the server complains (`why`), such as nats_errc::permissions_violation
