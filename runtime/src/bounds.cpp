@@ -199,6 +199,8 @@ bool has_room(bound& b, const caf::scheduled_actor& actor) {
   auto* const sender = who_feeds(actor.home_system());
   if (sender == nullptr)
     return false;
+  if (waiting >= twice && b.slept.load(std::memory_order_relaxed))
+    return false; // it would be let go at once, and come again
   const bool stops_now = all_that_feed().add(b, *sender);
   return stops_now || waiting < twice;
 }

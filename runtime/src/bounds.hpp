@@ -26,7 +26,8 @@ struct bound {
   const std::size_t most;
   const full_mailbox then;
   std::atomic<std::size_t> waiting{0}; // of those that count
-  std::atomic<bool> holds{false};      // others; changes as the next two do
+  std::atomic<bool> holds{false};      // others; changes as the last two do
+  std::atomic<bool> slept{false};      // it let them go without making room
 
   // Under the lock of all that wait for room.
   std::vector<caf::strong_actor_ptr> held;
@@ -55,6 +56,8 @@ void let_go(bound& b);
 /// A message that counts has left the mailbox. Thread: its actor's.
 inline void leaves(bound& b) {
   const auto left = b.waiting.fetch_sub(1, std::memory_order_relaxed) - 1;
+  if (b.slept.load(std::memory_order_relaxed)) [[unlikely]]
+    b.slept.store(false, std::memory_order_relaxed);
   if (b.holds.load(std::memory_order_relaxed) && left <= b.most / 2) [[unlikely]]
     let_go(b);
 }

@@ -75,8 +75,10 @@ private:
   // Who sleeps with what it skipped makes no room, so that whoever feeds it would wait for ever.
   bool block() {
     if (bound_ != nullptr && bound_->holds.load(std::memory_order_relaxed)) [[unlikely]]
-      if (!is_held() && normal().empty())
+      if (!is_held() && normal().empty()) {
+        bound_->slept.store(true, std::memory_order_relaxed);
         detail::let_go(*bound_);
+      }
     return actor_.mailbox().try_block();
   }
   task_result handle(caf::mailbox_element& x);

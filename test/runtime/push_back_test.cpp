@@ -286,6 +286,31 @@ TEST_CASE("a chain of three stops from its end to its beginning, and goes on so"
   CHECK(refused(s.rt) == 0);
 }
 
+TEST_CASE("one who sleeps with what it skipped takes no more than twice its bound", "[push_back]") {
+  class closed : public floating_actor {
+  public:
+    explicit closed(caf::actor_config& cfg) : floating_actor(cfg) {
+      bound_mailbox(*this, 2, full_mailbox::push_back);
+      set_default_handler(caf::skip);
+    }
+    caf::behavior make_behavior() override {
+      return {[](open_atom) {
+      }};
+    }
+  };
+  numbers fed;
+  manual_runtime rt;
+  const auto to = caf::actor_cast<caf::actor>(rt.spawn<closed>());
+  const auto a =
+    caf::actor_cast<caf::actor>(rt.spawn<pinned_feeder>(std::vector<caf::actor>{to}, fed, 1));
+  for (int i = 1; i <= 100; ++i)
+    caf::anon_send(a, i);
+  rt.settle(1000);
+  CHECK(fed == up_to(100));
+  CHECK(refused(rt) >= 95); // 2 * 2, and one of the one that feeds it
+  CHECK_FALSE(object<pinned_feeder>(a).held_back());
+}
+
 TEST_CASE("one who sleeps with what it skipped lets those go on that feed it", "[push_back]") {
   numbers fed;
   numbers got;

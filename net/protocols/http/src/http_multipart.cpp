@@ -175,6 +175,8 @@ private:
     file.size_ += data.size();
     file.text_ += data;
     to_write_ = file.text_.size() > (file.descriptor_ ? largest_piece : options_.max_in_memory);
+    if (to_write_ && !file.descriptor_ && ++on_disk_ > options_.max_files_on_disk)
+      throw http_error{413, "The form has more large files than allowed."};
   }
 
   void end_part() {
@@ -196,6 +198,7 @@ private:
   std::string value_; // of a field
   std::uint64_t came_ = 0;
   std::size_t fields_size_ = 0;
+  std::size_t on_disk_ = 0;
   bool is_file_ = false;  // the present part
   bool to_write_ = false; // the text of the last file
 };

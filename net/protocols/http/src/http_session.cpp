@@ -104,8 +104,9 @@ public:
     const auto at = by_id_.find(s.id);
     if (s.over || at == by_id_.end())
       return;
-    by_id_.emplace(id, at->second);
-    by_id_.erase(at);
+    auto node = by_id_.extract(at);
+    node.key() = id;
+    by_id_.insert(std::move(node));
     s.id = std::move(id);
   }
 

@@ -354,9 +354,9 @@ void http2_connection::end_stream(http2_stream& s) {
   const auto owner = std::move(streams_.at(s.id));
   streams_.erase(s.id);
   session_.consume_connection(s.owed);
+  s.request->exchange = nullptr; // before the log, which is a user's code
   log_access(s);
   auto request = std::move(s.request);
-  request->exchange = nullptr;
   s.body.clear();
   if (s.sent_all && request.use_count() == 1 && request->head.fields().size() <= 32
       && request->body.text.capacity() <= 1024) {
@@ -380,11 +380,14 @@ void http2_connection::drop_streams(const failure& why) {
   touched_.clear();
   hungry_.clear();
   ended_.clear();
-  for (auto& [id, s] : std::exchange(streams_, {})) {
+  const auto all = std::exchange(streams_, {});
+  for (const auto& [id, s] : all) {
     session_.set_user(id, nullptr);
-    log_access(*s);
     s->closed = true;
-    s->request->exchange = nullptr;
+    s->request->exchange = nullptr; // before any code of a user's
+  }
+  for (const auto& [id, s] : all) {
+    log_access(*s);
     s->request->body.fail(why);
     std::exchange(s->handler, {}).cancel();
     s->body.clear();

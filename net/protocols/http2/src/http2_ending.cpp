@@ -1,7 +1,9 @@
 // How a connection ends, and when.
 
 #include <algorithm>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include <spdlog/logger.h>
 
@@ -135,19 +137,21 @@ void http2_connection::check_streams(time_point at) {
   const auto& o = service_->options;
   const auto least =
     std::chrono::duration<double>(o.body_check).count() * static_cast<double>(o.min_body_rate);
-  std::vector<http2_stream*> slow;
+  std::vector<std::shared_ptr<detail::http_request_state>> slow;
   for (const auto& [id, s] : streams_) {
     if (s->closed)
       continue;
     if (s->rated) {
       if (at >= s->body_due) {
-        if (s->request->body.awaited()
-            && static_cast<double>(std::exchange(s->body_seen, 0)) < least)
-          slow.push_back(s.get());
-        s->body_seen = 0;
+        const auto seen = static_cast<double>(std::exchange(s->body_seen, 0));
+        if (s->request->body.awaited() && seen < least) {
+          slow.push_back(s->request);
+          s->rated = false;
+        }
         s->body_due = saturating_add(at, o.body_check);
       }
-      arm(s->body_due);
+      if (s->rated)
+        arm(s->body_due);
     }
     if (s->sent_all && o.write_timeout > duration::zero()) { // and the request goes on
       if (at >= saturating_add(s->moved_at, o.write_timeout))
@@ -162,10 +166,9 @@ void http2_connection::check_streams(time_point at) {
         arm_after(s->moved_at, o.write_timeout);
     }
   }
-  for (auto* const s : slow) {
-    s->rated = false;
+  for (const auto& request :
+       slow) { // whose handlers may answer, and with that end any stream, or all
     note("the body came too slowly");
-    const auto request = s->request; // may be answered with that
     request->body.fail(http_error{408, "the body came too slowly\n"});
   }
 }

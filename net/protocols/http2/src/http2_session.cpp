@@ -390,6 +390,9 @@ void http2_session::begin_head() {
     refuse(414, "the target is longer than allowed");
   else if (!is_target(target))
     refuse(400, "a byte in the target that may not be there");
+  else if (in_.method != "CONNECT" && target.front() != '/'
+           && !(target == "*" && in_.method == "OPTIONS"))
+    refuse(400, "the target is no path"); // nghttp2 looks at those of http and https only
   if (!in_.has_authority)
     return;
   if (detail::is_http_host(in_.authority))

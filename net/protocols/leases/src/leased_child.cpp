@@ -71,7 +71,8 @@ private:
                      [this](const failure& why) {
                        if (!why.check(errc::runtime_stopped)) // else the end comes by itself
                          quit(why.to_caf_error());
-                     });
+                     })
+      .add_errback([this](const failure& why) { quit(why.to_caf_error()); }); // no child was made
   }
 
   void have(lease got) {

@@ -1,5 +1,6 @@
 #include <troupe/sqlite_leases/sqlite_leases.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -62,7 +63,9 @@ private:
     auto made = std::make_shared<promise<T>>();
     auto result = made->get_deferred();
     auto job = [this, made, alive = std::weak_ptr{here_}, fn = std::move(fn)]() mutable {
-      auto got = std::make_shared<outcome<T>>(attempt<T>(fn));
+      // At the end nobody waits for the file: each attempt may take as long as another process holds it.
+      auto got = std::make_shared<outcome<T>>(
+        ending_ ? outcome<T>{failure{lease_errc::store_unavailable}} : attempt<T>(fn));
       rt_.reactor().call_from_thread([made = std::move(made), alive, got] {
         if (!alive.expired() && !made->called())
           made->fire(std::move(*got));
@@ -113,7 +116,7 @@ private:
   std::mutex mutex_;
   std::condition_variable more_;
   std::vector<std::function<void()>> jobs_; // guarded by the mutex, as what follows
-  bool ending_ = false;
+  std::atomic<bool> ending_{false};
   std::thread thread_;
 };
 

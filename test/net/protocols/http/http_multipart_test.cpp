@@ -188,6 +188,16 @@ TEST_CASE("a form that is wrong or too long is refused with a status that says s
   CHECK(status_of(chunked, {.max_body = good.size() - 1}) == 413);
 }
 
+TEST_CASE("a form has no more files on disk than it may") {
+  const auto form = file("f", "a", "longer than ten") + file("g", "b", "short")
+                    + file("h", "c", "longer than ten, too") + "--xyz--";
+  for (const std::size_t most : {1, 2}) {
+    uploads t{{.max_in_memory = 10, .max_files_on_disk = most}};
+    t.exchange.deliver_in_pieces(request(form), 64);
+    CHECK(t.status() == (most == 1 ? 413 : 200));
+  }
+}
+
 TEST_CASE("a client that goes in the middle leaves nothing") {
   directory place;
   uploads t{{.max_in_memory = 10, .folder = place.path}};

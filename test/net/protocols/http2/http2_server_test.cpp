@@ -443,6 +443,21 @@ TEST_CASE("a body that comes too slowly is given up") {
   CHECK_FALSE(t.wire.closing());
 }
 
+TEST_CASE("bodies and a head that come too slowly may be given up at the same moment") {
+  http2_exchange t{counts};
+  for (int i = 0; i < 2; ++i)
+    t.send(t.ask("POST", "/", {}, true), std::string(1200, 'x'), false);
+  t.ask("GET", "/");
+  t.wire.deliver(t.said_by_client().substr(0, 12)); // with the first bytes of a head
+  t.wire.advance(5s);
+  CHECK_FALSE(t.wire.closing());
+  t.wire.advance(5s); // the first answer, of a connection that is over, ends all streams
+  t.turn();
+  REQUIRE(t.goodbyes.size() == 1);
+  CHECK(t.goodbyes[0].second == NGHTTP2_PROTOCOL_ERROR);
+  CHECK(t.wire.closing());
+}
+
 TEST_CASE("a response that its client does not let through is given up") {
   http2_exchange t{says(std::string(100'000, 'x'))};
   const auto s = t.ask("GET", "/");

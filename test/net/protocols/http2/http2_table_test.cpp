@@ -260,6 +260,11 @@ TEST_CASE("a request that is understood and not taken has an answer, and the con
   CHECK(status(headers(1, literal(":method", "CONNECT") + literal(":authority", "a:1"), false))
         == "405");
   CHECK(status(headers(1, head("TRACE"))) == "405");
+  for (const auto* const path :
+       {"foo", "h://a@b/admin", "*"}) // of schemes that are not the web's, too
+    CHECK(
+      status(pseudo({{":method", "GET"}, {":scheme", "x"}, {":path", path}, {":authority", "a"}}))
+      == "400");
   std::string many;
   for (int i = 0; i < 105; ++i)
     many += literal("x", "y");

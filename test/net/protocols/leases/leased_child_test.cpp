@@ -5,11 +5,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <caf/send.hpp>
 
+#include <troupe/testing/logged_errors.hpp>
 #include <troupe/testing/manual_runtime.hpp>
 
 #include "support/catch.hpp"
@@ -218,6 +220,28 @@ TEST_CASE("a child that ends and is not to be started again gives its lease back
   s.pass(20s);
   CHECK(s.where().empty());
   CHECK(s.what.most == 1);
+}
+
+TEST_CASE("a child that cannot be made leaves the lease to others") {
+  nodes s;
+  leases locks{s.rt, std::make_shared<faulty_leases>(s.store), {.node = "x"}};
+  int tried = 0;
+  supervisor_options few;
+  few.name = "few";
+  few.intensity = 2;
+  const caf::actor top = s.rt.spawn_on<supervisor>(
+    0, few,
+    std::vector<child_spec>{leased_child(locks, "billing", [&](const lease_view&) -> child_spec {
+      ++tried;
+      throw std::runtime_error("there is none");
+    })});
+  s.add("b");
+  s.pass(20s);
+  CHECK(tried >= 1);
+  CHECK(s.where() == "b");
+  caf::anon_send_exit(top, caf::exit_reason::kill);
+  s.rt.settle();
+  logged_errors{s.rt}.flush();
 }
 
 TEST_CASE("a node whose keeper is killed leaves the lease to its time") {

@@ -78,6 +78,9 @@ struct http_multipart_options {
   /// A file that is longer goes to disk.
   std::size_t max_in_memory = 64 * 1024;
 
+  /// How many do, each of which has a descriptor of its own; 413.
+  std::size_t max_files_on_disk = 16;
+
   /// Where it goes: a folder; empty is that of the system for such files. Good until `read_multipart` has returned.
   std::string_view folder{};
 };
