@@ -118,7 +118,7 @@ void lease_core::end() {
     s->queue.clear();
     s->claim.reset();
   }
-  held_ = 0;
+  count_held(-static_cast<int>(held_.load()));
   link_.reset();
   given_back();
 }
@@ -391,9 +391,17 @@ deferred<void> lease_core::give_back() {
   else if (!closing_timer_.active())
     closing_timer_ = rt_.reactor().call_later(options_.margin, [weak = weak_from_this()] {
       if (const auto self = weak.lock())
-        self->given_back();
+        self->abandon_all();
     });
   return result;
+}
+
+// Those who were asked have not given back; nothing is renewed for them any more.
+void lease_core::abandon_all() {
+  for (const auto& [name, s] : seats_)
+    if (s->held)
+      abandoned(s->queue.front());
+  given_back();
 }
 
 void lease_core::given_back() {

@@ -108,6 +108,7 @@ private:
   void watch(const seat_ref& s, bool on);
   void freed(std::string_view name);
   void count_held(int by);
+  void abandon_all();
   void given_back();
   void stop_timer(seat& s) const;
 

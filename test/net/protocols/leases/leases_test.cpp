@@ -295,6 +295,12 @@ TEST_CASE("who does not give back is not waited for longer than a margin") {
   CHECK_FALSE(done);
   s.pass(100ms);
   CHECK(done);
+  CHECK_FALSE(a.got().held());
+  CHECK(a.locks->counters().held == 0);
+  auto& b = s.add("b");
+  s.acquire(b, "x");
+  s.pass(6s);
+  CHECK(b.got().held());
 }
 
 TEST_CASE("a lease that is abandoned is nobody's until its time is over") {
