@@ -11,7 +11,9 @@
 
 #include <troupe/runtime/detail/class_name.hpp>
 #include <troupe/runtime/event_loop.hpp>
+#include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/repeats.hpp>
 #include <troupe/runtime/runtime.hpp>
 
 #include "log.hpp"
@@ -97,6 +99,15 @@ std::shared_ptr<const trace_hook> trace_hook_of(loop_scheduler& scheduler) {
   return asio::use_service<trace_service>(scheduler.loop(0).io()).get();
 }
 
+void note_failed_hook(loop_scheduler& scheduler) noexcept {
+  try {
+    scheduler.repeats().note("trace hook", log_level::error, [] {
+      return "unhandled exception in the hook of trace_messages: " + failure::current().message();
+    });
+  } catch (...) { // no memory
+  }
+}
+
 // Calls the hook, outside of the trace.
 void tell_span(loop_scheduler& scheduler, const trace_span& span) noexcept {
   const auto before = std::exchange(present_trace, {});
@@ -104,7 +115,7 @@ void tell_span(loop_scheduler& scheduler, const trace_span& span) noexcept {
     if (const auto hook = trace_hook_of(scheduler))
       (*hook)(span);
   } catch (...) {
-    // There is nobody to tell.
+    note_failed_hook(scheduler);
   }
   present_trace = before;
 }

@@ -14,6 +14,7 @@
 #include <troupe/runtime/deferred.hpp>
 #include <troupe/runtime/floating_actor.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
+#include <troupe/testing/logged_errors.hpp>
 #include <troupe/testing/manual_runtime.hpp>
 
 #include "support/catch.hpp"
@@ -213,9 +214,12 @@ TEST_CASE("without a hook a scope is nothing; a hook that throws or sends harms 
     CHECK_FALSE(current_trace());
     if (++told < 5)
       caf::anon_send(a, 2);
-    throw std::runtime_error("dropped");
+    if (told == 1)
+      throw std::runtime_error("not well");
   });
   once();
+  const auto logged = testing::logged_errors{rt}.flush("hook of trace_messages: not well");
+  CHECK(logged.size() == 1);
   CHECK(told == 2);
   CHECK(seen.size() == 4);
   CHECK(seen[1]);

@@ -55,7 +55,7 @@ struct trace_span {
 /// belongs to no trace costs little more; one that does, a second allocation and two looks at the clock.
 ///
 /// `hook` runs in the thread of the loop, several at once: it must be short and not block, and what it throws is
-/// dropped. What it sends belongs to no trace.
+/// logged. What it sends belongs to no trace.
 ///
 /// Thread: any, but not while `rt` ends.
 /// Source: OpenTelemetry's context and spans
