@@ -6,48 +6,22 @@
 #include <troupe/testing/logged_errors.hpp>
 
 #include "http_exchange.hpp"
+#include "http_handlers.hpp"
 #include "support/catch.hpp"
 
 using namespace troupe;
 using namespace std::chrono_literals;
+using testing::counts;
 using testing::http_exchange;
+using testing::later;
+using testing::says;
 
 namespace {
 
 const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-http_handler says(std::string text) {
-  return [text](http_request) {
-    return http_response{200, text};
-  };
-}
-
 std::string body_of(const std::string& response) {
   return response.substr(response.find("\r\n\r\n") + 4);
-}
-
-// Answers when it is told to.
-struct later {
-  http_handler handler() {
-    return [this](http_request r) -> http_reply {
-      requests.push_back(r);
-      promises.emplace_back([this] { ++cancelled; });
-      return promises.back().get_deferred();
-    };
-  }
-  std::vector<http_request> requests;
-  std::vector<promise<http_response>> promises;
-  int cancelled = 0;
-};
-
-deferred<http_response> counts(http_request r) {
-  std::size_t size = 0;
-  for (;;) {
-    const auto piece = co_await r.read();
-    if (piece.empty())
-      co_return http_response{200, std::to_string(size)};
-    size += piece.size();
-  }
 }
 
 class numbers final : public http_body_source {

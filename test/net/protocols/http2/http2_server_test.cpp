@@ -6,34 +6,18 @@
 #include <troupe/runtime/coroutine.hpp>
 #include <troupe/testing/logged_errors.hpp>
 
+#include "../http/http_handlers.hpp"
 #include "http2_exchange.hpp"
 #include "support/catch.hpp"
 
 using namespace troupe;
 using namespace std::chrono_literals;
+using testing::counts;
 using testing::http2_exchange;
+using testing::later;
+using testing::says;
 
 namespace {
-
-http_handler says(std::string text) {
-  return [text](http_request) {
-    return http_response{200, text};
-  };
-}
-
-// Answers when it is told to.
-struct later {
-  http_handler handler() {
-    return [this](http_request r) -> http_reply {
-      requests.push_back(r);
-      promises.emplace_back([this] { ++cancelled; });
-      return promises.back().get_deferred();
-    };
-  }
-  std::vector<http_request> requests;
-  std::vector<promise<http_response>> promises;
-  int cancelled = 0;
-};
 
 // Gives `count` pieces, and counts those that were asked for.
 class pieces final : public http_body_source {
@@ -59,16 +43,6 @@ private:
   int* asked_;
   bool with_trailers_;
 };
-
-deferred<http_response> counts(http_request r) {
-  std::size_t size = 0;
-  for (;;) {
-    const auto piece = co_await r.read();
-    if (piece.empty())
-      co_return http_response{200, std::to_string(size)};
-    size += piece.size();
-  }
-}
 
 } // namespace
 
