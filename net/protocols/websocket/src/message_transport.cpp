@@ -109,7 +109,7 @@ void message_transport::hold_input(bool stopped) {
     return;
   below_->hold_input(stopped);
   if (!paused() && owner_.kept_)
-    owner_.call_later(duration::zero(), [&owner = owner_] { owner.deliver_kept(); });
+    owner_.deliver_later();
 }
 
 void message_transport::set_output_limits(const output_limits& limits) {

@@ -256,6 +256,28 @@ TEST_CASE("messages wait while reading is paused") {
   CHECK(t.transport.producer_state() == producer_state::producing);
 }
 
+TEST_CASE("messages wait while their protocol feeds an actor without room") {
+  protocol_fixture<recorder> t;
+  t.enter([&] { t->transport().hold_input(true); });
+  t.deliver(text("b") + text("pause") + text("c").substr(0, 4)); // was on its way
+  t.deliver(text("c").substr(4));
+  CHECK(t->seen == strings{"opened"});
+  t.advance(100s); // who does not listen is not silent
+  CHECK_FALSE(t.transport.aborting());
+  t.enter([&] { t->transport().hold_input(false); });
+  CHECK(t->seen == strings{"opened"}); // in a turn of their own
+  t.settle();
+  t.advance(0s);
+  CHECK(t->seen == strings{"opened", "text b", "text pause"});
+  t.enter([&] { t->transport().hold_input(true); });
+  t.enter([&] { t->transport().resume_producing(); });
+  t.advance(0s);
+  CHECK(t->seen.size() == 3); // each of the two stops it
+  t.enter([&] { t->transport().hold_input(false); });
+  t.advance(0s);
+  CHECK(t->seen.back() == "text c");
+}
+
 TEST_CASE("what is written to the transport is a message") {
   protocol_fixture<recorder> t;
   t.enter([&] {
