@@ -3,10 +3,9 @@
 #include <optional>
 #include <string>
 
-#include <zlib.h>
-
 #include <troupe/http/http_agent.hpp>
 
+#include "gzip.hpp"
 #include "support/catch.hpp"
 #include "support/turned_by_hand.hpp"
 
@@ -14,20 +13,6 @@ using namespace troupe;
 using namespace troupe::testing;
 
 namespace {
-
-std::string gzip(std::string_view text) {
-  z_stream z{};
-  REQUIRE(deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 9, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string out(deflateBound(&z, text.size()), '\0');
-  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  z.avail_in = static_cast<uInt>(text.size());
-  z.next_out = reinterpret_cast<Bytef*>(out.data());
-  z.avail_out = static_cast<uInt>(out.size());
-  REQUIRE(deflate(&z, Z_FINISH) == Z_STREAM_END);
-  out.resize(out.size() - z.avail_out);
-  deflateEnd(&z);
-  return out;
-}
 
 // Connects to nothing: what comes is delivered by hand.
 class endpoint_by_hand final : public client_endpoint {

@@ -144,4 +144,23 @@ struct agent_fixture {
   std::optional<http_agent> agent;
 };
 
+inline const std::string ok_response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A body in these pieces; at one that says "fail" its reading fails.
+class pieces final : public http_body_source {
+public:
+  explicit pieces(std::vector<std::string> all) : all_(std::move(all)) {}
+  deferred<std::string> read() override {
+    if (at_ == all_.size())
+      return succeed(std::string{});
+    if (all_[at_] == "fail")
+      return fail<std::string>({errc::exception, "the disk is gone"});
+    return succeed(std::string{all_[at_++]});
+  }
+
+private:
+  std::vector<std::string> all_;
+  std::size_t at_ = 0;
+};
+
 } // namespace troupe::testing
