@@ -1,13 +1,13 @@
-# troupe_component(<name> [REQUIRED] [UNITY] PUBLIC <libs> PRIVATE <libs>
+# troupe_component(<name> [REQUIRED] PUBLIC <libs> PRIVATE <libs>
 #                  DEPENDS <"find_package arguments">... PRIVATE_DEPENDS <the same>...)
 #
 # Makes the library troupe_<name>, alias troupe::<name>, of this folder: src/**.cpp, with the headers
 # below include/: installed, and each proved to compile alone. What lies in folders `testing` belongs
 # to troupe::testing. DEPENDS are packages that its headers need, PRIVATE_DEPENDS those that only its
 # sources do. Where one is missing the component is off, and the rest is built; one that is REQUIRED is
-# a part of troupe::troupe. Of one with UNITY, sources may be compiled together: see troupe_unity.
+# a part of troupe::troupe.
 function(troupe_component name)
-  cmake_parse_arguments(arg "REQUIRED;UNITY" "" "PUBLIC;PRIVATE;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "REQUIRED" "" "PUBLIC;PRIVATE;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   set(required)
   if(arg_REQUIRED)
     set(required REQUIRED)
@@ -35,9 +35,6 @@ function(troupe_component name)
     list(APPEND headers "${PROJECT_BINARY_DIR}/include/${name}/troupe/${name}.hpp")
   endif()
   troupe_library(${name} "${sources}" "${headers}" "${bases}")
-  if(arg_UNITY)
-    troupe_unity(troupe_${name})
-  endif()
   target_link_libraries(troupe_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
   target_include_directories(troupe_${name} PRIVATE "${root}/src")
 endfunction()
@@ -119,7 +116,6 @@ function(troupe_wing name)
   add_library(${target} OBJECT ${sources})
   add_library(troupe::${name} ALIAS ${target})
   troupe_compiling(${target})
-  troupe_unity(${target})
   target_link_libraries(${target} PUBLIC ${arg_SEES} ${arg_LIBRARIES})
   target_include_directories(${target} PUBLIC "${root}/src")
   target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS "${root}/include" FILES ${headers})
@@ -218,6 +214,7 @@ endfunction()
 # How the sources of all libraries are compiled: alike, so that one precompiled header serves them.
 function(troupe_compiling target)
   troupe_warnings(${target})
+  troupe_unity(${target})
   target_compile_features(${target} PUBLIC cxx_std_20)
   if(target STREQUAL "troupe_runtime")
     # What nearly every source includes, and what takes longest to parse.
@@ -232,6 +229,10 @@ endfunction()
 # headers instantiate, which is then done once for each lot. What is in their anonymous namespaces must differ.
 function(troupe_unity target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD "${TROUPE_UNITY}" UNITY_BUILD_BATCH_SIZE 12)
+  if(TROUPE_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # GCC takes the sources within a lot for headers, and their classes for what other sources see.
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
 endfunction()
 
 # Writes <troupe/NAME.hpp>, which includes all of these that are a user's; unchanged, it stays.

@@ -50,12 +50,15 @@ jobs() {
 }
 
 # build PRESET [ARGUMENT...]: configures and builds; what has not changed is left alone. Who looks at Troupe for the
-# first time waits for all of it, so sources are compiled several at once; the sanitizers' builds, and those of
-# whoever calls cmake, take them one by one, so that what a source forgot to include is seen.
+# first time waits for all of it, so sources are compiled several at once; the libraries' are taken one by one in the
+# sanitizers' builds, so that what a source forgot to include is seen, as in those of whoever calls cmake.
 build() {
   local preset=$1 log unity=()
   shift
-  case $preset in dev | release) unity=(-DTROUPE_UNITY=ON) ;; esac
+  case $preset in
+    dev | release) unity=(-DTROUPE_UNITY=ON -DTROUPE_UNITY_TESTS=ON) ;;
+    asan) unity=(-DTROUPE_UNITY_TESTS=ON) ;;
+  esac
   log=$(mktemp)
   cmake --preset "$preset" "${unity[@]}" >"$log" 2>&1 || {
     cat "$log"

@@ -155,11 +155,12 @@ private:
 };
 
 /// Makes no transport so many times.
-class failing_kind final : public detail::tcp_kind {
+class failing_kind final : public troupe::detail::tcp_kind {
 public:
   explicit failing_kind(int times) : tcp_kind(false, false, {}), times_(times) {}
-  void open(event_loop& where, detail::unique_fd fd, const detail::socket_address& peer,
-            const protocol_ptr& p, opened told) const override {
+  void open(event_loop& where, troupe::detail::unique_fd fd,
+            const troupe::detail::socket_address& peer, const protocol_ptr& p,
+            opened told) const override {
     if (times_-- > 0)
       throw std::bad_alloc{};
     tcp_kind::open(where, std::move(fd), peer, p, std::move(told));
@@ -180,9 +181,9 @@ TEST_CASE("a connection for which there is no memory is closed, and the port liv
     port = listen_tcp(server.rt, 0, f).get_host().port();
   }
   SECTION("when its transport is made") {
-    port = detail::acceptor::make_port(server.rt.system(), server.rt.scheduler().loop(0),
-                                       detail::tcp_listener(0, {}), f,
-                                       std::make_shared<const failing_kind>(4), listen_options{})
+    port = troupe::detail::acceptor::make_port(
+             server.rt.system(), server.rt.scheduler().loop(0), troupe::detail::tcp_listener(0, {}),
+             f, std::make_shared<const failing_kind>(4), listen_options{})
              .get_host()
              .port();
   }

@@ -125,10 +125,10 @@ TEST_CASE("a peer that sends without end is cut off", "[closing]") {
   std::thread reader{[&] {
     c.rest();
   }};
-  const auto sent = flood(c, 10 * detail::closing_bytes);
+  const auto sent = flood(c, 10 * troupe::detail::closing_bytes);
   reader.join();
-  CHECK(sent >= detail::closing_bytes);
-  CHECK(sent < 3 * detail::closing_bytes); // with what the system holds
+  CHECK(sent >= troupe::detail::closing_bytes);
+  CHECK(sent < 3 * troupe::detail::closing_bytes); // with what the system holds
 }
 
 TEST_CASE("a peer that falls silent is not waited for longer than the limit", "[closing]") {
@@ -146,10 +146,10 @@ TEST_CASE("a peer that falls silent is not waited for longer than the limit", "[
   c.send("?" + more);
   CHECK(is_answer(c.rest()));
   REQUIRE(told.wait(2)); // the protocol is told at once
-  CHECK(std::chrono::steady_clock::now() - begun < detail::closing_time);
+  CHECK(std::chrono::steady_clock::now() - begun < troupe::detail::closing_time);
   CHECK(open_descriptors() == before + 2); // both ends
-  CHECK(comes_down_to(before + 1, detail::closing_time + 5s));
-  CHECK(std::chrono::steady_clock::now() - begun >= detail::closing_time);
+  CHECK(comes_down_to(before + 1, troupe::detail::closing_time + 5s));
+  CHECK(std::chrono::steady_clock::now() - begun >= troupe::detail::closing_time);
 }
 
 TEST_CASE("an abort is a reset, whatever the peer has sent", "[closing]") {
@@ -219,7 +219,7 @@ TEST_CASE("sockets on their way out are bounded, and the oldest goes for the new
   private:
     events* told_;
   };
-  constexpr auto count = detail::closing_at_most + 20;
+  constexpr auto count = troupe::detail::closing_at_most + 20;
   events told;
   running r{1};
   const auto port = listen_tcp(r.rt, 0, factory::for_protocol<leaver>(&told)).get_host().port();
@@ -234,7 +234,7 @@ TEST_CASE("sockets on their way out are bounded, and the oldest goes for the new
     peers.back()->send(more_than_is_read);
     REQUIRE(told.wait(i + 1));
   }
-  CHECK(open_descriptors() < before + count + detail::closing_at_most);
+  CHECK(open_descriptors() < before + count + troupe::detail::closing_at_most);
   CHECK(peers.back()->rest().empty());
   CHECK_FALSE(peers.back()->was_reset());
 }

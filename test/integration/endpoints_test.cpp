@@ -292,8 +292,8 @@ TEST_CASE("a port adopts a socket that listens, and leaves it open", "[endpoints
   const auto before = open_descriptors();
   {
     directory d;
-    const auto socket = kind == "tcp" ? detail::tcp_listener(0, {})(nullptr)
-                                      : detail::unix_listener(d / "s", {})(nullptr);
+    const auto socket = kind == "tcp" ? troupe::detail::tcp_listener(0, {})(nullptr)
+                                      : troupe::detail::unix_listener(d / "s", {})(nullptr);
     const auto where =
       kind == "tcp" ? at_port(socket.host.port()) : "unix:" + quote_string_argument(d / "s");
     events told;
@@ -335,9 +335,9 @@ TEST_CASE("what does not listen is not adopted", "[endpoints]") {
   };
   int pair[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
-  const detail::unique_fd one{pair[0]};
-  const detail::unique_fd other{pair[1]};
-  const detail::unique_fd file{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+  const troupe::detail::unique_fd one{pair[0]};
+  const troupe::detail::unique_fd other{pair[1]};
+  const troupe::detail::unique_fd file{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
   const auto on = [](int fd) {
     return "Couldn't listen on descriptor " + std::to_string(fd) + ": ";
   };
@@ -352,7 +352,7 @@ TEST_CASE("standard input and output are the one connection of a port", "[endpoi
   {
     int pair[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
-    const detail::unique_fd own{pair[0]};
+    const troupe::detail::unique_fd own{pair[0]};
     client peer{pair[1]};
     events told;
     running r{loops};

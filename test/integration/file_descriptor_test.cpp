@@ -162,7 +162,7 @@ TEST_CASE("a descriptor comes before the bytes that were written after it") {
 TEST_CASE("a port that adopts a UNIX socket takes descriptors too") {
   const directory d;
   events got, unused;
-  const auto socket = detail::unix_listener(d / "socket", {})(nullptr);
+  const auto socket = troupe::detail::unix_listener(d / "socket", {})(nullptr);
   running r{1};
   adopt_stream_port(r.rt, socket.fd.get(), serves<taker>(got));
   connect_unix(r.rt, d / "socket",

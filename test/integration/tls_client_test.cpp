@@ -63,9 +63,9 @@ void dial(running& r, std::uint16_t port, const tls_client_context& tls, const s
     caf::actor_config cfg{&loop};
     const protocol_ptr p{caf::actor_cast<caf::strong_actor_ptr>(
       r.rt.system().spawn_impl<P, caf::hidden + caf::lazy_init>(cfg, &log))};
-    const detail::tls_kind kind{
+    const troupe::detail::tls_kind kind{
       tls.settings(), true, false, {}, host, host + ':' + std::to_string(port)};
-    kind.open(loop, detail::unique_fd{fd}, {}, p, [&log](const failure* failed) {
+    kind.open(loop, troupe::detail::unique_fd{fd}, {}, p, [&log](const failure* failed) {
       log.add(failed == nullptr ? "told: open" : "told: " + failed->message());
     });
   });
@@ -313,8 +313,8 @@ TEST_CASE("a client goes on with TLS, and knows whom with") {
       caf::actor_config cfg{&loop};
       const protocol_ptr p{caf::actor_cast<caf::strong_actor_ptr>(
         server.rt.system().spawn_impl<asking, caf::hidden + caf::lazy_init>(cfg, &log))};
-      detail::tcp_kind{true, false, {}}.open(loop, detail::unique_fd{fd}, {}, p,
-                                             [](const failure*) {});
+      troupe::detail::tcp_kind{true, false, {}}.open(loop, troupe::detail::unique_fd{fd}, {}, p,
+                                                     [](const failure*) {});
     });
   };
   const tls_client_context trusting{{.trusted_file = ca.file()}};

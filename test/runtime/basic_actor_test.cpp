@@ -216,12 +216,12 @@ TEST_CASE("the deepest callback that an exception left is told", "[actor]") {
   auto& self = *static_cast<pinned_adder*>(caf::actor_cast<caf::abstract_actor*>(a));
   f.rt.in_turn([&] {
     self.enter([] {
-      detail::in_callback("data_received", [] {
+      troupe::detail::in_callback("data_received", [] {
         try {
-          detail::in_callback("another", [] { throw std::runtime_error("bang"); });
+          troupe::detail::in_callback("another", [] { throw std::runtime_error("bang"); });
         } catch (const std::runtime_error&) { // dealt with; the next one will lie where it was
         }
-        detail::in_callback("line_received", [] { throw std::runtime_error("boom"); });
+        troupe::detail::in_callback("line_received", [] { throw std::runtime_error("boom"); });
       });
     });
   });

@@ -247,7 +247,7 @@ TEST_CASE("a loop knows until when it has handed out what came") {
   for (int i = 0; i < 300; ++i) // more than `events_per_turn`
     asio::post(h.loop().io(), [] {});
   h.time.advance(1s);
-  detail::patience waits;
+  troupe::detail::patience waits;
   CHECK_FALSE(waits.is_over(h.loop(), h.time.now(), 10s));
   h.turn();
   CHECK(h.loop().heard_until() == before);
@@ -261,7 +261,7 @@ TEST_CASE("a loop that always has more to read makes a time-out twice as long, n
   by_hand h;
   h.time.advance(1s);
   const auto due = h.time.now();
-  detail::patience waits;
+  troupe::detail::patience waits;
   CHECK_FALSE(waits.is_over(h.loop(), due, 10s));
   h.time.advance(9999ms);
   CHECK_FALSE(waits.is_over(h.loop(), due, 10s));

@@ -174,7 +174,7 @@ TEST_CASE("what was measured is on the page of metrics", "[handler_times]") {
 }
 
 TEST_CASE("turned on and off by several threads at once, a runtime is counted once, or not") {
-  const auto before = detail::runtimes_that_time.load();
+  const auto before = troupe::detail::runtimes_that_time.load();
   {
     measured m;
     std::vector<std::thread> all;
@@ -186,10 +186,10 @@ TEST_CASE("turned on and off by several threads at once, a runtime is counted on
     for (auto& t : all)
       t.join();
     time_handlers(m.rt);
-    CHECK(detail::runtimes_that_time.load() == before + 1);
+    CHECK(troupe::detail::runtimes_that_time.load() == before + 1);
     time_handlers(m.rt, false);
-    CHECK(detail::runtimes_that_time.load() == before);
+    CHECK(troupe::detail::runtimes_that_time.load() == before);
     time_handlers(m.rt);
   }
-  CHECK(detail::runtimes_that_time.load() == before); // it has ended with it on
+  CHECK(troupe::detail::runtimes_that_time.load() == before); // it has ended with it on
 }

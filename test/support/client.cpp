@@ -11,15 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "system_failure.hpp"
+
 namespace troupe::testing {
-
-namespace {
-
-[[noreturn]] void fail(const char* what) {
-  throw std::runtime_error(std::string{"client: "} + what + ": " + std::strerror(errno));
-}
-
-} // namespace
 
 client::client(std::uint16_t port, const std::string& host) {
   sockaddr_storage to{};
@@ -42,7 +36,7 @@ client::client(std::uint16_t port, const std::string& host) {
     const auto error = errno;
     close();
     errno = error;
-    fail("connect");
+    system_failure("client", "connect");
   }
 }
 
@@ -60,7 +54,7 @@ bool client::wait(short events) const {
 void client::send(std::string_view data) {
   while (!data.empty()) {
     if (!wait(POLLOUT))
-      fail("the peer does not read");
+      system_failure("client", "the peer does not read");
     data.remove_prefix(send_some(data));
   }
 }
@@ -70,7 +64,7 @@ std::size_t client::send_some(std::string_view data) {
   if (n >= 0)
     return static_cast<std::size_t>(n);
   if (errno != EAGAIN)
-    fail("send");
+    system_failure("client", "send");
   return 0;
 }
 
@@ -78,10 +72,10 @@ std::string client::receive(std::size_t size) {
   std::string result(size, '\0');
   for (std::size_t got = 0; got < size;) {
     if (!wait(POLLIN))
-      fail("nothing comes");
+      system_failure("client", "nothing comes");
     const auto n = ::recv(fd_, result.data() + got, size - got, 0);
     if (n <= 0)
-      fail("the end came early");
+      system_failure("client", "the end came early");
     got += static_cast<std::size_t>(n);
   }
   return result;
@@ -99,7 +93,7 @@ std::string client::rest() {
   char buffer[65536];
   for (;;) {
     if (!wait(POLLIN))
-      fail("the end does not come");
+      system_failure("client", "the end does not come");
     const auto n = ::recv(fd_, buffer, sizeof buffer, 0);
     if (n < 0 && errno == ECONNRESET)
       reset_ = true;

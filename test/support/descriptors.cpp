@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "system_failure.hpp"
+
 namespace troupe::testing {
 
 namespace {
@@ -20,16 +22,12 @@ struct alignas(cmsghdr) control_buffer {
   std::byte bytes[CMSG_SPACE(most_descriptors * sizeof(int))];
 };
 
-[[noreturn]] void fail(const char* what) {
-  throw std::runtime_error(std::string{"descriptors: "} + what + ": " + std::strerror(errno));
-}
-
 } // namespace
 
 file_descriptor named_descriptor(const std::string& name) {
   file_descriptor fd{::memfd_create(name.c_str(), MFD_CLOEXEC)};
   if (!fd)
-    fail("memfd_create");
+    system_failure("descriptors", "memfd_create");
   return fd;
 }
 
@@ -45,7 +43,7 @@ file_descriptor connect_plainly(const std::string& path) {
   sockaddr_un to{.sun_family = AF_UNIX, .sun_path = {}};
   path.copy(to.sun_path, sizeof to.sun_path - 1);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
-    fail("connect");
+    system_failure("descriptors", "connect");
   return fd;
 }
 
@@ -68,7 +66,7 @@ bool send_with(int socket, std::string_view text, const std::vector<int>& descri
   if (sent < 0 && errno == EAGAIN)
     return false;
   if (sent != static_cast<ssize_t>(text.size()))
-    fail("sendmsg");
+    system_failure("descriptors", "sendmsg");
   return true;
 }
 
@@ -87,7 +85,7 @@ parcel receive_with(int socket, std::size_t most) {
   message.msg_controllen = sizeof control.bytes;
   const auto count = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
   if (count < 0)
-    fail("recvmsg");
+    system_failure("descriptors", "recvmsg");
   result.text.resize(static_cast<std::size_t>(count));
   for (auto* h = CMSG_FIRSTHDR(&message); h != nullptr; h = CMSG_NXTHDR(&message, h))
     for (std::size_t at = 0; at < h->cmsg_len - CMSG_LEN(0); at += sizeof(int)) {

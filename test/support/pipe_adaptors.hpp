@@ -26,7 +26,7 @@ struct over_process : in_a_thread {
   static std::string after_reset() { return "lost: signal 9 (Killed): the process was terminated"; }
 
   explicit over_process(const subjects& s) {
-    const auto killed = std::make_shared<detail::unique_fd>(::eventfd(0, EFD_CLOEXEC));
+    const auto killed = std::make_shared<troupe::detail::unique_fd>(::eventfd(0, EFD_CLOEXEC));
     connect_process(server.rt, s.alone, program_played::executable(), {program.argument()})
       ->attach_functor([killed](const caf::error& e) {
         const failure why{e};
@@ -54,9 +54,9 @@ struct at_standard_io : in_a_thread {
   static constexpr bool hears_abort = false;
   static std::string after_reset() { return subject::lost(errc::connection_done); }
 
-  void open(const subjects& s, detail::unique_fd in, detail::unique_fd out) {
+  void open(const subjects& s, troupe::detail::unique_fd in, troupe::detail::unique_fd out) {
     struct descriptors {
-      detail::unique_fd in, out;
+      troupe::detail::unique_fd in, out;
     };
     const auto own = std::make_shared<descriptors>(descriptors{std::move(in), std::move(out)});
     open_stdio(server.rt, s.alone, {.input = own->in.get(), .output = own->out.get()})
@@ -75,8 +75,8 @@ struct over_stdio : at_standard_io {
     int from[2];
     if (::pipe2(to, O_CLOEXEC) != 0 || ::pipe2(from, O_CLOEXEC) != 0)
       throw std::runtime_error("over_stdio: no pipes");
-    peer.emplace(detail::unique_fd{from[0]}, detail::unique_fd{to[1]});
-    open(s, detail::unique_fd{to[0]}, detail::unique_fd{from[1]});
+    peer.emplace(troupe::detail::unique_fd{from[0]}, troupe::detail::unique_fd{to[1]});
+    open(s, troupe::detail::unique_fd{to[0]}, troupe::detail::unique_fd{from[1]});
   }
 
   void send(std::string_view data) { peer->send(data); }
@@ -97,8 +97,8 @@ struct over_stdio_socket : at_standard_io {
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
       throw std::runtime_error("over_stdio_socket: no sockets");
     peer.emplace(client{ends[1]});
-    detail::unique_fd both{ends[0]};
-    detail::unique_fd again{::fcntl(both.get(), F_DUPFD_CLOEXEC, 0)};
+    troupe::detail::unique_fd both{ends[0]};
+    troupe::detail::unique_fd again{::fcntl(both.get(), F_DUPFD_CLOEXEC, 0)};
     open(s, std::move(both), std::move(again));
   }
 

@@ -11,13 +11,11 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "system_failure.hpp"
+
 namespace troupe::testing {
 
 namespace {
-
-[[noreturn]] void fail(const char* what) {
-  throw std::runtime_error(std::string{"pipe_client: "} + what + ": " + std::strerror(errno));
-}
 
 bool wait(int fd, short events) {
   pollfd p{.fd = fd, .events = events, .revents = 0};
@@ -47,11 +45,11 @@ ssize_t write_without_signal(int fd, std::string_view data) {
 void pipe_client::send(std::string_view data) {
   while (!data.empty()) {
     if (!wait(out_.get(), POLLOUT))
-      fail("the peer does not read");
+      system_failure("pipe_client", "the peer does not read");
     // A pipe that is ready has room for this much, so that it does not block.
     const auto n = write_without_signal(out_.get(), data.substr(0, 4096));
     if (n < 0)
-      fail("write");
+      system_failure("pipe_client", "write");
     data.remove_prefix(static_cast<std::size_t>(n));
   }
 }
@@ -60,10 +58,10 @@ std::string pipe_client::receive(std::size_t size) {
   std::string result(size, '\0');
   for (std::size_t got = 0; got < size;) {
     if (!wait(in_.get(), POLLIN))
-      fail("nothing comes");
+      system_failure("pipe_client", "nothing comes");
     const auto n = ::read(in_.get(), result.data() + got, size - got);
     if (n <= 0)
-      fail("the end came early");
+      system_failure("pipe_client", "the end came early");
     got += static_cast<std::size_t>(n);
   }
   return result;
@@ -74,10 +72,10 @@ std::string pipe_client::rest() {
   char buffer[65536];
   for (;;) {
     if (!wait(in_.get(), POLLIN))
-      fail("the end does not come");
+      system_failure("pipe_client", "the end does not come");
     const auto n = ::read(in_.get(), buffer, sizeof buffer);
     if (n < 0)
-      fail("read");
+      system_failure("pipe_client", "read");
     if (n == 0)
       return result;
     result.append(buffer, static_cast<std::size_t>(n));

@@ -12,7 +12,7 @@ namespace troupe::testing {
 class pipe_client {
 public:
   /// \param in, out  what it reads from, and writes to
-  pipe_client(detail::unique_fd in, detail::unique_fd out)
+  pipe_client(troupe::detail::unique_fd in, troupe::detail::unique_fd out)
     : in_(std::move(in)), out_(std::move(out)) {}
 
   void send(std::string_view data); ///< all of it
@@ -30,8 +30,8 @@ public:
   }
 
 private:
-  detail::unique_fd in_;
-  detail::unique_fd out_;
+  troupe::detail::unique_fd in_;
+  troupe::detail::unique_fd out_;
 };
 
 } // namespace troupe::testing

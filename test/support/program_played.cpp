@@ -13,15 +13,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "system_failure.hpp"
+
 namespace troupe::testing {
 
 namespace {
 
-using detail::unique_fd;
-
-[[noreturn]] void fail(const char* what) {
-  throw std::runtime_error(std::string{"program_played: "} + what + ": " + std::strerror(errno));
-}
+using troupe::detail::unique_fd;
 
 bool readable(int fd) {
   pollfd p{.fd = fd, .events = POLLIN, .revents = 0};
@@ -41,7 +39,7 @@ program_played::program_played()
   socklen_t length = sizeof at.sun_family; // the system finds a name
   if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&at), length) != 0
       || ::listen(listener_.get(), 1) != 0)
-    fail("listen");
+    system_failure("program_played", "listen");
   length = sizeof at;
   ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&at), &length);
   name_.assign(at.sun_path + 1, length - offsetof(sockaddr_un, sun_path) - 1);
@@ -56,7 +54,7 @@ program_played::~program_played() {
 void program_played::begin(const unique_fd& killed) {
   std::array<pollfd, 2> ready{{{listener_.get(), POLLIN, 0}, {killed.get(), POLLIN, 0}}};
   if (::poll(ready.data(), ready.size(), 10'000) <= 0)
-    fail("the child does not begin");
+    system_failure("program_played", "the child does not begin");
   control_ = unique_fd{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
   if (!control_)
     return; // killed before it could
@@ -75,7 +73,7 @@ void program_played::begin(const unique_fd& killed) {
   message.msg_control = space;
   message.msg_controllen = sizeof space;
   if (!readable(control_.get()))
-    fail("the child lends nothing");
+    system_failure("program_played", "the child lends nothing");
   if (::recvmsg(control_.get(), &message, MSG_CMSG_CLOEXEC) != 1)
     return; // killed in the middle
   std::memcpy(ends, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof ends);
@@ -105,7 +103,7 @@ void program_played::exit() {
 void program_played::kill() {
   ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
   if (!exits())
-    fail("the child does not die");
+    system_failure("program_played", "the child does not die");
   pipes_.value().close();
 }
 

@@ -19,7 +19,7 @@ public:
   ~program_played(); ///< the child has exited then
 
   /// Waits until the child has lent its pipes, or until `killed` can be read: then there will be none.
-  void begin(const detail::unique_fd& killed);
+  void begin(const troupe::detail::unique_fd& killed);
 
   void send(std::string_view data) { pipes_.value().send(data); }
   std::string receive(std::size_t size) { return pipes_.value().receive(size); }
@@ -41,9 +41,9 @@ private:
   bool exits(); // within ten seconds
 
   std::string name_;
-  detail::unique_fd listener_;
-  detail::unique_fd control_; // the child exits when this is closed
-  detail::unique_fd pidfd_;
+  troupe::detail::unique_fd listener_;
+  troupe::detail::unique_fd control_; // the child exits when this is closed
+  troupe::detail::unique_fd pidfd_;
   std::optional<pipe_client> pipes_;
   bool input_ended_ = false;
   bool output_closed_ = false;

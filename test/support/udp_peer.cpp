@@ -13,15 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "system_failure.hpp"
+
 namespace troupe::testing {
 
 namespace {
 
-constexpr int patience_ms = 10'000;
-
-[[noreturn]] void fail(const char* what) {
-  throw std::runtime_error(std::string{"udp_peer: "} + what + ": " + std::strerror(errno));
-}
+constexpr int datagram_patience_ms = 10'000;
 
 std::pair<sockaddr_storage, socklen_t> address(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
@@ -29,7 +27,7 @@ std::pair<sockaddr_storage, socklen_t> address(const std::string& host, std::uin
   hints.ai_socktype = SOCK_DGRAM;
   addrinfo* found = nullptr;
   if (::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0)
-    fail("not an address");
+    system_failure("udp_peer", "not an address");
   std::pair<sockaddr_storage, socklen_t> result{{}, found->ai_addrlen};
   std::memcpy(&result.first, found->ai_addr, found->ai_addrlen);
   ::freeaddrinfo(found);
@@ -48,7 +46,7 @@ udp_peer::udp_peer(const std::string& host, std::uint16_t port) : host_(host) {
   const auto [at, length] = address(host, port);
   fd_ = ::socket(at.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd_ < 0 || ::bind(fd_, reinterpret_cast<const sockaddr*>(&at), length) != 0)
-    fail("bind");
+    system_failure("udp_peer", "bind");
 }
 
 udp_peer::~udp_peer() {
@@ -66,12 +64,12 @@ void udp_peer::send(std::uint16_t port, std::string_view data, const std::string
   const auto [to, length] = address(host.empty() ? host_ : host, port);
   if (::sendto(fd_, data.data(), data.size(), 0, reinterpret_cast<const sockaddr*>(&to), length)
       != static_cast<ssize_t>(data.size()))
-    fail("send");
+    system_failure("udp_peer", "send");
 }
 
 std::string udp_peer::receive() {
   pollfd watched{.fd = fd_, .events = POLLIN, .revents = 0};
-  if (::poll(&watched, 1, patience_ms) != 1)
+  if (::poll(&watched, 1, datagram_patience_ms) != 1)
     throw std::runtime_error("udp_peer: nothing came");
   std::vector<char> data(65536);
   sockaddr_storage from{};
@@ -79,7 +77,7 @@ std::string udp_peer::receive() {
   const auto n =
     ::recvfrom(fd_, data.data(), data.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
   if (n < 0)
-    fail("receive");
+    system_failure("udp_peer", "receive");
   from_ = port_of(from);
   return {data.data(), static_cast<std::size_t>(n)};
 }

@@ -11,16 +11,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "system_failure.hpp"
+
 namespace troupe::testing {
 
 namespace {
 
 constexpr int patience = 10'000;
 constexpr auto path_at = offsetof(sockaddr_un, sun_path);
-
-[[noreturn]] void fail(const char* what) {
-  throw std::runtime_error(std::string{"unix_peer: "} + what + ": " + std::strerror(errno));
-}
 
 socklen_t fill(sockaddr_un& at, const std::string& name) {
   at = {};
@@ -36,10 +34,10 @@ unix_peer::unix_peer(const std::string& name)
   : name_(name), fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
   sockaddr_un at;
   if (!fd_)
-    fail("socket");
+    system_failure("unix_peer", "socket");
   if (!name.empty()
       && ::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&at), fill(at, name)) != 0)
-    fail("bind");
+    system_failure("unix_peer", "bind");
 }
 
 unix_peer::~unix_peer() {
@@ -50,7 +48,7 @@ unix_peer::~unix_peer() {
 void unix_peer::connect(const std::string& to) {
   sockaddr_un at;
   if (::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&at), fill(at, to)) != 0)
-    fail("connect");
+    system_failure("unix_peer", "connect");
 }
 
 int unix_peer::send(const std::string& to, std::string_view data, int descriptor) {
@@ -84,7 +82,7 @@ std::string unix_peer::receive() {
   const auto n =
     ::recvfrom(fd_.get(), data.data(), data.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
   if (n < 0)
-    fail("receive");
+    system_failure("unix_peer", "receive");
   from_.assign(from.sun_path, length > path_at ? length - path_at : 0);
   if (!from_.empty() && from_[0] != '\0')
     from_.resize(std::strlen(from_.c_str()));

@@ -44,6 +44,12 @@ namespace troupe::detail {
 /// Checks what a user has chosen. \throws std::invalid_argument
 void check(const cluster_options& options);
 
+/// Returns "250 ms", for what a person reads.
+[[nodiscard]] std::string in_ms(duration d);
+
+/// A message of this many bytes is sent in the middle of a turn.
+inline constexpr std::size_t longest_batch = 256 * 1024;
+
 /// How many names a node may serve.
 inline constexpr std::size_t most_names = 10'000;
 

@@ -28,11 +28,11 @@ void expect_name(const std::string& name, const char* option) {
          + "'; it must be 1 to 64 letters, digits, '_' and '-'");
 }
 
+} // namespace
+
 std::string in_ms(duration d) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + " ms";
 }
-
-} // namespace
 
 bool is_node_name(std::string_view name) noexcept {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), fits_name);

@@ -20,10 +20,6 @@ constexpr std::size_t most_nodes = 4096;
 constexpr std::size_t most_old_streams = 1024;
 constexpr unsigned beats_that_tell = 4; // some may be lost
 
-std::string in_ms(duration d) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + " ms";
-}
-
 } // namespace
 
 // -- who speaks ---------------------------------------------------------------------------------

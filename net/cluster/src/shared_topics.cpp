@@ -11,13 +11,6 @@
 
 namespace troupe::detail {
 
-namespace {
-
-// A message that has grown to it is sent in the middle of a turn.
-constexpr std::size_t longest_batch = 256 * 1024;
-
-} // namespace
-
 // -- what we want -------------------------------------------------------------------------------
 
 void cluster_core::look_at(const std::string& name) {

@@ -7,8 +7,6 @@ namespace troupe::detail {
 
 namespace {
 
-constexpr std::size_t longest_batch = 256 * 1024;
-
 std::uint64_t number_in(std::string_view value) noexcept {
   wire::reader in{as_bytes(value)};
   return in.u64();

@@ -17,12 +17,12 @@ constexpr std::size_t longest_of_unix = 212'960; // Linux's default
 
 // Reads an address of IPv4; nothing if it is none.
 bool is_address(const net_address& a) {
-  const auto parsed = detail::parse_ip(a.host(), a.port());
+  const auto parsed = troupe::detail::parse_ip(a.host(), a.port());
   return parsed && parsed->ss_family == AF_INET && a.port() != 0;
 }
 
 bool is_group(const std::string& host) {
-  return host.find(':') == std::string::npos && detail::parse_ip(host, 0)
+  return host.find(':') == std::string::npos && troupe::detail::parse_ip(host, 0)
          && std::atoi(host.c_str()) / 16 == 14; // 224.0.0.0/4
 }
 
@@ -44,7 +44,8 @@ std::error_code fake_datagram_transport::refuse(std::error_code why) noexcept {
 // Returns why it cannot be sent there.
 std::error_code fake_datagram_transport::wrong(const net_address& to) const {
   if (is_unix())
-    return to.type() == net_address::kind::unix_socket && detail::native_address::of_path(to.host())
+    return to.type() == net_address::kind::unix_socket
+               && troupe::detail::native_address::of_path(to.host())
              ? std::error_code{}
              : errc::invalid_address;
   if (to.host() == "<broadcast>" || to.host() == "255.255.255.255")

@@ -9,7 +9,7 @@
 
 using namespace troupe;
 using namespace troupe::testing;
-using detail::lock_file;
+using troupe::detail::lock_file;
 
 TEST_CASE("a lock is held by somebody, by nobody, or it cannot be told") {
   const directory d;

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using race = detail::staggered_race<int>;
+using race = troupe::detail::staggered_race<int>;
 
 /// Attempts that end when the test says so.
 struct contest {

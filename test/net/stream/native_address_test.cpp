@@ -9,7 +9,7 @@
 #include "support/catch.hpp"
 
 using namespace troupe;
-using detail::native_address;
+using troupe::detail::native_address;
 
 namespace {
 

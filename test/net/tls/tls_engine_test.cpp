@@ -6,7 +6,7 @@
 
 using namespace troupe;
 using namespace troupe::testing;
-using detail::tls_engine;
+using troupe::detail::tls_engine;
 using outcome = tls_engine::outcome;
 
 namespace {
@@ -181,12 +181,12 @@ TEST_CASE("a negative time for the handshake is refused") {
 }
 
 TEST_CASE("names match as certificates mean them") {
-  CHECK(detail::name_matches("chat.example", "CHAT.example"));
-  CHECK(detail::name_matches("*.example", "chat.example"));
-  CHECK_FALSE(detail::name_matches("*.example", "example"));
-  CHECK_FALSE(detail::name_matches("*.example", ".example"));
-  CHECK_FALSE(detail::name_matches("*.example", "a.chat.example"));
-  CHECK_FALSE(detail::name_matches("chat.example", "chat.example.org"));
+  CHECK(troupe::detail::name_matches("chat.example", "CHAT.example"));
+  CHECK(troupe::detail::name_matches("*.example", "chat.example"));
+  CHECK_FALSE(troupe::detail::name_matches("*.example", "example"));
+  CHECK_FALSE(troupe::detail::name_matches("*.example", ".example"));
+  CHECK_FALSE(troupe::detail::name_matches("*.example", "a.chat.example"));
+  CHECK_FALSE(troupe::detail::name_matches("chat.example", "chat.example.org"));
 }
 
 namespace {

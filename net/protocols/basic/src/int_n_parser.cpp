@@ -7,7 +7,7 @@ namespace troupe {
 namespace {
 
 // Lengths up to this are believed, so that a string that comes in pieces is not moved.
-constexpr std::uint64_t reserved_at_most = 16 * 1024;
+constexpr std::uint64_t reserved_for_string = 16 * 1024;
 
 } // namespace
 
@@ -30,7 +30,7 @@ int_n_parser::status int_n_parser::next(std::string_view& in, std::string_view& 
     in.remove_prefix(size);
   } else {
     if (unfinished_.empty())
-      unfinished_.reserve(static_cast<std::size_t>(std::min(length_, reserved_at_most)));
+      unfinished_.reserve(static_cast<std::size_t>(std::min(length_, reserved_for_string)));
     const auto taken = std::min(in.size(), size - unfinished_.size());
     unfinished_ += in.substr(0, taken);
     in.remove_prefix(taken);

@@ -7,18 +7,13 @@
 
 #include <openssl/crypto.h>
 
+#include "nats_text.hpp"
+
 namespace troupe {
 
 namespace {
 
 constexpr std::size_t largest_file = std::size_t{64} * 1024;
-
-std::string_view trimmed(std::string_view text) noexcept {
-  const auto from = text.find_first_not_of(" \t\r\n");
-  if (from == std::string_view::npos)
-    return {};
-  return text.substr(from, text.find_last_not_of(" \t\r\n") - from + 1);
-}
 
 // Returns what stands behind the line that begins a part.
 std::string_view part(std::string_view text, std::string_view title) {
@@ -30,7 +25,7 @@ std::string_view part(std::string_view text, std::string_view title) {
   const auto to = text.find("---", from == std::string_view::npos ? text.size() : from);
   if (to == std::string_view::npos)
     throw nats_credentials_error("the part \"BEGIN " + std::string{title} + "\" has no end");
-  const auto value = trimmed(text.substr(from, to - from));
+  const auto value = detail::trimmed(text.substr(from, to - from), " \t\r\n");
   if (value.empty() || value.find_first_of(" \t\r\n") != std::string_view::npos)
     throw nats_credentials_error("the part \"BEGIN " + std::string{title}
                                  + "\" must have one line");

@@ -6,6 +6,8 @@
 
 #include <troupe/runtime/logger.hpp>
 
+#include "nats_text.hpp"
+
 namespace troupe {
 
 namespace {
@@ -22,14 +24,6 @@ bool is_word(std::string_view text, std::string_view word) noexcept {
 
 constexpr bool is_space(char c) noexcept {
   return c == ' ' || c == '\t';
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && is_space(text.front()))
-    text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back()))
-    text.remove_suffix(1);
-  return text;
 }
 
 // Takes the next word off `text`.
@@ -162,9 +156,9 @@ nats_decoder::step nats_decoder::take_one(std::string_view in, nats_sink& sink) 
   else if (is_word(word, "+OK"))
     sink.ok_received();
   else if (is_word(word, "INFO"))
-    sink.info_received(trimmed(rest));
+    sink.info_received(detail::trimmed(rest));
   else if (is_word(word, "-ERR")) {
-    auto text = trimmed(rest);
+    auto text = detail::trimmed(rest);
     if (text.size() >= 2 && text.front() == '\'' && text.back() == '\'')
       text = text.substr(1, text.size() - 2);
     sink.error_received(text);

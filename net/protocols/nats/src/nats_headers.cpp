@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "nats_text.hpp"
+
 namespace troupe {
 
 namespace {
 
 constexpr std::string_view first_line = "NATS/1.0";
 
-bool valid_name(std::string_view name) noexcept {
+bool valid_field_name(std::string_view name) noexcept {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return c > ' ' && c < 0x7f && c != ':';
   });
@@ -17,13 +19,6 @@ bool valid_name(std::string_view name) noexcept {
 
 bool valid_value(std::string_view value) noexcept {
   return value.find_first_of(std::string_view{"\r\n\0", 3}) == std::string_view::npos;
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  const auto from = text.find_first_not_of(" \t");
-  if (from == std::string_view::npos)
-    return {};
-  return text.substr(from, text.find_last_not_of(" \t") - from + 1);
 }
 
 // Takes a line off `text`; nothing if it has no end.
@@ -50,12 +45,12 @@ nats_headers::nats_headers(std::initializer_list<entry> entries) {
 }
 
 void nats_headers::add(std::string_view name, std::string_view value) {
-  if (!valid_name(name))
+  if (!valid_field_name(name))
     throw std::invalid_argument("nats_headers: this cannot be a name");
   if (!valid_value(value))
     throw std::invalid_argument("nats_headers: the value of " + std::string{name}
                                 + " has an end of a line or a NUL");
-  entries_.emplace_back(name, trimmed(value));
+  entries_.emplace_back(name, detail::trimmed(value));
 }
 
 void nats_headers::set(std::string_view name, std::string_view value) {
@@ -113,12 +108,12 @@ outcome<nats_headers> nats_headers::parse(std::string_view block) {
   if (!valid_value(rest))
     return malformed("a control character in the first line");
   nats_headers result;
-  rest = trimmed(rest);
+  rest = detail::trimmed(rest);
   if (!rest.empty()) {
     if (status == 0)
       return malformed("the status is no number of three digits");
     result.status_ = status;
-    result.description_ = trimmed(rest.substr(3));
+    result.description_ = detail::trimmed(rest.substr(3));
   }
   for (;;) {
     line = take_line(block);
@@ -130,8 +125,8 @@ outcome<nats_headers> nats_headers::parse(std::string_view block) {
     if (colon == std::string_view::npos)
       return malformed("a line without a colon");
     const auto name = line->substr(0, colon);
-    const auto value = trimmed(line->substr(colon + 1));
-    if (!valid_name(name))
+    const auto value = detail::trimmed(line->substr(colon + 1));
+    if (!valid_field_name(name))
       return malformed("what cannot be a name");
     if (!valid_value(value))
       return malformed("a control character in a value");

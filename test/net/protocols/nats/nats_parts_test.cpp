@@ -177,7 +177,7 @@ TEST_CASE("what a server says of itself") {
 }
 
 TEST_CASE("a pool takes its servers in turn, and learns of others") {
-  detail::server_pool pool{{"tls://u:p@a.example:1", "b:2"}, false};
+  troupe::detail::server_pool pool{{"tls://u:p@a.example:1", "b:2"}, false};
   CHECK(pool.take().host == "a.example");
   CHECK(pool.learn({"10.0.0.9:9", "a.example:1", "evil@x:1", "no url :", "c.example:3"})
         == std::vector<std::string>{"10.0.0.9:9", "c.example:3"});
@@ -197,11 +197,11 @@ TEST_CASE("a pool takes its servers in turn, and learns of others") {
   std::vector<std::string> many;
   for (int i = 0; i < 1000; ++i)
     many.push_back("h" + std::to_string(i) + ":1");
-  CHECK(pool.learn(many).size() == detail::server_pool::most_discovered);
+  CHECK(pool.learn(many).size() == troupe::detail::server_pool::most_discovered);
 }
 
 TEST_CASE("complaints of servers have names") {
-  using detail::failure_of;
+  using troupe::detail::failure_of;
   CHECK(failure_of("Authorization Violation").check(nats_errc::authorization_violation));
   CHECK(failure_of("User Authentication Expired").check(nats_errc::authorization_violation));
   CHECK(failure_of("Permissions Violation for Publish to \"a\"")
@@ -209,12 +209,12 @@ TEST_CASE("complaints of servers have names") {
   CHECK(failure_of("Stale Connection").check(nats_errc::stale_connection));
   CHECK(failure_of("Slow Consumer").check(nats_errc::slow_consumer));
   CHECK(failure_of("something \x1b new").check(nats_errc::server_error));
-  CHECK(detail::ends_connection("Parser Error"));
-  CHECK(!detail::ends_connection("Permissions Violation for Publish to \"a\""));
-  CHECK(detail::refused_subscription(
+  CHECK(troupe::detail::ends_connection("Parser Error"));
+  CHECK(!troupe::detail::ends_connection("Permissions Violation for Publish to \"a\""));
+  CHECK(troupe::detail::refused_subscription(
           "Permissions Violation for Subscription to \"a.*\" using queue \"q\"")
         == "a.*");
-  CHECK(detail::refused_subscription("Permissions Violation for Subscription to \"a")
+  CHECK(troupe::detail::refused_subscription("Permissions Violation for Subscription to \"a")
         == std::nullopt);
 }
 

@@ -29,17 +29,18 @@ std::vector<std::uint64_t> ids(const json& table) {
 TEST_CASE("a table has the rows that come first of all, in either direction") {
   const auto of = some_actors();
   using order = std::vector<std::uint64_t>;
-  CHECK(ids(detail::actors_table(of, {"mailbox", true, 200})) == order{9, 7, 8});
-  CHECK(ids(detail::actors_table(of, {"mailbox", false, 200})) == order{8, 7, 9});
-  CHECK(ids(detail::actors_table(of, {"name", false, 2})) == order{9, 8});  // "<" is before letters
-  CHECK(ids(detail::actors_table(of, {"no column", true, 1})) == order{9}); // by id
-  CHECK(ids(detail::actors_table(of, {"kind", false, 200}))
+  CHECK(ids(troupe::detail::actors_table(of, {"mailbox", true, 200})) == order{9, 7, 8});
+  CHECK(ids(troupe::detail::actors_table(of, {"mailbox", false, 200})) == order{8, 7, 9});
+  CHECK(ids(troupe::detail::actors_table(of, {"name", false, 2}))
+        == order{9, 8}); // "<" is before letters
+  CHECK(ids(troupe::detail::actors_table(of, {"no column", true, 1})) == order{9}); // by id
+  CHECK(ids(troupe::detail::actors_table(of, {"kind", false, 200}))
         == order{7, 9, 8}); // equal ones as they came
-  CHECK(ids(detail::actors_table(of, {"id", true, 0})).empty());
+  CHECK(ids(troupe::detail::actors_table(of, {"id", true, 0})).empty());
 }
 
 TEST_CASE("a table says what it leaves out, and how it is sorted") {
-  const auto t = detail::actors_table(some_actors(), {"mailbox", true, 1});
+  const auto t = troupe::detail::actors_table(some_actors(), {"mailbox", true, 1});
   CHECK(t["all"] == 3);
   CHECK(t["omitted"] == 4);
   CHECK(t["by"] == "mailbox");
@@ -49,7 +50,7 @@ TEST_CASE("a table says what it leaves out, and how it is sorted") {
 }
 
 TEST_CASE("kinds add up what their actors have") {
-  const auto t = detail::kinds_table(some_actors(), 200);
+  const auto t = troupe::detail::kinds_table(some_actors(), 200);
   CHECK(t["columns"] == json({"count", "kind", "mailboxes", "longest", "timers"}));
   CHECK(t["rows"] == json::parse(R"([[2, "connection", 13, 10, 2], [1, "port", 0, 0, 0]])"));
 }
@@ -61,7 +62,7 @@ TEST_CASE("of handlers, those that took the most time come first") {
   slow.busy = std::chrono::seconds{2};
   slow.longest_turn = std::chrono::seconds{1};
   slow.longest_wait = std::chrono::milliseconds{500};
-  const auto t = detail::handlers_table({quick, slow}, 200);
+  const auto t = troupe::detail::handlers_table({quick, slow}, 200);
   CHECK(t["columns"] == json({"handlers", "messages", "time", "longest_turn", "longest_wait"}));
   CHECK(t["rows"]
         == json::parse(R"([["slow", 3, 2.0, 1.0, 0.5], ["quick", 1000, 0.002, 0.0, 0.0]])"));
@@ -73,7 +74,7 @@ TEST_CASE("a tree has its restarts, and no more children than are wanted") {
   root.children.push_back({.id = "b", .state = child_state::stopped});
   observed<observed_child> of;
   of.all.push_back(root);
-  const auto t = detail::trees_list(of, 1);
+  const auto t = troupe::detail::trees_list(of, 1);
   REQUIRE(t.size() == 1);
   CHECK(t[0]["how"] == "one_for_one");
   CHECK(t[0]["more"] == 1);
@@ -83,5 +84,5 @@ TEST_CASE("a tree has its restarts, and no more children than are wanted") {
 }
 
 TEST_CASE("the memory of this process is more than nothing") {
-  CHECK(detail::resident_memory() > 1024 * 1024);
+  CHECK(troupe::detail::resident_memory() > 1024 * 1024);
 }

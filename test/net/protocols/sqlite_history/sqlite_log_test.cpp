@@ -195,7 +195,7 @@ TEST_CASE("a file that is no log is refused with what to do, and left as it is",
   }
   SECTION("a database of another program") {
     {
-      detail::sqlite_database other{file};
+      troupe::detail::sqlite_database other{file};
       other.run("CREATE TABLE t (x)");
     }
     const auto why = refusal({.file = file});
@@ -205,7 +205,7 @@ TEST_CASE("a file that is no log is refused with what to do, and left as it is",
   SECTION("of a later version") {
     { opened o{{.file = file}}; }
     {
-      detail::sqlite_database later{file};
+      troupe::detail::sqlite_database later{file};
       later.run("PRAGMA user_version = 2");
     }
     CHECK_THAT(refusal({.file = file}).message(), Contains("version is 2"));

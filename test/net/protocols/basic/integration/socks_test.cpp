@@ -296,7 +296,7 @@ TEST_CASE("a cancelled attempt ends in any phase, and leaves nothing") {
           std::make_shared<tcp_client_endpoint>(r.rt, "127.0.0.1", silent.get_host().port());
         socks_client_endpoint endpoint{r.rt, via, "127.0.0.1", 80};
         auto d = connect_protocol<wire::discard>(endpoint);
-        d.add_timeout(delay, detail::clock_of(r.rt.scheduler().loop(0)));
+        d.add_timeout(delay, troupe::detail::clock_of(r.rt.scheduler().loop(0)));
         return std::move(d).add_callbacks(
           [](const connected_protocol&) { return std::string{"connected"}; },
           [](const failure& why) { return why.message(); });

@@ -1,0 +1,28 @@
+"""Configures Troupe, with its tests and examples, where a library that some component needs is missing: that component and
+those that stand on it are off, and the rest is there.
+
+Usage: without_check.py <Troupe's source folder> <C++ compiler> <cmake> <generator>
+"""
+
+import subprocess
+import sys
+import tempfile
+
+troupe, compiler, cmake, generator = sys.argv[1:5]
+
+OFF = {
+    "Llhttp": {"http", "http2", "websocket", "observer_page"},
+    "Nghttp2": {"http2"},
+    "SQLite3": {"sqlite_history", "sqlite_leases"},
+    "nlohmann_json": {"nats", "nats_backplane", "jetstream_history", "jetstream_leases", "observer_page"},
+}
+
+for library, expected in OFF.items():
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([cmake, "-G", generator, f"-DCMAKE_CXX_COMPILER={compiler}", "-S", troupe, "-B", folder,
+                               "-DTROUPE_BUILD_TESTS=ON", "-DTROUPE_BUILD_EXAMPLES=ON",
+                               f"-DCMAKE_DISABLE_FIND_PACKAGE_{library}=ON"],
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, f"without {library}: {done.stdout}"
+    off = {line.split("troupe::")[1].split()[0] for line in done.stdout.splitlines() if " is off; missing: " in line}
+    assert off == expected, f"without {library}, these are off: {sorted(off)}"
