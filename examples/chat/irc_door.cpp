@@ -297,6 +297,15 @@ protected:
     static_cast<client&>(who).past.read(found->second.room->kept, where.name, question, store_);
   }
 
+  // What was said to one alone is not kept.
+  void history_targets_wanted(irc::session& who, const irc::history_targets_question&) override {
+    std::vector<irc_history_reader::place> all;
+    for (const auto& at : who.self()->places)
+      if (const auto found = places_.find(fold(at.where->name)); found != places_.end())
+        all.push_back({at.where->name, found->second.room->kept});
+    static_cast<client&>(who).past.read_targets(std::move(all));
+  }
+
   void told(irc::user& who, irc::user& whom, std::string_view text, bool notice) override {
     if (who.connection == nullptr
         || (text.starts_with('\x01')

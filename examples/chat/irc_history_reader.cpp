@@ -1,5 +1,6 @@
 #include "irc_history_reader.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include <troupe/irc/session.hpp>
@@ -49,8 +50,40 @@ void irc_history_reader::take(const troupe::history_page& page) {
   }
 }
 
+void irc_history_reader::read_targets(std::vector<place> places) {
+  client_.charge(places.size() / places_a_line);
+  looking_ = std::make_unique<looking>(looking{std::move(places)});
+  next_place();
+}
+
+void irc_history_reader::next_place() {
+  if (looking_->places.empty()) {
+    client_.call_later(troupe::duration::zero(), [this, found = std::move(looking_->found)] {
+      client_.answer_history_targets(found);
+    });
+    return looking_.reset();
+  }
+  const auto at = std::move(looking_->places.back());
+  looking_->places.pop_back();
+  // The newest ones are in memory, or are read once for all who want them.
+  at.from.history(client_, {.limit = 1})
+    .add_callback([this, channel = at.channel](const troupe::history_page& page) {
+      if (!looking_)
+        return;
+      if (!page.messages.empty())
+        looking_->found.push_back(
+          {channel, std::chrono::system_clock::time_point{
+                      std::chrono::milliseconds{page.messages.back()->time}}});
+      next_place();
+    })
+    .add_errback([this](const troupe::failure&) {
+      refuse("What was said before cannot be read at the moment");
+    });
+}
+
 void irc_history_reader::refuse(const char* why) {
-  if (!std::exchange(reading_, nullptr))
+  const bool asked = std::exchange(reading_, nullptr) || std::exchange(looking_, nullptr);
+  if (!asked)
     return;
   client_.call_later(troupe::duration::zero(), [this, why] { client_.refuse_history(why); });
 }

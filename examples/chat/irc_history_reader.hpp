@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <troupe/history/kept_topics.hpp>
 #include <troupe/irc/history.hpp>
@@ -28,7 +30,23 @@ public:
   void read(troupe::kept_topic from, std::string channel,
             const troupe::irc::history_question& question, std::weak_ptr<void> store);
 
+  /// Where something may have been said: a channel, and what is kept of it.
+  struct place {
+    std::string channel;
+    troupe::kept_topic from;
+  };
+
+  /// Looks up when the last thing was said in each of these places, and answers with that. Likewise.
+  void read_targets(std::vector<place> places);
+
 private:
+  static constexpr std::size_t places_a_line = 10; // that cost a client as much as saying a line
+
+  struct looking {
+    std::vector<place> places; // to be looked at
+    std::vector<troupe::irc::history_target> found{};
+  };
+
   struct reading {
     troupe::kept_topic from;
     irc_history_walk walk;
@@ -38,8 +56,10 @@ private:
 
   void next_page();
   void take(const troupe::history_page& page);
+  void next_place();
   void refuse(const char* why);
 
   troupe::irc::session& client_;
-  std::unique_ptr<reading> reading_; // null: nothing is asked
+  std::unique_ptr<reading> reading_; // null: no lines are asked for
+  std::unique_ptr<looking> looking_; // null: no places are
 };

@@ -15,6 +15,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "irc_load.hpp"
 #include "load.hpp"
 #include "protocol_load.hpp"
 #include "server.hpp"
@@ -95,6 +96,26 @@ auto chat(std::vector<std::string> command, bench::chat_load load) {
     }
     server under_test{command};
     return bench::run_chat(under_test, l).cpu_us;
+  };
+}
+
+auto irc(std::vector<std::string> command, bench::irc_load load) {
+  return [=](const settings& s) {
+    auto l = load;
+    if (s.smoke) {
+      l.talk.warm_up = std::chrono::milliseconds(20);
+      l.talk.time = std::chrono::milliseconds(100);
+      l.talk.users = std::min<std::size_t>(l.talk.users, 20);
+    }
+    server under_test{command};
+    return bench::run_irc(under_test, l).cpu_us;
+  };
+}
+
+auto idle_irc(std::vector<std::string> command) {
+  return [=](const settings& s) {
+    server under_test{command};
+    return bench::run_idle_irc(under_test, s.smoke ? 200 : idle_connections);
   };
 }
 
@@ -243,6 +264,12 @@ std::vector<row> table() {
     return command;
   };
   const auto asio_forward = program("peers/asio_forward");
+  const auto our_irc = program("bench_irc");
+  const auto irc_peer = [&](const std::string& name) {
+    return words{"/usr/bin/python3", sources + "peers/irc_server.py", name};
+  };
+  const bench::chat_load crowd{.users = 1000, .lines = 1};
+  const bench::chat_load crowd_bursts{.users = 1000, .lines = 5};
   const std::string us = "us CPU";
   const std::string rate = "M/CPU s"; // not of the clock: others may use the core too
   using enum bound;
@@ -469,6 +496,45 @@ std::vector<row> table() {
     {"socks", "SOCKS 5, connections passed on", "k/CPU s", "port forward",
      connects(protocols("socks"), asio, true), connects(protocols("forward"), asio, false),
      at_least, 0.8},
+    {"irc",
+     "IRC, 1000 users, 10 senders",
+     us,
+     "line chat",
+     irc(our_irc, {crowd}),
+     chat(example("chat_server"), crowd),
+     at_most,
+     {}},
+    {"irc-bursts", "IRC, 1000 users, 10 senders, bursts of 5", us, "line chat",
+     irc(our_irc, {crowd_bursts}), chat(example("chat_server"), crowd_bursts), at_most, 1.4},
+    {"irc-ngircd",
+     "IRC, 1000 users, 10 senders",
+     us,
+     "ngircd",
+     irc(our_irc, {crowd}),
+     irc(irc_peer("ngircd"), {crowd}),
+     at_most,
+     {}},
+    {"irc-ngircd-bursts", "IRC, 1000 users, 10 senders, bursts of 5", us, "ngircd",
+     irc(our_irc, {crowd_bursts}), irc(irc_peer("ngircd"), {crowd_bursts}), at_most, 0.5},
+    {"irc-inspircd",
+     "IRC, 1000 users, 10 senders",
+     us,
+     "inspircd",
+     irc(our_irc, {crowd}),
+     irc(irc_peer("inspircd"), {crowd}),
+     at_most,
+     {}},
+    {"irc-inspircd-bursts", "IRC, 1000 users, 10 senders, bursts of 5", us, "inspircd",
+     irc(our_irc, {crowd_bursts}), irc(irc_peer("inspircd"), {crowd_bursts}), at_most, 0.5},
+    {"irc-time",
+     "IRC, 1000 users, 10 senders, with server-time",
+     us,
+     "without",
+     irc(our_irc, {crowd, "server-time"}),
+     irc(our_irc, {crowd}),
+     at_most,
+     {}},
+    {"memory-irc", "idle user of IRC, 10,000", "bytes", "", idle_irc(our_irc), {}, at_most, 3072},
   };
 }
 

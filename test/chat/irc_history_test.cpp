@@ -336,6 +336,37 @@ TEST_CASE("irc history: only where one is, in rooms where one was let in", "[cha
         == strings{":chat.local CAP bob NAK :draft/chathistory"});
 }
 
+TEST_CASE("irc history: a client asks where something was said lately, of where it is", "[chat]") {
+  keeping_two_doors c;
+  auto& tom = c.with_telnet("tom");
+  c.say(tom, "one");
+  c.say(tom, "/join secret\r\nwhisper");
+  auto& ann = c.with_irc("ann", "batch");
+  c.say(ann, "JOIN #quiet\r\nJOIN #Other");
+  c.say(ann, "PRIVMSG #other :two\r\nPRIVMSG tom :for you alone");
+  const auto asked = [&](const std::string& from, const std::string& to) {
+    auto lines = bare(c.say(ann, "CHATHISTORY TARGETS timestamp=" + from
+                                   + "-01-01T00:00:00.000Z "
+                                     "timestamp="
+                                   + to + "-01-01T00:00:00.000Z 10"));
+    for (auto& line : lines)
+      if (const auto at = line.find(" 2", 5); at != line.npos)
+        line.resize(at); // the time
+    return lines;
+  };
+  const strings ends{":chat.local BATCH +history draft/chathistory-targets",
+                     ":chat.local BATCH -history"};
+  auto found = asked("2020", "2120");
+  REQUIRE(found.size() == 4);
+  std::sort(found.begin() + 1, found.end() - 1); // both may have been said in one millisecond
+  CHECK(found
+        == strings{ends[0], ":chat.local CHATHISTORY TARGETS #Other",
+                   ":chat.local CHATHISTORY TARGETS #lobby", ends[1]});
+  CHECK(asked("2020", "2021") == ends);
+  c.say(ann, "PART #lobby\r\nPART #Other\r\nPART #quiet");
+  CHECK(asked("2020", "2120") == ends);
+}
+
 TEST_CASE("irc history: questions are answered one after the other, and are bounded", "[chat]") {
   keeping_two_doors c;
   auto& tom = c.with_telnet("tom");

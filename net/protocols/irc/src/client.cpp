@@ -27,9 +27,10 @@ void client::connection_made() {
   begin_registration();
 }
 
-void client::connection_lost(const failure&) {
+void client::connection_lost(const failure& reason) {
   waiting_.clear();
   signed_on_ = false;
+  end_lookups(reason);
 }
 
 void client::watch() {
@@ -127,6 +128,8 @@ std::string client::channel_name(std::string_view name) const {
 
 bool client::join(std::string_view channel, std::string_view key) {
   const auto name = channel_name(channel);
+  if (options_.remember && keys_.size() < 1000)
+    keys_[fold(name, features_.names())] = key;
   return key.empty() ? send_message("JOIN", {name}) : send_message("JOIN", {name, key});
 }
 

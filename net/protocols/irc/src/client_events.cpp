@@ -16,11 +16,24 @@ namespace troupe::irc {
 void client::forget_channel(std::string_view name) {
   std::erase_if(channels_, [&](const auto& c) { return same_name(c, name, features_.names()); });
   names_.erase(fold(name, features_.names()));
+  if (options_.remember)
+    std::erase_if(options_.remember->keys,
+                  [&](const auto& k) { return same_name(k.first, name, features_.names()); });
+}
+
+// Once it is joined: what was refused is not asked for again.
+void client::remember_channel(std::string_view name) {
+  if (!options_.remember)
+    return;
+  const auto key = keys_.extract(fold(name, features_.names()));
+  options_.remember->keys[std::string{name}] = key ? key.mapped() : std::string{};
 }
 
 void client::dispatch(const message& m) {
   if (const auto number = m.numeric(); number != 0) {
     on_numeric(number, m);
+    if (connected())
+      take_lookup(number, m);
     if (connected())
       numeric(number, m);
     return;
@@ -44,6 +57,7 @@ void client::dispatch(const message& m) {
     forget_channel(channel);
     if (channels_.size() < 1000)
       channels_.emplace_back(channel);
+    remember_channel(channel);
     joined(channel);
   } else if (m.is("PART")) {
     if (!from.myself)

@@ -121,6 +121,14 @@ void client::welcomed(const message& m) {
     join(channel.substr(0, space),
          space == std::string::npos ? std::string{} : channel.substr(space + 1));
   }
+  if (options_.remember) {
+    const auto before = std::exchange(options_.remember->keys, {}); // until it is in them again
+    for (const auto& [channel, key] : before)
+      if (std::ranges::none_of(options_.channels, [&](const auto& c) {
+            return same_name(c.substr(0, c.find(' ')), channel, features_.names());
+          }))
+        join(channel, key);
+  }
   signed_on();
 }
 

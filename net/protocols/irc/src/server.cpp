@@ -87,6 +87,10 @@ void server::history_wanted(session& who, channel&, const history_question&) {
   who.refuse_history("There is no history");
 }
 
+void server::history_targets_wanted(session& who, const history_targets_question&) {
+  who.refuse_history("It is not known where something was said");
+}
+
 // -- who comes and goes ----------------------------------------------------------------------------
 
 bool server::lives_on(const event_loop& loop) noexcept {

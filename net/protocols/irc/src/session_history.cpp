@@ -44,6 +44,15 @@ std::optional<history_point> parse_point(std::string_view text) {
   return p.is_place() ? std::optional{std::move(p)} : std::nullopt;
 }
 
+// Returns the limit that the last parameter says, at most `most`; 0 if it says none.
+std::size_t parse_limit(std::string_view text, std::size_t most) {
+  std::size_t limit = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  return fault == std::errc{} && end == text.data() + text.size() ? std::min(limit, most) : 0;
+}
+
+constexpr std::string_view not_a_limit = "The limit is a number from 1 on";
+
 } // namespace
 
 void session::on_chathistory(const message& m) {
@@ -59,6 +68,8 @@ void session::on_chathistory(const message& m) {
     std::ranges::find_if(subcommands, [&](const subcommand& s) { return sub.is(s.name); });
   if (m.size() == 0)
     return fail("INVALID_PARAMS", "*", "Insufficient parameters");
+  if (sub.is("TARGETS"))
+    return ask_history_targets(m);
   if (what == std::end(subcommands))
     return fail("UNKNOWN_COMMAND", shown(m.param(0)), "Unknown command");
   if (m.size() != what->points + 3)
@@ -75,11 +86,9 @@ void session::on_chathistory(const message& m) {
                   "A place is timestamp=YYYY-MM-DDThh:mm:ss.sssZ or msgid=ID");
     (i == 0 ? q.from : q.to) = std::move(*point);
   }
-  const auto limit = m.last();
-  const auto [end, fault] = std::from_chars(limit.data(), limit.data() + limit.size(), q.limit);
-  if (fault != std::errc{} || end != limit.data() + limit.size() || q.limit == 0)
-    return fail("INVALID_PARAMS", what->name, "The limit is a number from 1 on");
-  q.limit = std::min(q.limit, most);
+  q.limit = parse_limit(m.last(), most);
+  if (q.limit == 0)
+    return fail("INVALID_PARAMS", what->name, not_a_limit);
   auto* const c = server_->find_channel(m.param(1));
   if (c == nullptr || self_->place_in(*c) == nullptr)
     return send_lines(
@@ -90,6 +99,27 @@ void session::on_chathistory(const message& m) {
   history_->label = label_of(m);
   captured_ = nullptr; // the answer, which may come later, has the label
   server_->history_wanted(*this, *c, q);
+}
+
+void session::ask_history_targets(const message& m) {
+  const auto fail = [this](std::string_view why) {
+    send_lines(history_failure("INVALID_PARAMS", "TARGETS", {}, why));
+  };
+  if (m.size() != 4)
+    return fail(m.size() < 4 ? "Insufficient parameters" : "Too many parameters");
+  const auto from = parse_point(m.param(1)), to = parse_point(m.param(2));
+  if (!from || !from->time || !to || !to->time)
+    return fail("A time is timestamp=YYYY-MM-DDThh:mm:ss.sssZ");
+  const auto limit = parse_limit(m.last(), server_->options().history_limit);
+  if (limit == 0)
+    return fail(not_a_limit);
+  history_ = std::make_unique<asked_history>();
+  history_->subcommand = "TARGETS";
+  history_->label = label_of(m);
+  history_->targets = history_targets_question{*from->time, *to->time, limit};
+  captured_ = nullptr;                      // as above
+  const auto question = *history_->targets; // which is gone with the answer
+  server_->history_targets_wanted(*this, question);
 }
 
 std::string session::history_failure(std::string_view code, std::string_view subcommand,
@@ -103,26 +133,42 @@ std::string session::history_failure(std::string_view code, std::string_view sub
   return out;
 }
 
+std::string session::begin_history_batch(std::string_view type, std::string_view target,
+                                         std::string_view label) const {
+  std::string out, tags;
+  if (!label.empty())
+    append_tag_value(tags += "label=", label);
+  line begin{out, tags, server_->options().name, "BATCH"};
+  begin.param("+history").param(type);
+  if (!target.empty())
+    begin.param(target);
+  begin.end();
+  return out;
+}
+
+// Sends an answer whose batch, if the client reads those, has begun with `out`.
+void session::send_history(std::string_view label, std::string out) {
+  const bool batch = (capabilities_ & cap_batch) != 0;
+  if (batch)
+    line{out, server_->options().name, "BATCH"}.param("-history").end();
+  if (batch || label.empty())
+    send_lines(out);
+  else
+    answer_labelled(label, std::move(out));
+  go_on();
+}
+
 void session::answer_history(std::span<const history_line> lines) {
-  if (!history_)
+  if (!history_ || history_->targets)
     return;
   const auto* const c = self_ != nullptr ? server_->find_channel(history_->channel) : nullptr;
   if (c == nullptr || self_->place_in(*c) == nullptr)
     return fail_history("INVALID_TARGET", not_retrieved);
   const auto asked = std::exchange(history_, nullptr);
-  const std::string_view name = server_->options().name;
   const bool batch = (capabilities_ & cap_batch) != 0;
   std::string out;
-  if (batch) {
-    std::string label;
-    if (!asked->label.empty())
-      append_tag_value(label += "label=", asked->label);
-    line{out, label, name, "BATCH"}
-      .param("+history")
-      .param("chathistory")
-      .param(asked->channel)
-      .end();
-  }
+  if (batch)
+    out = begin_history_batch("chathistory", asked->channel, asked->label);
   for (const auto& l : lines) {
     std::string tags;
     const auto add = [&tags](std::string_view tag, std::string_view value) {
@@ -140,13 +186,40 @@ void session::answer_history(std::span<const history_line> lines) {
     out.append(tags.empty() ? "" : "@").append(tags).append(tags.empty() ? "" : " ");
     out.append(cut_text(said, longest_line - 2)).append("\r\n");
   }
+  send_history(asked->label, std::move(out));
+}
+
+void session::answer_history_targets(std::span<const history_target> targets) {
+  if (!history_ || !history_->targets)
+    return;
+  const auto asked = std::exchange(history_, nullptr);
+  const auto& q = *asked->targets;
+  const auto earliest = std::min(q.from, q.to), latest = std::max(q.from, q.to);
+  std::vector<const history_target*> found;
+  for (const auto& t : targets) {
+    if (t.latest <= earliest || t.latest >= latest || shown(t.name) != t.name)
+      continue;
+    const auto* const c = t.name.starts_with('#') ? server_->find_channel(t.name) : nullptr;
+    if (!t.name.starts_with('#')
+        || (c != nullptr && self_ != nullptr && self_->place_in(*c) != nullptr))
+      found.push_back(&t);
+  }
+  std::ranges::stable_sort(found, {}, [](const history_target* t) { return t->latest; });
+  if (found.size() > q.limit && q.from <= q.to)
+    found.resize(q.limit);
+  else if (found.size() > q.limit)
+    found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(q.limit));
+  const bool batch = (capabilities_ & cap_batch) != 0;
+  std::string out;
   if (batch)
-    line{out, name, "BATCH"}.param("-history").end();
-  if (batch || asked->label.empty())
-    send_lines(out);
-  else
-    answer_labelled(asked->label, std::move(out));
-  go_on();
+    out = begin_history_batch("draft/chathistory-targets", {}, asked->label);
+  for (const auto* const t : found)
+    line{out, batch ? "batch=history" : "", server_->options().name, "CHATHISTORY"}
+      .param("TARGETS")
+      .param(t->name)
+      .param(tag_time(t->latest))
+      .end();
+  send_history(asked->label, std::move(out));
 }
 
 void session::refuse_history(std::string_view why) {

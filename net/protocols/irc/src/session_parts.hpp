@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,8 +30,9 @@ struct session::newcomer {
 
 struct session::asked_history {
   std::string_view subcommand;
-  std::string channel;
-  std::string label; // empty: none
+  std::string channel;                               // empty: it was of no channel
+  std::string label;                                 // empty: none
+  std::optional<history_targets_question> targets{}; // asked for, and no lines
 };
 
 /// Calls `fn(part)` with the parts between commas; empty ones are left out.

@@ -270,3 +270,138 @@ TEST_CASE("irc::client: odd and hostile servers, in every split, do no harm") {
   CHECK(testing::split_difference(input, run, {.all_pairs = 0, .all_places = 60, .random = 5})
         == "");
 }
+
+// -- questions ------------------------------------------------------------------------------------
+
+namespace {
+
+/// What came of a deferred.
+template <class T>
+struct came {
+  explicit came(deferred<T> d) {
+    std::move(d).add_callbacks([this](T got) { value = std::move(got); },
+                               [this](const failure& f) { why = f; });
+  }
+  std::optional<T> value;
+  failure why;
+};
+
+} // namespace
+
+TEST_CASE("irc::client: WHOIS, WHO and LIST have their answers as one") {
+  irc_fixture f;
+  auto& a = f.net.connect<recorder>(f.port, irc::client_options{.nick = "ann", .channels = {"#c"}});
+  auto& b = f.net.connect<recorder>(
+    f.port, irc::client_options{.nick = "bob", .realname = "Bob B.", .channels = {"#c", "#d"}});
+  f.net.flush();
+  std::optional<came<irc::whois_answer>> who_is, nobody;
+  std::optional<came<std::vector<irc::who_answer>>> who, none;
+  std::optional<came<std::vector<irc::list_answer>>> list, one;
+  f.net.enter(b, [&] {
+    b.set_topic("#d", "tea");
+    b.away("lunch");
+  });
+  f.net.flush();
+  f.net.enter(a, [&] {
+    who_is.emplace(a.whois("BOB"));
+    nobody.emplace(a.whois("eve"));
+    who.emplace(a.who("#c"));
+    none.emplace(a.who("eve"));
+    list.emplace(a.list());
+    one.emplace(a.list("#d"));
+    CHECK_FALSE(who_is->value);
+  });
+  for (int i = 0; i < 10; ++i)
+    f.net.advance(1s);
+  REQUIRE(who_is->value);
+  const auto& bob = *who_is->value;
+  CHECK(bob.nick == "bob");
+  CHECK(bob.user == "~bob");
+  CHECK(bob.realname == "Bob B.");
+  CHECK(bob.server == "irc.example");
+  CHECK(bob.away == "lunch");
+  CHECK(bob.channels == strings{"#c", "@#d"});
+  CHECK(bob.silent);
+  CHECK_FALSE(bob.server_operator);
+  CHECK(nobody->why.check(errc::invalid_argument));
+  CHECK(nobody->why.message().find("No such nick") != std::string::npos);
+  REQUIRE(who->value);
+  REQUIRE(who->value->size() == 2);
+  CHECK((*who->value)[0].nick == "ann");
+  CHECK((*who->value)[0].flags == "H@");
+  CHECK((*who->value)[1].nick == "bob");
+  CHECK((*who->value)[1].flags == "G");
+  CHECK((*who->value)[1].realname == "Bob B.");
+  CHECK((*who->value)[1].channel == "#c");
+  REQUIRE(none->value);
+  CHECK(none->value->empty());
+  REQUIRE(list->value);
+  CHECK(list->value->size() == 2);
+  REQUIRE(one->value);
+  REQUIRE(one->value->size() == 1);
+  CHECK(one->value->front().channel == "#d");
+  CHECK(one->value->front().users == 1);
+  CHECK(one->value->front().topic == "tea");
+}
+
+TEST_CASE("irc::client: a question ends in time, with the connection, or as the server says") {
+  fixture t{ann};
+  const auto as = [&](auto fn) {
+    t.enter(fn);
+  };
+  std::optional<came<irc::whois_answer>> early, first, second, third, dropped;
+  std::optional<came<std::vector<irc::who_answer>>> refused;
+  as([&] { early.emplace(t->whois("x")); });
+  CHECK(early->why.check(errc::not_connected));
+  t.deliver(":s 001 ann :hi\r\n");
+  as([&] { first.emplace(t->whois("x")); });
+  t.advance(1s);
+  as([&] {
+    second.emplace(t->whois("y"));
+    refused.emplace(t->who("*"));
+    third.emplace(t->whois("z"));
+  });
+  t.deliver(":s 416 ann WHO :Too many matches\r\n");
+  CHECK(refused->why.check(errc::invalid_argument));
+  t.deliver(":s 311 ann x u h * :Mr X\r\n"); // and no end
+  t.advance(28999ms);
+  CHECK_FALSE(first->why);
+  t.advance(1ms);
+  CHECK(first->why.check(errc::timed_out));
+  CHECK_FALSE(second->why);
+  t.deliver(":s 318 ann x :End\r\n:s 318 ann y :End\r\n");
+  REQUIRE(second->value);
+  CHECK(second->value->user.empty());
+  CHECK_FALSE(third->value);
+  as([&] { dropped.emplace(t->whois("w")); });
+  t.lose();
+  CHECK(third->why.check(errc::connection_done));
+  CHECK(dropped->why.check(errc::connection_done));
+}
+
+TEST_CASE("irc::client: channels are joined again by the next connection, with their keys") {
+  irc_fixture f;
+  const auto remember = std::make_shared<irc::remembered_channels>();
+  const irc::client_options options{.nick = "ann", .channels = {"#home"}, .remember = remember};
+  auto& a = f.net.connect<recorder>(f.port, options);
+  f.net.flush();
+  auto& owner = f.join("bob");
+  f.say(owner, "JOIN #k\r\nMODE #k +k sesame\r\nJOIN #out\r\nJOIN #shut\r\nMODE #shut +k other");
+  f.net.enter(a, [&] {
+    a.join("#K", "sesame");
+    a.join("#left");
+    a.join("#out");
+    a.join("#shut", "wrong");
+    a.leave("#left");
+  });
+  for (int i = 0; i < 8; ++i)
+    f.net.advance(1s);
+  f.say(owner, "KICK #out ann");
+  CHECK(remember->keys == std::map<std::string, std::string>{{"#home", ""}, {"#k", "sesame"}});
+  f.net.enter(a, [&] { a.transport().abort_connection(); });
+  f.net.flush();
+  auto& again = f.net.connect<recorder>(f.port, options);
+  f.net.flush();
+  CHECK(again.channels() == strings{"#home", "#k"});
+  CHECK(remember->keys == std::map<std::string, std::string>{{"#home", ""}, {"#k", "sesame"}});
+}

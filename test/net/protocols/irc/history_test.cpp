@@ -24,6 +24,15 @@ struct remembering : irc::server {
     if (at_once)
       who.answer_history(lines);
   }
+  void history_targets_wanted(irc::session& who,
+                              const irc::history_targets_question& question) override {
+    asker = &who;
+    targets_asked.push_back(question);
+    if (at_once)
+      who.answer_history_targets(targets);
+  }
+  std::vector<irc::history_targets_question> targets_asked;
+  std::vector<irc::history_target> targets;
   irc::session* asker = nullptr;
   std::string channel;
   std::vector<irc::history_question> asked;
@@ -134,7 +143,6 @@ TEST_CASE("chathistory: what cannot be answered is refused with the reason") {
   };
   refused("", "INVALID_PARAMS *" + few);
   refused("NEWEST #c * 5", "UNKNOWN_COMMAND NEWEST :Unknown command");
-  refused("TARGETS * * 5", "UNKNOWN_COMMAND TARGETS :Unknown command");
   refused(":", "UNKNOWN_COMMAND * :Unknown command");
   refused(":a b", "UNKNOWN_COMMAND * :Unknown command");
   refused(std::string(400, 'x'), "UNKNOWN_COMMAND " + std::string(200, 'x') + " :Unknown command");
@@ -268,4 +276,103 @@ TEST_CASE("chathistory: what a question takes is the client's time") {
   CHECK(f.ask(a, "PING x").empty());
   f.net.advance(20s);
   CHECK(a.heard == strings{":irc.example PONG irc.example :x"});
+}
+
+namespace {
+
+const std::string noon_text = "timestamp=2026-01-31T12:00:00.003Z";
+const std::string later_text = "timestamp=2026-01-31T12:00:09.003Z";
+
+std::string target_line(const std::string& name, int seconds, const std::string& tags = {}) {
+  return tags + ":irc.example CHATHISTORY TARGETS " + name + " 2026-01-31T12:00:0"
+         + std::to_string(seconds) + ".003Z";
+}
+
+} // namespace
+
+TEST_CASE("chathistory: targets are those that were spoken to last between two times") {
+  fixture f;
+  auto& a = f.in_channel();
+  f.say(a, "JOIN #D\r\nJOIN #E");
+  f.say(f.join("bob"), "JOIN #secret");
+  f.its().targets = {{"#D", noon + 5s},    {"#C", noon + 2s},      {"#E", noon},
+                     {"bob", noon + 3s},   {"eve", noon + 9s},     {"#secret", noon + 4s},
+                     {"#gone", noon + 4s}, {"not one", noon + 4s}, {"", noon + 4s}};
+  const auto all = strings{target_line("#C", 2), target_line("bob", 3), target_line("#D", 5)};
+  const auto asked = [&](const std::string& what) {
+    return f.ask(a, "CHATHISTORY " + what);
+  };
+  CHECK(asked("TARGETS " + noon_text + " " + later_text + " 10") == all);
+  CHECK(asked("targets " + later_text + " " + noon_text + " 10") == all);
+  CHECK(asked("TARGETS " + noon_text + " " + later_text + " 2") == strings{all[0], all[1]});
+  CHECK(asked("TARGETS " + later_text + " " + noon_text + " 2") == strings{all[1], all[2]});
+  CHECK(asked("TARGETS " + noon_text + " " + noon_text + " 2").empty());
+  REQUIRE(f.its().targets_asked.size() == 5);
+  const auto& q = f.its().targets_asked;
+  CHECK(q[0].from == noon);
+  CHECK(q[0].to == noon + 9s);
+  CHECK(q[1].from == noon + 9s);
+  CHECK(q[1].to == noon);
+  CHECK(q[2].limit == 2);
+  CHECK((asked("TARGETS " + noon_text + " " + later_text + " 500"), q.back().limit == 50));
+}
+
+TEST_CASE("chathistory: an answer with targets has what the client can read") {
+  fixture f;
+  const auto question = "CHATHISTORY TARGETS " + noon_text + " " + later_text + " 5";
+  const strings ends{":irc.example BATCH +history draft/chathistory-targets",
+                     ":irc.example BATCH -history"};
+  f.its().targets = {{"#C", noon + 2s}};
+  SECTION("a batch") {
+    auto& a = f.in_channel("batch server-time");
+    CHECK(f.ask(a, question) == strings{ends[0], target_line("#C", 2, "@batch=history "), ends[1]});
+    f.its().targets.clear();
+    CHECK(f.ask(a, question) == ends);
+  }
+  SECTION("a label") {
+    auto& a = f.in_channel("batch labeled-response");
+    CHECK(f.ask(a, "@label=7 " + question)
+          == strings{"@label=7 " + ends[0], target_line("#C", 2, "@batch=history "), ends[1]});
+  }
+  SECTION("a label without a batch") {
+    auto& a = f.in_channel("labeled-response");
+    CHECK(f.ask(a, "@label=7 " + question) == strings{target_line("#C", 2, "@label=7 ")});
+    f.its().targets.clear();
+    CHECK(f.ask(a, "@label=7 " + question) == strings{"@label=7 :irc.example ACK"});
+  }
+}
+
+TEST_CASE("chathistory: what is no question for targets is refused, and one waits for its answer") {
+  fixture f;
+  auto& a = f.in_channel();
+  const std::string few = "INVALID_PARAMS TARGETS :Insufficient parameters";
+  const std::string time = "INVALID_PARAMS TARGETS :A time is timestamp=YYYY-MM-DDThh:mm:ss.sssZ";
+  const auto refused = [&](const std::string& what, const std::string& answer) {
+    CAPTURE(what);
+    CHECK(f.ask(a, "CHATHISTORY TARGETS " + what) == strings{failed(answer)});
+  };
+  refused("", few);
+  refused(noon_text + " 5", few);
+  refused(noon_text + " " + later_text + " 5 6", "INVALID_PARAMS TARGETS :Too many parameters");
+  refused("* * 5", time);
+  refused("msgid=x " + later_text + " 5", time);
+  refused(noon_text + " msgid=x 5", time);
+  refused(noon_text + " " + later_text + " 0",
+          "INVALID_PARAMS TARGETS :The limit is a number from 1 on");
+  CHECK(f.its().targets_asked.empty());
+  f.its().at_once = false;
+  const auto question = "CHATHISTORY TARGETS " + noon_text + " " + later_text + " 5";
+  CHECK(f.ask(a, question + "\r\nPING x").empty());
+  const auto answered = [&](auto fn) {
+    a.heard.clear();
+    f.net.enter(*f.its().asker, [&] { fn(*f.its().asker); });
+    f.net.flush();
+    return a.heard;
+  };
+  CHECK(answered([](irc::session& s) { s.answer_history({}); }).empty()); // that was not asked
+  CHECK(answered([](irc::session& s) { s.refuse_history("No"); })
+        == strings{failed("MESSAGE_ERROR TARGETS :No"), ":irc.example PONG irc.example :x"});
+  CHECK(answered([](irc::session& s) { s.answer_history_targets({}); }).empty());
+  f.say(a, "CHATHISTORY LATEST #c * 5");
+  CHECK(answered([](irc::session& s) { s.answer_history_targets({}); }).empty());
 }

@@ -5,21 +5,29 @@
 #include <deque>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <troupe/irc/client_lookups.hpp>
 #include <troupe/irc/ctcp.hpp>
 #include <troupe/irc/dcc_request.hpp>
 #include <troupe/irc/isupport.hpp>
 #include <troupe/irc/line_splitter.hpp>
 #include <troupe/irc/message.hpp>
 #include <troupe/net/protocol.hpp>
+#include <troupe/runtime/deferred.hpp>
 #include <troupe/runtime/delayed_call.hpp>
 
 namespace troupe::irc {
+
+/// The channels in which a client was when its connection ended, with their keys. Thread: that of the client's loop.
+struct remembered_channels {
+  std::map<std::string, std::string> keys{}; ///< by the names of channels; empty: none
+};
 
 /// Who a client is, and how it behaves. Thread: any; it is copied.
 struct client_options {
@@ -43,6 +51,10 @@ struct client_options {
                                         "multi-prefix", "extended-join", "userhost-in-names"};
 
   std::vector<std::string> channels{}; ///< joined after sign-on: "#c", or "#c key"
+
+  /// Where it was is joined again by the client of the next connection, which has a copy of these options
+  /// (`reconnecting_client_factory`); null: `channels` alone are. What it left, or was sent out of, is not.
+  std::shared_ptr<remembered_channels> remember{};
 
   /// The answer to CTCP VERSION; empty: none.
   std::string version{"troupe"};
@@ -182,6 +194,18 @@ public:
   /// Sends any message; the last parameter may be anything without CR, LF and NUL.
   bool send_message(std::string_view command, std::initializer_list<std::string_view> params);
 
+  // -- what it asks -----------------------------------------------------------------------------
+  //
+  // The deferreds fire as this client, when the server has said all of it.
+  //
+  // Fails with: `errc::invalid_argument` if the server refuses, with what it says (nobody has the nick, and the like);
+  // `errc::timed_out` if it has not said all after 30 s; `errc::not_connected` before sign-on and after the end;
+  // `errc::queue_overflow` if there is no room to wait, or 100 of a kind wait; the reason of the end of the connection.
+
+  deferred<whois_answer> whois(std::string_view nick);
+  deferred<std::vector<who_answer>> who(std::string_view mask); ///< a channel, a nick, or a pattern
+  deferred<std::vector<list_answer>> list(std::string_view channels = {}); ///< empty: all
+
   // -- what it knows ----------------------------------------------------------------------------
 
   [[nodiscard]] const std::string& nick() const noexcept { return nick_; }
@@ -196,6 +220,16 @@ public:
 
 private:
   static constexpr unsigned nick_tries = 5;
+
+  struct lookups;
+  [[nodiscard]] lookups& with_lookups();
+  template <class Queue, class Answer>
+  deferred<Answer> look_up(Queue lookups::*kind, std::string about, Answer begun,
+                           std::string_view command);
+  void take_lookup(unsigned number, const message& m);
+  void take_whois(unsigned number, const message& m);
+  void end_lookups(const failure& why);
+  void remember_channel(std::string_view name);
 
   void dispatch(const message& m);
   void on_numeric(unsigned number, const message& m);
@@ -232,6 +266,8 @@ private:
   std::vector<std::string> channels_;
   std::map<std::string, std::vector<std::string>, std::less<>> names_; // being told
   std::vector<std::string> motd_;
+  std::map<std::string, std::string, std::less<>> keys_; // that channels were asked for with
+  std::shared_ptr<lookups> lookups_;                     // null: none was asked
   std::deque<std::string> waiting_;
   delayed_call pace_;
   delayed_call watch_;

@@ -31,6 +31,22 @@ struct history_question {
   std::size_t limit = 0; ///< lines: 1 to `server_options::history_limit`
 };
 
+/// What a client asks for by CHATHISTORY TARGETS: where something was said, the last of it between these times, which are
+/// left out. `to` may be before `from`; those next to `from` are wanted.
+///
+/// Source: IRCv3 draft/chathistory
+struct history_targets_question {
+  std::chrono::system_clock::time_point from{};
+  std::chrono::system_clock::time_point to{};
+  std::size_t limit = 0; ///< 1 to `server_options::history_limit`
+};
+
+/// Where something was said, and when the last of it was.
+struct history_target {
+  std::string name{}; ///< of a channel, or the nick of who talked with the client
+  std::chrono::system_clock::time_point latest{};
+};
+
 /// A line that was said before.
 struct history_line {
   std::chrono::system_clock::time_point time{};

@@ -118,6 +118,10 @@ protected:
   /// `refuse_history`, now or later; the client's next lines wait for it. Only with `server_options::history_limit`.
   virtual void history_wanted(session& who, channel&, const history_question&);
 
+  /// A client asks where something was said: in channels where it is, and by whom to it alone. The answer is
+  /// `session::answer_history_targets` or `refuse_history`, as above.
+  virtual void history_targets_wanted(session& who, const history_targets_question&);
+
   /// An operator wants a guest out of a channel. \returns false if it cannot be
   virtual bool kick_guest(user&, channel&, std::string_view /*reason*/) { return false; }
 

@@ -42,6 +42,10 @@ public:
   void answer_history(std::span<const history_line> lines);
   void refuse_history(std::string_view why);
 
+  /// Answers CHATHISTORY TARGETS likewise. All may be given that there are: what was not asked for, and channels in which the
+  /// client is not, are left out, and the rest is sorted.
+  void answer_history_targets(std::span<const history_target> targets);
+
   /// Counts as so many lines that the client has sent, for what a command takes beyond others.
   void charge(std::size_t lines);
 
@@ -136,6 +140,10 @@ private:
 
   // -- history
   void on_chathistory(const message&);
+  void ask_history_targets(const message&);
+  [[nodiscard]] std::string begin_history_batch(std::string_view type, std::string_view target,
+                                                std::string_view label) const;
+  void send_history(std::string_view label, std::string out);
   void fail_history(std::string_view code, std::string_view why);
   [[nodiscard]] std::string history_failure(std::string_view code, std::string_view subcommand,
                                             std::string_view target, std::string_view why) const;
