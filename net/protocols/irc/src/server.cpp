@@ -106,9 +106,11 @@ server::admission server::admit(const std::string& host, time_point now) {
     a.since = now;
     a.recent = 0;
   }
-  if (a.open >= options_.per_address)
+  const bool gateway =
+    std::ranges::any_of(options_.gateways, [&](const web_gateway& g) { return g.address == host; });
+  if (a.open >= options_.per_address && !gateway)
     return admission::too_many;
-  if (a.recent >= options_.connects_per_minute)
+  if (!gateway && a.recent >= options_.connects_per_minute)
     return admission::too_fast;
   ++a.open;
   ++a.recent;

@@ -364,6 +364,7 @@ const session::command* session::find_command(std::string_view name) {
     {"USER", &session::on_user, 4, true},
     {"USERHOST", &session::on_userhost, 1, false},
     {"VERSION", &session::on_version, 0, false},
+    {"WEBIRC", &session::on_webirc, 4, true},
     {"WHO", &session::on_who, 0, false},
     {"WHOIS", &session::on_whois, 1, false},
     {"WHOWAS", &session::on_whowas, 1, false},

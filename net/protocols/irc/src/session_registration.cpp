@@ -1,6 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <ctime>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include <spdlog/logger.h>
 
@@ -146,6 +150,36 @@ void session::on_pass(const message& m) {
   newcomer_->password = m.param(0);
 }
 
+// Which address a user of a gateway has.
+void session::on_webirc(const message& m) {
+  if (!newcomer_ || !newcomer_->nick.empty() || !newcomer_->user.empty())
+    return reply(462, {}, "You may not reregister");
+  const auto& all = server_->options().gateways;
+  if (std::ranges::none_of(all, [&](const web_gateway& g) {
+        return g.address == host_ && same_secret(m.param(0), g.password);
+      }))
+    return close("You are no gateway that is known here");
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const std::string said{m.param(3)};
+  const int family = said.find(':') != std::string::npos ? AF_INET6 : AF_INET;
+  if (::inet_pton(family, said.c_str(), bytes.data()) != 1
+      || ::inet_ntop(family, bytes.data(), text.data(), text.size()) == nullptr)
+    return close("A gateway has to say an address");
+  const std::string address = text.data();
+  const auto now = loop().time();
+  if (server_->admit(address, now) != server::admission::granted)
+    return close("Too many connections from your address");
+  server_->release(host_, now);
+  host_ = address;
+}
+
+// Tells whether this one, once logged in, may take the place of who has the nick.
+bool session::may_replace(const user* has) const {
+  return has != nullptr && newcomer_ && server_->options().replace_logins
+         && has->connection != nullptr && !has->account.empty();
+}
+
 void session::on_nick(const message& m) {
   const auto wanted = m.param(0);
   if (wanted.empty())
@@ -154,7 +188,8 @@ void session::on_nick(const message& m) {
     return reply(432, {wanted}, "Erroneous nickname");
   if (self_ != nullptr && self_->nick == wanted)
     return;
-  if (const auto* const has = server_->find_user(wanted); has != nullptr && has != self_)
+  if (const auto* const has = server_->find_user(wanted);
+      has != nullptr && has != self_ && !may_replace(has))
     return reply(433, {wanted}, "Nickname is already in use");
   wanted_ = wanted;
   asking_ = true;
@@ -169,7 +204,7 @@ void session::answer_nick(bool granted) {
     return;
   // Somebody else may have got it meanwhile.
   const auto* const has = server_->find_user(wanted);
-  if (!granted || (has != nullptr && has != self_)) {
+  if (!granted || (has != nullptr && has != self_ && !may_replace(has))) {
     reply(433, {wanted}, "Nickname is already in use");
   } else if (self_ != nullptr) {
     server_->rename(*self_, wanted);
@@ -215,6 +250,9 @@ void session::register_if_complete() {
     }
     n.account = account;
   }
+  if (const auto* const has = server_->find_user(n.nick);
+      may_replace(has) && has->account == n.account)
+    has->connection->close("Replaced by another login of the same account");
   if (server_->find_user(n.nick) != nullptr) {
     const auto taken = std::exchange(n.nick, {});
     return reply(433, {taken}, "Nickname is already in use");

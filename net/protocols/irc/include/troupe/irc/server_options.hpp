@@ -18,6 +18,12 @@ struct server_operator {
   std::string password;
 };
 
+/// A gateway, such as that of a page with a client in it, which says for whom it connects (WEBIRC).
+struct web_gateway {
+  std::string address; ///< from which it connects, as a number
+  std::string password;
+};
+
 /// What a server is like. Numbers without a word about it have no "no limit".
 struct server_options {
   std::string name = "irc.local";  ///< as in the prefix of what it says; no spaces
@@ -31,6 +37,14 @@ struct server_options {
 
   /// Returns the account of who has this TLS certificate, or nothing: then SASL EXTERNAL is offered.
   std::function<std::optional<std::string>(const tls_certificate&)> account_of{};
+
+  /// Whoever logs in and wants the nick of another connection of the same account takes its place, and that one ends. Off: the nick
+  /// is in use.
+  bool replace_logins = false;
+
+  /// Who may say by WEBIRC which address its users have: from then on that is theirs, also for the limits. For the
+  /// gateways themselves there are none.
+  std::vector<web_gateway> gateways{};
 
   bool utf8_names = false;   ///< names of users and channels may have letters beyond ASCII
   bool cloak_hosts = true;   ///< others see eight digits in the place of an address

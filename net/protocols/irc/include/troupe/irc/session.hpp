@@ -100,10 +100,12 @@ private:
   void on_quit(const message&);
   void on_oper(const message&);
   void on_kill(const message&);
+  void on_webirc(const message&);
   void cap_request(std::string_view list);
   [[nodiscard]] std::string cap_list(bool with_values) const;
   void sasl_done(std::string_view account);
   void sasl_failed();
+  [[nodiscard]] bool may_replace(const user* has) const;
   void register_if_complete();
   void welcome();
   void send_features();
