@@ -103,6 +103,12 @@ TEST_CASE("irc::server: a gateway says which address its users have, and others 
   CHECK(f.has(come("eve", "192.0.2.1"), " 001 eve "));
   for (int i = 0; i < 5; ++i)
     CHECK(f.has(come("n" + std::to_string(i), "192.0.2.1" + std::to_string(i)), " 001 n"));
+  irc_user* waiting[3];
+  for (auto*& u : waiting)
+    u = &f.connect();
+  f.net.flush();
+  for (const auto* u : waiting)
+    CHECK(u->connected());
   for (const auto* bad : {"WEBIRC wrong page host.example 192.0.2.2",
                           "WEBIRC secret page host.example 192.0.2", "WEBIRC secret page h :x y"}) {
     auto& u = f.connect();
