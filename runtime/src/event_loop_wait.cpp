@@ -58,7 +58,7 @@ void event_loop::wait_for_event() {
   if (const auto due = timers_.next_due()) {
     if (*due <= dry_since)
       return;
-    if (!wake_timer_->arm(saturating_add(*due, options_.timer_slack)))
+    if (!wake_timer_->arm(saturating_add(*due, options_.timer_slack), dry_since))
       return;
   }
   asleep_.store(true, std::memory_order_seq_cst);

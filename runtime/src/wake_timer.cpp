@@ -25,8 +25,8 @@ wake_timer::wake_timer(asio::io_context& io)
   read();
 }
 
-bool wake_timer::arm(time_point due) noexcept {
-  if (armed_ == due)
+bool wake_timer::arm(time_point due, time_point now) noexcept {
+  if (armed_ <= due && armed_ > now)
     return true;
   const auto since_epoch = due.time_since_epoch();
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch);

@@ -19,9 +19,10 @@ class wake_timer {
 public:
   explicit wake_timer(asio::io_context& io);
 
-  /// Makes the present wait end at `due`. A wait that needs no end may keep an older one, and so
-  /// end early once. Returns false if the system cannot: then the loop must not wait.
-  [[nodiscard]] bool arm(time_point due) noexcept;
+  /// Makes the present wait, which begins at `now`, end at `due`. It keeps an older end that comes first, and so does a wait
+  /// that needs none: such a wait ends early, once. So who makes a call and cancels it again and again, as for the
+  /// limit of each connection, costs no system call each time. Returns false if the system cannot: then the loop must not wait.
+  [[nodiscard]] bool arm(time_point due, time_point now) noexcept;
 
   /// Makes the wait of another thread end. For timers that are not used with `arm`. Thread: any.
   void end_wait_in(duration span) noexcept;
