@@ -16,7 +16,7 @@
 #include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/testing/cluster_fixture.hpp>
 
-#include "message_codec.hpp"
+#include <troupe/cluster/detail/message_codec.hpp>
 #include "support/catch.hpp"
 #include "wire.hpp"
 
