@@ -374,12 +374,14 @@ void sharded_core::send_on(shard& s) {
     --count_.held;
     if (one.hops > 0)
       ++count_.sent_on;
+    ++one.hops;
     const auto rest = std::max(one.answer_by - now, duration{1ms});
     if (one.asker) {
-      ask_over_nodes(*region_, region_of(s.owner), rest,
-                     envelope(one.key, one.hops + 1, rest, std::move(bytes)), relay(one));
-    } else if (region_of(s.owner).send(caf::atom("route"), options_.shards, one.hops + 1,
-                                       std::uint32_t{0}, one.key, std::move(bytes))) {
+      ask_over_nodes(*region_, region_of(s.owner), rest, envelope(one, rest, std::move(bytes)),
+                     relay(one));
+    } else if (region_of(s.owner).send(caf::atom("route"), options_.shards, one.hops,
+                                       std::uint32_t{0}, one.origin, one.part.incarnation,
+                                       one.part.number, one.key, std::move(bytes))) {
       ++count_.messages_dropped;
     }
   }
@@ -403,6 +405,8 @@ void sharded_core::start_flush(shard& s) {
           const lock guard{self->mutex_};
           auto& that = self->shards_[number];
           that.flushing = false;
+          if (!got && !got.error().check(errc::timed_out)) // whatever it has may come later
+            that.latest[self->us_] = {self->cluster_.incarnation(), ++that.stretch_number};
           if (got || !got.error().check(errc::timed_out))
             self->flushed(that);
           self->look_at(that); // asks anew, if there is no answer
@@ -415,12 +419,15 @@ void sharded_core::start_flush(shard& s) {
 
 void sharded_core::flushed(shard& s) {
   s.went_to.clear();
-  for (auto& one : std::exchange(s.behind, {}))
+  for (auto& one : std::exchange(s.behind, {})) {
+    if (one.origin == us_)
+      one.part = part_of(s);
     if (s.at == shard::phase::here) {
       put(s, std::move(one));
     } else {
       s.held.push_back(std::move(one));
     }
+  }
 }
 
 // Answers those who ask whether what they have sent is dealt with, if it is.

@@ -20,6 +20,7 @@ using route_atom = caf::atom_constant<caf::atom("route")>;
 using claim_atom = caf::atom_constant<caf::atom("claim")>;
 using flush_atom = caf::atom_constant<caf::atom("flush")>;
 using take_atom = caf::atom_constant<caf::atom("take")>;
+constexpr std::size_t most_origins = 4096;
 using later = caf::delegated<bool>; // the answer is sent by hand
 
 /// The answer of an entity, on its way to who has asked.
@@ -79,6 +80,7 @@ caf::behavior shard_region::make_behavior() {
     return later{};
   };
   return {[=, this](route_atom, std::uint32_t shards, std::uint32_t hops, std::uint32_t ms,
+                    std::string& origin, std::uint64_t incarnation, std::uint64_t part,
                     std::string& key, const std::string& bytes) {
             const auto from = *asked();
             return with(shards, from, [&](sharded_core& core) {
@@ -91,7 +93,9 @@ caf::behavior shard_region::make_behavior() {
                           .id = from.id,
                           .until = now + std::min(rest, wait),
                           .answer_by = now + rest,
-                          .hops = std::max(hops, 1u)},
+                          .hops = std::max(hops, 1u),
+                          .origin = std::move(origin),
+                          .part = {incarnation, part}},
                          bytes);
             });
           },
@@ -143,6 +147,14 @@ void sharded_core::route(letter what, const std::string& bytes) {
     if (const auto why = check_letter(what.key, what.content))
       return refuse(why);
     auto& s = shard_at(what.key);
+    if (s.latest.size() >= most_origins && s.latest.count(what.origin) == 0)
+      s.latest.clear(); // of nodes that are gone, as a rule
+    auto& latest = s.latest[what.origin];
+    if (what.part < latest)
+      return refuse(
+        {errc::connection_lost,
+         "it was at a node that was taken for lost, and comes behind what was sent later"});
+    latest = what.part;
     ++count_.held;
     if (s.at == shard::phase::here)
       put(s, std::move(what));

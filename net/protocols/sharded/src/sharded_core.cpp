@@ -156,12 +156,16 @@ cluster_actor sharded_core::region_of(const std::string& node) const {
   return cluster_.actor(reach_name_, node);
 }
 
-caf::message sharded_core::envelope(const std::string& key, std::uint32_t hops, duration timeout,
-                                    std::string bytes) const {
+caf::message sharded_core::envelope(const letter& what, duration timeout, std::string bytes) const {
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-  return caf::make_message(caf::atom("route"), options_.shards, hops,
+  return caf::make_message(caf::atom("route"), options_.shards, what.hops,
                            static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms, 0, UINT32_MAX)),
-                           key, std::move(bytes));
+                           what.origin, what.part.incarnation, what.part.number, what.key,
+                           std::move(bytes));
+}
+
+stretch sharded_core::part_of(const shard& s) const noexcept {
+  return {cluster_.incarnation(), s.stretch_number};
 }
 
 // Returns the entity to which a message of this node may go in place.
@@ -192,6 +196,8 @@ failure sharded_core::room_for_one(const std::string& key) const {
 
 void sharded_core::hold(shard& s, letter what, bool ours) {
   ++count_.held;
+  what.origin = us_;
+  what.part = part_of(s);
   if (ours && s.barred())
     s.behind.push_back(std::move(what));
   else if (s.at == shard::phase::here) {
@@ -244,8 +250,10 @@ failure sharded_core::send(const std::string& key, const caf::message& content) 
         continue;
       }
       s.went_to = s.owner;
+      const auto part = part_of(s);
       return region_of(s.owner).send(caf::atom("route"), options_.shards, std::uint32_t{0},
-                                     std::uint32_t{0}, key, std::move(bytes));
+                                     std::uint32_t{0}, us_, part.incarnation, part.number, key,
+                                     std::move(bytes));
     }
     if (auto why = room_for_one(key))
       return why;
@@ -282,7 +290,9 @@ void sharded_core::ask(basic_actor& self, const std::string& key, duration timeo
       }
       s.went_to = s.owner;
       return ask_over_nodes(self, region_of(s.owner), timeout,
-                            envelope(key, 0, timeout, std::move(bytes)), asked);
+                            envelope({.key = key, .content = {}, .origin = us_, .part = part_of(s)},
+                                     timeout, std::move(bytes)),
+                            asked);
     }
     if (const auto why = room_for_one(key))
       return asked->fail(why);
@@ -305,7 +315,12 @@ void sharded_core::ask(basic_actor& self, const std::string& key, duration timeo
 
 sharded_base::sharded_base(cluster& of, sharded_options options, maker make)
   : core_(std::make_shared<sharded_core>(of, std::move(options), std::move(make))) {
-  core_->start();
+  try {
+    core_->start();
+  } catch (...) {
+    core_->end();
+    throw;
+  }
 }
 
 sharded_base::~sharded_base() {

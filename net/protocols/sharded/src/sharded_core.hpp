@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -39,6 +40,14 @@ struct waiting_question {
   std::uint32_t hops = 0;
 };
 
+/// What a node sends belongs to one of its stretches: another begins when messages may have been left behind, at a node that
+/// was lost. Of an earlier stretch than that which has been heard of, nothing is taken any more: it would come behind.
+struct stretch {
+  std::uint64_t incarnation = 0; // of the node
+  std::uint64_t number = 0;
+  friend auto operator<=>(const stretch&, const stretch&) = default;
+};
+
 /// A message on its way to an entity.
 struct letter {
   std::string key;
@@ -48,6 +57,8 @@ struct letter {
   time_point until{};            // so long does it wait
   time_point answer_by{};        // so long does the asker
   std::uint32_t hops = 0;        // nodes that it has been at
+  std::string origin{};          // the node that it is of
+  stretch part{};                // of what that sends to this shard
 };
 
 /// Returns what takes the answer of an entity to who has asked.
@@ -96,7 +107,9 @@ struct shard {
   std::set<std::string> asking{};
   bool acquiring = false;
   lease held_lease{};
-  std::string push_to{}; // who has it, too: states go there
+  std::uint64_t stretch_number = 0;                     // of what this node sends
+  std::map<std::string, stretch, std::less<>> latest{}; // of what came, by node
+  std::string push_to{};                                // who has it, too: states go there
   std::vector<waiting_question> claims{};
   std::vector<waiting_question> flushes{};
 
@@ -165,11 +178,12 @@ private:
   template <class F>
   void on_loop_0(F fn); // as the region
   [[nodiscard]] failure check_letter(const std::string& key, const caf::message& content) const;
-  [[nodiscard]] caf::message envelope(const std::string& key, std::uint32_t hops, duration timeout,
+  [[nodiscard]] caf::message envelope(const letter& what, duration timeout,
                                       std::string bytes) const;
   [[nodiscard]] cluster_actor region_of(const std::string& node) const;
 
   // sharded_core.cpp: on its way
+  [[nodiscard]] stretch part_of(const shard& s) const noexcept;
   [[nodiscard]] seat* running(shard& s, const std::string& key) const;
   [[nodiscard]] bool goes_on(const shard& s) const noexcept;
   [[nodiscard]] failure room_for_one(const std::string& key) const;

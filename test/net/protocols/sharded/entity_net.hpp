@@ -40,6 +40,7 @@ struct entity_log {
   std::size_t overlaps = 0;
   std::size_t without_lease = 0; // messages that were dealt with after the lease was over
   std::size_t disorder = 0;
+  std::size_t disorder_in_one = 0; // that one entity has seen itself
   std::size_t twice = 0;
   std::map<std::string, std::uint64_t>
     latest; // by key and sender, while it is the same entity or its successor
@@ -105,6 +106,9 @@ private:
     auto& latest = log_->latest[key() + ' ' + sender];
     log_->disorder += n > latest ? 0 : 1;
     latest = std::max(latest, n);
+    auto& mine = latest_[sender];
+    log_->disorder_in_one += n > mine ? 0 : 1;
+    mine = std::max(mine, n);
     log_->twice += log_->seen.insert(key() + ' ' + sender + ' ' + std::to_string(n)).second ? 0 : 1;
     return ++sum_;
   }
@@ -119,6 +123,7 @@ private:
   const std::string node_;
   entity_log* const log_;
   std::int64_t sum_ = 0;
+  std::map<std::string, std::uint64_t> latest_;
   bool gone_ = false;
   std::vector<owed_response> owed_;
   promise<caf::message> never_;
