@@ -88,12 +88,18 @@ void cluster::unwatch(std::uint64_t number) {
   core_->unwatch(number);
 }
 
-bool cluster::serve_pointer(const std::string& name, caf::strong_actor_ptr who) {
-  return core_->serve(name, std::move(who));
+void cluster::add_name_observer(caf::strong_actor_ptr who, std::string name,
+                                std::function<void(const std::vector<std::string>&)> fn) {
+  core_->observe_name(std::move(who), std::move(name), std::move(fn));
 }
 
-bool cluster::serve_name(const std::string& name, const named_actor& who) {
-  return core_->serve(name, who);
+bool cluster::serve_pointer(const std::string& name, caf::strong_actor_ptr who,
+                            while_draining drains) {
+  return core_->serve(name, std::move(who), drains);
+}
+
+bool cluster::serve_name(const std::string& name, const named_actor& who, while_draining drains) {
+  return core_->serve(name, who, drains);
 }
 
 std::uint64_t cluster::add_watch(caf::strong_actor_ptr who, std::string name, std::string node,

@@ -115,6 +115,7 @@ void cluster_core::joined() {
   begun_ = true;
   state_ = own_state::up;
   joined_at_ = last_tick_ = time_.now();
+  names_changed();
   rt_.logger().info("node {} has joined cluster {} over {}", options_.name, options_.cluster,
                     options_.via->name());
   beat(nullptr);
@@ -195,6 +196,7 @@ deferred<void> cluster_core::leave() {
 
 // Nobody will hear of them any more: what waits for them ends.
 void cluster_core::forget_others(const failure& why) {
+  names_changed();
   fail_questions(nullptr, why);
   for (auto& [name, p] : peers_) {
     forget_facts(*p, why);
@@ -394,6 +396,8 @@ void cluster_core::turn_ended() noexcept {
     send_facts_changes();
     if (std::exchange(presence_dirty_, false))
       board_.flush();
+    if (std::exchange(names_changed_, false))
+      tell_name_observers();
     if (std::exchange(changed_, false)) {
       auto seen = look_around();
       const std::lock_guard lock{seen_mutex_};

@@ -112,8 +112,10 @@ public:
   [[nodiscard]] const topic_sharing& sharing() const noexcept { return *sharing_; }
   void add_observer(caf::strong_actor_ptr who, std::function<void(const node_event&)> fn);
 
-  bool serve(const std::string& name, caf::strong_actor_ptr who);
-  bool serve(const std::string& name, named_actor who);
+  bool serve(const std::string& name, caf::strong_actor_ptr who, while_draining drains);
+  bool serve(const std::string& name, named_actor who, while_draining drains);
+  void observe_name(caf::strong_actor_ptr who, std::string name,
+                    std::function<void(const std::vector<std::string>&)> fn);
   void unserve(const std::string& name);
   [[nodiscard]] const name_directory& directory() const noexcept { return directory_; }
   [[nodiscard]] failure nobody_serves(const std::string& name, const std::string& node) const;
@@ -214,7 +216,11 @@ private:
 
   // -- names (named_actors.cpp) -----------------------------------------------------------------
 
-  std::uint64_t put_name(const std::string& name, name_directory::whom who);
+  std::uint64_t put_name(const std::string& name, name_directory::whom who, while_draining drains);
+  [[nodiscard]] bool tells_name(const std::string& name) const;
+  [[nodiscard]] std::vector<std::string> nodes_that_serve(const std::string& name) const;
+  void names_changed();
+  void tell_name_observers();
   void tell_name(const std::string& name);
   void set_name(peer& who, std::string_view name, std::uint64_t instance);
   void remove_name(peer& who, const std::string& name, const failure& why);
@@ -324,6 +330,14 @@ private:
     std::shared_ptr<const std::function<void(const failure&)>> fn;
   };
   static void end_watch(const watch_entry& one, const failure& why);
+  struct name_observer {
+    caf::weak_actor_ptr who;
+    std::string name;
+    std::shared_ptr<const std::function<void(const std::vector<std::string>&)>> fn;
+    std::optional<std::vector<std::string>> told{};
+  };
+  std::vector<name_observer> name_observers_;
+  bool names_changed_ = false; // they are to be looked at
   std::atomic<std::uint64_t> last_watch_{0};
   std::unordered_map<std::string, std::vector<watch_entry>> watches_;      // by name
   std::unordered_map<std::string, std::vector<watch_entry>> node_watches_; // by node

@@ -1,4 +1,4 @@
-#include "message_codec.hpp"
+#include <troupe/cluster/detail/message_codec.hpp>
 
 #include <cfloat>
 #include <cstdint>

@@ -7,12 +7,12 @@
 
 namespace troupe::detail {
 
-std::uint64_t name_directory::put(const std::string& name, whom who) {
+std::uint64_t name_directory::put(const std::string& name, whom who, bool outlasts_drain) {
   const std::lock_guard lock{mutex_};
   const auto found = here_.find(name);
   if (found != here_.end() && found->second.who())
     return 0;
-  here_[name] = {++last_instance_, std::move(who)};
+  here_[name] = {++last_instance_, std::move(who), outlasts_drain};
   return last_instance_;
 }
 
@@ -38,6 +38,12 @@ std::uint64_t name_directory::instance(const std::string& name) const {
   const std::lock_guard lock{mutex_};
   const auto found = here_.find(name);
   return found == here_.end() ? 0 : found->second.instance;
+}
+
+bool name_directory::outlasts_drain(const std::string& name) const {
+  const std::lock_guard lock{mutex_};
+  const auto found = here_.find(name);
+  return found != here_.end() && found->second.outlasts_drain;
 }
 
 std::vector<std::string> name_directory::names_here() const {

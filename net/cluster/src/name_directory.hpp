@@ -27,7 +27,8 @@ public:
   // -- here -------------------------------------------------------------------------------------
 
   /// Gives `name` to `who`, if nobody who lives has it here. Returns the number of that, or 0.
-  std::uint64_t put(const std::string& name, whom who);
+  /// \param outlasts_drain  whether others are told of it while the node drains
+  std::uint64_t put(const std::string& name, whom who, bool outlasts_drain = false);
 
   /// Takes `name` away, if it is what `instance` stands for, or whatever it is (0). Returns whether it was.
   bool take(const std::string& name, std::uint64_t instance);
@@ -37,6 +38,7 @@ public:
   /// Returns the number of who serves `name` here; 0 if nobody does.
   [[nodiscard]] std::uint64_t instance(const std::string& name) const;
 
+  [[nodiscard]] bool outlasts_drain(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> names_here() const;
 
   // -- elsewhere --------------------------------------------------------------------------------
@@ -62,6 +64,7 @@ private:
   struct here {
     std::uint64_t instance;
     whom who;
+    bool outlasts_drain;
   };
   struct elsewhere {
     peer* who;

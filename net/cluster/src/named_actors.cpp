@@ -13,7 +13,8 @@ namespace troupe::detail {
 
 // -- serving ------------------------------------------------------------------------------------
 
-std::uint64_t cluster_core::put_name(const std::string& name, name_directory::whom who) {
+std::uint64_t cluster_core::put_name(const std::string& name, name_directory::whom who,
+                                     while_draining drains) {
   if (name.empty() || name.size() > wire::longest_topic)
     throw std::invalid_argument("cluster: the name of an actor has 1 to "
                                 + std::to_string(wire::longest_topic) + " bytes, not "
@@ -21,7 +22,7 @@ std::uint64_t cluster_core::put_name(const std::string& name, name_directory::wh
   if (directory_.served_here() >= most_names)
     throw std::invalid_argument("cluster: a node may serve " + std::to_string(most_names)
                                 + " names; '" + escape_text(name, 64) + "' is one more");
-  const auto instance = directory_.put(name, std::move(who));
+  const auto instance = directory_.put(name, std::move(who), drains == while_draining::kept);
   if (instance != 0)
     home_.post([weak = weak_from_this(), name] {
       if (const auto self = weak.lock())
@@ -30,10 +31,12 @@ std::uint64_t cluster_core::put_name(const std::string& name, name_directory::wh
   return instance;
 }
 
-bool cluster_core::serve(const std::string& name, caf::strong_actor_ptr who) {
+bool cluster_core::serve(const std::string& name, caf::strong_actor_ptr who,
+                         while_draining drains) {
   if (!who)
     throw std::invalid_argument("cluster: serve needs an actor; the handle is empty");
-  const auto instance = put_name(name, [who] { return who; });
+  const auto instance = put_name(
+    name, [who] { return who; }, drains);
   if (instance == 0)
     return false;
   // When it ends, at once for those who ask here, and then for all others.
@@ -51,8 +54,10 @@ bool cluster_core::serve(const std::string& name, caf::strong_actor_ptr who) {
   return true;
 }
 
-bool cluster_core::serve(const std::string& name, named_actor who) {
-  return put_name(name, [who = std::move(who)] { return who.who(); }) != 0;
+bool cluster_core::serve(const std::string& name, named_actor who, while_draining drains) {
+  return put_name(
+           name, [who = std::move(who)] { return who.who(); }, drains)
+         != 0;
 }
 
 void cluster_core::unserve(const std::string& name) {
@@ -81,6 +86,7 @@ void cluster_core::set_name(peer& who, std::string_view name, std::uint64_t inst
     return;
   const bool another = std::exchange(known, instance) != 0;
   directory_.set(who, name, instance);
+  names_changed();
   if (another) // that one has ended
     look_at_watches(key, nobody_serves(key, who.name));
 }
@@ -89,7 +95,60 @@ void cluster_core::remove_name(peer& who, const std::string& name, const failure
   if (who.names.erase(name) == 0)
     return;
   directory_.remove(who, name);
+  names_changed();
   look_at_watches(name, why);
+}
+
+// -- who serves a name --------------------------------------------------------------------------
+
+// Tells whether others are told that this node serves `name`.
+bool cluster_core::tells_name(const std::string& name) const {
+  return directory_.instance(name) != 0 && (!draining() || directory_.outlasts_drain(name));
+}
+
+std::vector<std::string> cluster_core::nodes_that_serve(const std::string& name) const {
+  std::vector<std::string> all;
+  for (const auto* one : directory_.nodes(name))
+    if (one->lives())
+      all.push_back(one->name);
+  const auto us = state();
+  if ((us == own_state::up || us == own_state::isolated) && tells_name(name))
+    all.push_back(options_.name);
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+void cluster_core::observe_name(caf::strong_actor_ptr who, std::string name,
+                                std::function<void(const std::vector<std::string>&)> fn) {
+  if (!fn)
+    throw std::logic_error("cluster: observe_name needs a function");
+  home_.post([weak = weak_from_this(),
+              one = name_observer{
+                caf::actor_cast<caf::weak_actor_ptr>(who), std::move(name),
+                std::make_shared<const std::function<void(const std::vector<std::string>&)>>(
+                  std::move(fn))}]() mutable {
+    if (const auto self = weak.lock()) {
+      self->name_observers_.push_back(std::move(one));
+      self->names_changed();
+    }
+  });
+}
+
+void cluster_core::names_changed() {
+  names_changed_ = true;
+  want_end_of_turn();
+}
+
+void cluster_core::tell_name_observers() {
+  std::erase_if(name_observers_, [](const auto& one) { return !one.who.lock(); });
+  for (auto& one : name_observers_) {
+    auto now = nodes_that_serve(one.name);
+    if (one.told == now)
+      continue;
+    one.told = now;
+    if (const auto who = one.who.lock())
+      basic_actor::run_as(who, [fn = one.fn, now = std::move(now)] { (*fn)(now); });
+  }
 }
 
 // -- watching -----------------------------------------------------------------------------------

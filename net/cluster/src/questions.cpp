@@ -12,8 +12,8 @@
 #include <troupe/runtime/repeats.hpp>
 #include <troupe/runtime/runtime.hpp>
 
+#include <troupe/cluster/detail/message_codec.hpp>
 #include "cluster_core.hpp"
-#include "message_codec.hpp"
 
 namespace troupe::detail {
 

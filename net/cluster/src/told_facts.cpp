@@ -163,7 +163,7 @@ void cluster_core::forget_facts(peer& who, const failure& why) {
 
 void cluster_core::tell_name(const std::string& name) {
   const auto key = static_cast<char>(name_fact) + name;
-  const auto instance = draining() ? 0 : directory_.instance(name);
+  const auto instance = tells_name(name) ? directory_.instance(name) : 0;
   if (instance == 0) {
     facts_.remove(key);
   } else {
@@ -171,6 +171,7 @@ void cluster_core::tell_name(const std::string& name) {
     value.u64(instance);
     facts_.set(key, std::string{as_text(value.view())});
   }
+  names_changed();
   want_end_of_turn();
 }
 

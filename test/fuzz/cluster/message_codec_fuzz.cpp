@@ -12,7 +12,7 @@
 
 #include <troupe/runtime/runtime.hpp>
 
-#include "message_codec.hpp"
+#include <troupe/cluster/detail/message_codec.hpp>
 
 namespace {
 

@@ -54,6 +54,12 @@ struct cluster_counters {
   std::uint64_t questions_refused = 0; // that found nobody, or no way out
 };
 
+/// What becomes of a name when its node drains.
+enum class while_draining : std::uint8_t {
+  withdrawn, ///< others do not find it any more
+  kept,      ///< they do, until the node has left
+};
+
 /// This process as a node among others: who else is there, and topics over all of them.
 ///
 /// ```cpp
@@ -134,19 +140,33 @@ public:
   /// \param name  1 to 200 bytes, any; 10,000 names a node
   /// \param who   a handle of an actor of this runtime; or a `named_actor`: whoever has that name of the runtime at the
   ///              time, so through restarts (`child_spec::name`); what is asked meanwhile fails with `errc::actor_down`
+  /// \param drains  whether others still find it while this node drains
   /// \returns whether it does now: false if another actor of this node does, or `who` has ended
   /// \throws std::invalid_argument if the name is none, or `who` is empty
   template <class Handle>
-  bool serve(const std::string& name, const Handle& who) {
+  bool serve(const std::string& name, const Handle& who,
+             while_draining drains = while_draining::withdrawn) {
     if constexpr (std::is_same_v<Handle, named_actor>)
-      return serve_name(name, who);
+      return serve_name(name, who, drains);
     else
-      return serve_pointer(name, caf::actor_cast<caf::strong_actor_ptr>(who));
+      return serve_pointer(name, caf::actor_cast<caf::strong_actor_ptr>(who), drains);
   }
   void unserve(const std::string& name);
 
   /// Returns a reference to whoever serves `name`: the nearest, or that of `node`.
   [[nodiscard]] cluster_actor actor(std::string name, std::string node = {}) const;
+
+  /// Calls `fn`, as `self`, with the names of the nodes that serve `name`, sorted, now and after each change, until
+  /// `self` ends. This node is among them if it serves it, once it has been up, until it leaves, or drains and
+  /// the name is one that is withdrawn then; the others, if they are up or suspected. Does not keep `self` alive.
+  ///
+  /// Thread: that of `self`. Order: that of the changes; what comes and goes within a turn is not told.
+  template <std::derived_from<basic_actor> A>
+  void observe_name(A& self, std::string name,
+                    std::function<void(const std::vector<std::string>&)> fn) {
+    add_name_observer(caf::actor_cast<caf::strong_actor_ptr>(&self), std::move(name),
+                      std::move(fn));
+  }
 
   /// Calls `fn`, as `self`, exactly once: when nobody serves `whom` any more. If it says a node, that is when the
   /// actor that serves it there now ends or is replaced, or its node goes down, leaves or takes a new
@@ -212,8 +232,10 @@ private:
 
   void add_observer(caf::strong_actor_ptr who, std::function<void(const node_event&)> fn);
   void add_client(caf::strong_actor_ptr who, std::function<void()> fn);
-  bool serve_pointer(const std::string& name, caf::strong_actor_ptr who);
-  bool serve_name(const std::string& name, const named_actor& who);
+  void add_name_observer(caf::strong_actor_ptr who, std::string name,
+                         std::function<void(const std::vector<std::string>&)> fn);
+  bool serve_pointer(const std::string& name, caf::strong_actor_ptr who, while_draining drains);
+  bool serve_name(const std::string& name, const named_actor& who, while_draining drains);
   std::uint64_t add_watch(caf::strong_actor_ptr who, std::string name, std::string node,
                           std::function<void(const failure&)> fn);
 
