@@ -9,10 +9,10 @@
 #include <vector>
 
 #include <troupe/cluster/cluster.hpp>
+#include <troupe/cluster/detail/message_codec.hpp>
 #include <troupe/cluster/memory_backplane.hpp>
 #include <troupe/testing/cluster_fixture.hpp>
 
-#include "message_codec.hpp"
 #include "named_server.hpp"
 #include "support/catch.hpp"
 #include "wire.hpp"

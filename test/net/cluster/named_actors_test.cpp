@@ -14,11 +14,7 @@
 #include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/testing/cluster_fixture.hpp>
 
-<<<<<<< HEAD
 #include "named_server.hpp"
-=======
-#include <troupe/cluster/detail/message_codec.hpp>
->>>>>>> da255f06fa35e9d2fd5bf28d0459e5cb3a9bc0b5
 #include "support/catch.hpp"
 
 using namespace troupe;
