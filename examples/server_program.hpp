@@ -95,6 +95,11 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
     .add_option("--interface", listen.interface,
                 "local address; 0.0.0.0 or :: opens it to the network (127.0.0.1)")
     ->check(command_line::local_address);
+  auto* const proxied_by = app.add_option(
+    "--proxied-by", listen.proxy_protocol.proxies,
+    "proxies (ADDRESS or NETWORK/BITS) whose connections begin with the PROXY protocol; "
+    "others are refused");
+  proxied_by->delimiter(',');
   if (!tls.required)
     app.add_option("--unix", unix_path, "listens at this UNIX socket too; @NAME is without a file");
   for (auto& d : doors)

@@ -159,11 +159,11 @@ class failing_kind final : public troupe::detail::tcp_kind {
 public:
   explicit failing_kind(int times) : tcp_kind(false, false, {}), times_(times) {}
   void open(event_loop& where, troupe::detail::unique_fd fd,
-            const troupe::detail::socket_address& peer, const protocol_ptr& p,
+            const troupe::detail::connection_ends& ends, const protocol_ptr& p,
             opened told) const override {
     if (times_-- > 0)
       throw std::bad_alloc{};
-    tcp_kind::open(where, std::move(fd), peer, p, std::move(told));
+    tcp_kind::open(where, std::move(fd), ends, p, std::move(told));
   }
 
 private:

@@ -17,8 +17,12 @@ std::string joined(const std::vector<std::string_view>& names) {
 } // namespace
 
 endpoint_arguments::endpoint_arguments(const endpoint_description& d,
-                                       std::vector<std::string_view> names)
-  : of_(d), names_(std::move(names)), values_(names_.size()) {
+                                       std::vector<std::string_view> names,
+                                       const std::vector<std::string_view>& keywords)
+  : of_(d), names_(std::move(names)) {
+  const auto in_order = names_.size();
+  names_.insert(names_.end(), keywords.begin(), keywords.end());
+  values_.resize(names_.size());
   for (const auto& a : d.arguments) {
     if (!a.keyword)
       continue;
@@ -34,7 +38,7 @@ endpoint_arguments::endpoint_arguments(const endpoint_description& d,
   for (const auto& a : d.arguments) {
     if (a.keyword)
       continue;
-    if (next == names_.size())
+    if (next == in_order)
       throw endpoint_syntax_error(d.text, a.position,
                                   "too many arguments: " + d.kind + " takes " + joined(names_));
     if (values_[next] != nullptr)

@@ -15,9 +15,11 @@ class endpoint_arguments {
 public:
   using argument = endpoint_description::argument;
 
-  /// \param names  in the order in which arguments without a keyword are theirs
+  /// \param names     in the order in which arguments without a keyword are theirs
+  /// \param keywords  further ones, which take a keyword
   /// \throws endpoint_syntax_error if one is unknown, or there twice, or there are too many
-  endpoint_arguments(const endpoint_description& d, std::vector<std::string_view> names);
+  endpoint_arguments(const endpoint_description& d, std::vector<std::string_view> names,
+                     const std::vector<std::string_view>& keywords = {});
 
   [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
 
@@ -36,7 +38,7 @@ private:
   const argument& require(std::string_view name) const;
 
   const endpoint_description& of_;
-  const std::vector<std::string_view> names_;
+  std::vector<std::string_view> names_;
   std::vector<const argument*> values_; // as the names
 };
 

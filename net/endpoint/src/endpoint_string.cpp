@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <stdexcept>
 
 #include <sys/socket.h>
 
@@ -13,6 +14,7 @@
 
 #include "endpoint_arguments.hpp"
 #include "passed_sockets.hpp"
+#include "proxy_door.hpp"
 #include "socket_address.hpp"
 
 namespace troupe {
@@ -36,8 +38,34 @@ std::string joined(const std::vector<std::string>& names) {
 
 // -- servers --------------------------------------------------------------------------------------
 
+// "10.0.0.0/8,192.0.2.7"
+void behind_proxies(const endpoint_arguments& a, proxy_protocol_options& o) {
+  if (!a.has("proxies")) {
+    if (a.has("others"))
+      a.refuse("others", "for those who are none of the \"proxies\", which are to be named");
+    return;
+  }
+  for (std::string_view rest = a.text("proxies"); !rest.empty();) {
+    const auto comma = std::min(rest.find(','), rest.size());
+    o.proxies.emplace_back(rest.substr(0, comma));
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  try {
+    detail::proxy_rules{o};
+  } catch (const std::invalid_argument&) {
+    a.refuse("proxies", "addresses in numbers, networks and \"unix\", with commas between them");
+  }
+  if (!a.has("others"))
+    return;
+  if (a.text("others") == "direct")
+    o.others = unnamed_peers::direct;
+  else if (a.text("others") != "refused")
+    a.refuse("others", "refused or direct");
+}
+
 listen_options listening(const endpoint_arguments& a, bool v6) {
   listen_options o;
+  behind_proxies(a, o.proxy_protocol);
   if (v6)
     o.interface = "::1";
   if (a.has("interface")) {
@@ -52,13 +80,14 @@ listen_options listening(const endpoint_arguments& a, bool v6) {
 }
 
 std::unique_ptr<server_endpoint> tcp_server(runtime& rt, const endpoint_description& d) {
-  const endpoint_arguments a{d, {"port", "interface", "backlog"}};
+  const endpoint_arguments a{d, {"port", "interface", "backlog"}, {"proxies", "others"}};
   const auto port = a.port();
   return std::make_unique<tcp_server_endpoint>(rt, port, listening(a, d.kind == "tcp6"));
 }
 
 std::unique_ptr<server_endpoint> ssl_server(runtime& rt, const endpoint_description& d) {
-  const endpoint_arguments a{d, {"port", "privateKey", "certKey", "interface", "backlog"}};
+  const endpoint_arguments a{
+    d, {"port", "privateKey", "certKey", "interface", "backlog"}, {"proxies", "others"}};
   const auto port = a.port();
   auto options = listening(a, false);
   const auto& key = a.text("privateKey");
@@ -69,7 +98,7 @@ std::unique_ptr<server_endpoint> ssl_server(runtime& rt, const endpoint_descript
 }
 
 std::unique_ptr<server_endpoint> unix_server(runtime& rt, const endpoint_description& d) {
-  const endpoint_arguments a{d, {"address", "mode", "backlog", "lockfile"}};
+  const endpoint_arguments a{d, {"address", "mode", "backlog", "lockfile"}, {"proxies", "others"}};
   unix_listen_options o;
   const auto& path = a.text("address");
   if (a.has("mode"))
@@ -78,6 +107,7 @@ std::unique_ptr<server_endpoint> unix_server(runtime& rt, const endpoint_descrip
     o.backlog = static_cast<int>(a.number("backlog", 1, max_backlog));
   if (a.has("lockfile"))
     o.lock_file = a.flag("lockfile");
+  behind_proxies(a, o.proxy_protocol);
   return std::make_unique<unix_server_endpoint>(rt, path, o);
 }
 
@@ -89,13 +119,17 @@ std::unique_ptr<server_endpoint> stdio_server(runtime& rt, const endpoint_descri
 }
 
 std::unique_ptr<server_endpoint> adopted_server(runtime& rt, const endpoint_description& d) {
-  const endpoint_arguments a{d, {"fileno"}};
+  const endpoint_arguments a{d, {"fileno"}, {"proxies", "others"}};
+  listen_options o;
+  behind_proxies(a, o.proxy_protocol);
   return std::make_unique<adopted_stream_server_endpoint>(
-    rt, static_cast<int>(a.number("fileno", 0, max_backlog)));
+    rt, static_cast<int>(a.number("fileno", 0, max_backlog)), o);
 }
 
 std::unique_ptr<server_endpoint> systemd_server(runtime& rt, const endpoint_description& d) {
-  const endpoint_arguments a{d, {"domain", "index", "name"}};
+  const endpoint_arguments a{d, {"domain", "index", "name"}, {"proxies", "others"}};
+  listen_options o;
+  behind_proxies(a, o.proxy_protocol);
   const auto passed = detail::passed_sockets::of_this_process();
   const auto& domain = a.text("domain");
   const auto family = std::find_if(std::begin(domains), std::end(domains),
@@ -128,7 +162,7 @@ std::unique_ptr<server_endpoint> systemd_server(runtime& rt, const endpoint_desc
                                 "descriptor " + std::to_string(fd) + " is no socket");
   if (local.ss_family != family->second)
     a.refuse("domain", "that of descriptor " + std::to_string(fd));
-  return std::make_unique<adopted_stream_server_endpoint>(rt, fd);
+  return std::make_unique<adopted_stream_server_endpoint>(rt, fd, o);
 }
 
 // -- clients --------------------------------------------------------------------------------------
@@ -230,7 +264,17 @@ std::unique_ptr<Endpoint> make(const kind<Endpoint> (&kinds)[N], const char* wha
 } // namespace
 
 std::unique_ptr<server_endpoint> server_from_string(runtime& rt, std::string_view description) {
-  return make(servers, "server", rt, endpoint_description::parse(description));
+  constexpr std::string_view behind = "haproxy:";
+  if (!description.starts_with(behind))
+    return make(servers, "server", rt, endpoint_description::parse(description));
+  const auto d = endpoint_description::parse(description.substr(behind.size()));
+  const bool named = std::any_of(d.arguments.begin(), d.arguments.end(), [](const auto& a) {
+    return a.keyword && *a.keyword == "proxies";
+  });
+  if (!named)
+    throw endpoint_syntax_error(d.text, d.text.size(),
+                                "haproxy needs \"proxies\": from whom a header is believed");
+  return make(servers, "server", rt, d);
 }
 
 std::unique_ptr<client_endpoint> client_from_string(runtime& rt, std::string_view description) {

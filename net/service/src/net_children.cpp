@@ -75,8 +75,7 @@ child_spec unix_port_child(std::string id, const std::string& path, factory_ref 
                            std::function<void(const listening_port&)> listening,
                            restart_type restart) {
   return port_of(std::move(id), detail::unix_listener(path, options), std::move(f),
-                 std::make_shared<const detail::unix_kind>(options.output),
-                 {options.accepts_per_turn, options.pause_without_descriptors}, 0,
+                 std::make_shared<const detail::unix_kind>(options.output), options, 0,
                  std::move(listening), restart);
 }
 

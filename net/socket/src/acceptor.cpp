@@ -11,6 +11,8 @@
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/repeats.hpp>
 
+#include "connection_counts.hpp"
+
 namespace troupe::detail {
 
 namespace {
@@ -47,12 +49,11 @@ void cannot_serve(loop_scheduler& scheduler, const transport_kind& kind, const s
 }
 
 // In a catch block. There may be no memory to say it.
-void say_why(event_loop& loop, const sockaddr_storage& peer) noexcept {
+void say_why(event_loop& loop, const socket_address& peer) noexcept {
   try {
     const auto why = failure::current();
-    loop.scheduler().logger().error("cannot serve {}: {}: {}",
-                                    socket_address{peer}.to_address().to_string(), why.type_name(),
-                                    why.message());
+    loop.scheduler().logger().error("cannot serve {}: {}: {}", peer.to_address().to_string(),
+                                    why.type_name(), why.message());
   } catch (...) { // it has cost what it costs
   }
 }
@@ -80,7 +81,7 @@ listening_port acceptor::make_port(caf::actor_system& sys, event_loop& loop, lis
   f.start(sys, loop);
   caf::actor_config cfg{&loop};
   return started(sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(socket), std::move(open), f,
-                                                       std::move(kind), rules));
+                                                       std::move(kind), std::move(rules)));
 }
 
 // Begins at once, so that whoever opens the port hears of what goes wrong.
@@ -114,7 +115,7 @@ listening_port acceptor::make_supervised(caf::actor_system& sys, event_loop& loo
     f.start(sys, loop);
     caf::actor_config cfg{&loop};
     return started(sys.spawn_impl<acceptor, caf::hidden>(cfg, std::move(socket), open, f,
-                                                         std::move(kind), rules, kept));
+                                                         std::move(kind), std::move(rules), kept));
   } catch (...) {
     if (opened_now)
       kept->socket.reset();
@@ -126,7 +127,11 @@ acceptor::acceptor(caf::actor_config& cfg, listening_socket socket, listening_op
                    factory_ref f, std::shared_ptr<const transport_kind> kind, accept_rules rules,
                    std::shared_ptr<kept_socket> kept)
   : port_actor(cfg, socket.host), socket_(std::move(socket)), open_(std::move(open)),
-    factory_(std::move(f)), kind_(std::move(kind)), rules_(rules), kept_(std::move(kept)) {}
+    factory_(std::move(f)), kind_(std::move(kind)), rules_(std::move(rules)),
+    kept_(std::move(kept)) {
+  if (rules_.proxied.in_use())
+    door_.emplace(*this, static_cast<proxy_door::port&>(*this), rules_.proxied);
+}
 
 event_loop& acceptor::loop_of(runtime& rt, const listen_options& options) {
   if (options.loop >= rt.loops())
@@ -166,12 +171,56 @@ void acceptor::begin() {
 }
 
 void acceptor::wait() {
+  stalled_ = false;
   listener_->async_wait(asio::posix::descriptor_base::wait_read,
                         waiting_.with([this, self = caf::strong_actor_ptr{ctrl()},
                                        epoch = epoch_](const asio::error_code& ec) {
                           if (!ec && listener_ && epoch == epoch_)
                             enter("accept", [this] { accept_some(); });
                         }));
+}
+
+void acceptor::await_room() {
+  if (std::exchange(awaits_room_, true))
+    return;
+  try {
+    // Weak: a factory may keep this beyond its end, for its successor.
+    factory_.get()->when_room([this, weak = caf::weak_actor_ptr{ctrl()}, epoch = epoch_] {
+      const auto alive = caf::actor_cast<caf::strong_actor_ptr>(weak);
+      if (alive && listener_ && epoch == epoch_)
+        room_is_there();
+    });
+  } catch (...) {
+    awaits_room_ = false;
+    throw;
+  }
+}
+
+void acceptor::room_is_there() {
+  awaits_room_ = false;
+  if (!announced_.empty())
+    return enter("accept", [this] { serve_announced(); });
+  if (stalled_)
+    wait();
+}
+
+// Those whose headers came when there was no room.
+void acceptor::serve_announced() {
+  while (listener_ && !announced_.empty() && factory_.get()->has_room()) {
+    auto [fd, ends] = std::move(announced_.front());
+    announced_.pop_front();
+    try {
+      join(std::move(fd), ends);
+    } catch (...) { // it costs this one
+      say_why(loop(), ends.peer);
+    }
+  }
+  if (!listener_)
+    return;
+  if (!announced_.empty())
+    await_room();
+  else if (stalled_ && !door_->is_full())
+    wait();
 }
 
 void acceptor::accept_some() noexcept {
@@ -186,13 +235,15 @@ void acceptor::accept_some() noexcept {
 void acceptor::accept_batch() {
   auto& f = *factory_.get();
   for (std::size_t n = 0; n < rules_.per_turn; ++n) {
-    if (!f.has_room())
-      // Weak: a factory may keep this beyond its end, for its successor.
-      return f.when_room([this, weak = caf::weak_actor_ptr{ctrl()}, epoch = epoch_] {
-        const auto alive = caf::actor_cast<caf::strong_actor_ptr>(weak);
-        if (alive && listener_ && epoch == epoch_)
-          wait();
-      });
+    if (!f.has_room()) {
+      await_room();
+      stalled_ = true;
+      return;
+    }
+    if (door_ && door_->is_full()) {
+      stalled_ = true;
+      return;
+    }
     sockaddr_storage peer{};
     socklen_t length = sizeof peer;
     unique_fd fd{::accept4(listener_->native_handle(), reinterpret_cast<sockaddr*>(&peer), &length,
@@ -202,7 +253,7 @@ void acceptor::accept_batch() {
         loop().scheduler().logger().info(
           "{} {}: accepts connections again, after {:.1f} s", kind_->scheme(), host().to_string(),
           std::chrono::duration<double>(loop().time() - *since).count());
-      admit(std::move(fd), peer);
+      admit(std::move(fd), socket_address{peer});
       if (!listener_) // stopped by the factory
         return;
       continue;
@@ -266,35 +317,76 @@ event_loop& acceptor::place() const noexcept {
   return loop().scheduler().next_loop();
 }
 
-void acceptor::admit(unique_fd fd, const sockaddr_storage& peer) noexcept {
+void acceptor::admit(unique_fd fd, const socket_address& peer) noexcept {
   try {
-    join(std::move(fd), peer);
+    pass(std::move(fd), peer);
   } catch (...) { // it costs this connection, which is closed by now
     say_why(loop(), peer);
   }
 }
 
-void acceptor::join(unique_fd fd, const sockaddr_storage& peer) {
-  const socket_address from{peer};
+void acceptor::pass(unique_fd fd, const socket_address& peer) {
+  if (!door_)
+    return join(std::move(fd), peer);
+  if (door_->rules().names(peer))
+    return door_->receive(std::move(fd), peer);
+  if (door_->rules().others == unnamed_peers::direct)
+    return join(std::move(fd), peer);
+  factory_.get()->counts().refused.add();
+  loop().scheduler().repeats().note("no proxy: " + host().to_string(), log_level::warn, [&] {
+    return fmt::format("{} {}: {} is refused: it is none of the named proxies", kind_->scheme(),
+                       host().to_string(), peer.to_address().to_string());
+  });
+}
+
+void acceptor::header_came(unique_fd fd, const connection_ends& ends) {
+  if (announced_.empty() && factory_.get()->has_room())
+    return join(std::move(fd), ends);
+  announced_.emplace_back(std::move(fd), ends);
+  await_room();
+}
+
+void acceptor::header_failed(const socket_address& proxy, const failure& why) {
+  factory_.get()->counts().refused.add();
+  const auto text = [&] {
+    return fmt::format("{} {}: a connection from the proxy {} is refused: {}", kind_->scheme(),
+                       host().to_string(), proxy.to_address().to_string(), why.message());
+  };
+  // Connecting, and no more, is how some look whether a server lives.
+  if (why.check(errc::connection_done) || why.check(errc::connection_lost))
+    loop().scheduler().logger().debug("{}", text());
+  else
+    loop().scheduler().repeats().note("bad proxy header: " + host().to_string() + why.message(),
+                                      log_level::warn, text);
+}
+
+void acceptor::one_less_waits() {
+  if (stalled_ && !awaits_room_ && listener_)
+    wait();
+}
+
+void acceptor::join(unique_fd fd, const connection_ends& ends) {
+  const auto& from = ends.peer;
   auto& where = place();
   protocol_ptr built;
   factory_.get()->enter([&] {
     try {
       built = factory_.get()->build(from.to_address(), where);
     } catch (...) { // of an override; the factory serves others
-      say_why(loop(), peer);
+      say_why(loop(), from);
     }
   });
   if (!built)
     return; // closes it
-  auto open = [fd = std::move(fd), built = std::move(built), from, &where, kind = kind_]() mutable {
+  auto open = [fd = std::move(fd), built = std::move(built), ends, &where, kind = kind_]() mutable {
     if (where.stopping())
       return built->enter([&] { built->quit(caf::exit_reason::user_shutdown); });
     try {
-      kind->open(where, std::move(fd), from, built, [&where, from, kind](const failure* failed) {
-        if (failed != nullptr && !where.stopping())
-          cannot_serve(where.scheduler(), *kind, from, *failed);
-      });
+      kind->open(where, std::move(fd), ends, built,
+                 [&where, from = ends.peer, kind](const failure* failed) {
+                   if (failed != nullptr && !where.stopping())
+                     cannot_serve(where.scheduler(), *kind, from, *failed);
+                 });
     } catch (...) {
       built->enter([&] { built->quit(failure::current().to_caf_error()); });
       throw;
@@ -315,6 +407,10 @@ void acceptor::close() {
   }
   listener_.reset();
   socket_ = {}; // with what belongs to it
+  if (door_)
+    door_->clear();
+  announced_.clear();
+  stalled_ = awaits_room_ = false;
   ++epoch_;
   short_since_.reset();
   loop().scheduler().logger().info("{} stopped on {} {}", factory_.get()->log_prefix(),

@@ -1,19 +1,23 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <asio/io_context.hpp>
 #include <asio/posix/basic_stream_descriptor.hpp>
 
 #include <troupe/net/factory.hpp>
+#include <troupe/net/listen_unix.hpp>
 #include <troupe/net/listening_port.hpp>
 #include <troupe/runtime/detail/operation_room.hpp>
 #include <troupe/runtime/runtime.hpp>
 
 #include "listening_socket.hpp"
 #include "port_actor.hpp"
+#include "proxy_door.hpp"
 #include "socket_address.hpp"
 #include "transport_kind.hpp"
 #include "unique_fd.hpp"
@@ -25,12 +29,17 @@ struct accept_rules {
   std::size_t per_turn;
   std::chrono::milliseconds pause_without_descriptors;
   troupe::placement placement = placement::round_robin;
+  proxy_rules proxied;
 
+  /// \throws std::invalid_argument where a proxy is none
   accept_rules(const listen_options& options)
     : per_turn(options.accepts_per_turn),
-      pause_without_descriptors(options.pause_without_descriptors), placement(options.placement) {}
-  accept_rules(std::size_t n, std::chrono::milliseconds pause)
-    : per_turn(n), pause_without_descriptors(pause) {}
+      pause_without_descriptors(options.pause_without_descriptors), placement(options.placement),
+      proxied(options.proxy_protocol) {}
+  accept_rules(const unix_listen_options& options)
+    : per_turn(options.accepts_per_turn),
+      pause_without_descriptors(options.pause_without_descriptors),
+      proxied(options.proxy_protocol) {}
 };
 
 /// Returns what carries the connections of a port of `tcp_listener`: that has set `no_delay` for them.
@@ -51,7 +60,10 @@ struct kept_socket {
 /// It accepts only while the factory has room, so what is too much waits in the system's queue. What
 /// goes wrong with one connection, for want of descriptors, of memory or by what user code throws,
 /// ends that one, or makes all wait a moment; it never ends the port.
-class acceptor final : public port_actor {
+///
+/// A connection from a named proxy goes through the door, which takes its header, and then waits for
+/// room if others have taken that.
+class acceptor final : public port_actor, private proxy_door::port {
 public:
   acceptor(caf::actor_config& cfg, listening_socket socket, listening_opener open, factory_ref f,
            std::shared_ptr<const transport_kind> kind, accept_rules rules,
@@ -84,12 +96,19 @@ private:
   void begin();
   void rethrow_if_not_begun();
   void wait();
+  void await_room();
+  void room_is_there();
+  void serve_announced();
   void accept_some() noexcept;
   void accept_batch();
   void pause(int error) noexcept;
   void tell_shortage(int error);
-  void admit(unique_fd fd, const sockaddr_storage& peer) noexcept;
-  void join(unique_fd fd, const sockaddr_storage& peer);
+  void admit(unique_fd fd, const socket_address& peer) noexcept;
+  void pass(unique_fd fd, const socket_address& peer);
+  void join(unique_fd fd, const connection_ends& ends);
+  void header_came(unique_fd fd, const connection_ends& ends) override;
+  void header_failed(const socket_address& proxy, const failure& why) override;
+  void one_less_waits() override;
   void close();
   event_loop& place() const noexcept; // the next connection
 
@@ -99,7 +118,11 @@ private:
   const std::shared_ptr<const transport_kind> kind_;
   const accept_rules rules_;
   std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> listener_;
-  operation_room waiting_;                  // for connections
+  operation_room waiting_;                                      // for connections
+  std::optional<proxy_door> door_;                              // if proxies are named
+  std::deque<std::pair<unique_fd, connection_ends>> announced_; // by proxies, and wait for room
+  bool stalled_ = false; // accepts when there is room, or a place at the door
+  bool awaits_room_ = false;
   const std::shared_ptr<kept_socket> kept_; // null unless supervised
   std::optional<time_point> short_since_;   // of descriptors or memory, as was told
   std::uint64_t epoch_ = 0;                 // counts starts; what waits for an older one is void

@@ -40,12 +40,14 @@ bool get_flag(int fd, int level, int option) {
 
 } // namespace
 
-stream_socket::stream_socket(event_loop& loop, unique_fd fd, const socket_address& peer,
+stream_socket::stream_socket(event_loop& loop, unique_fd fd, const connection_ends& ends,
                              const output_limits& limits)
   : stream_transport(loop, asio::use_service<loop_memory>(loop.io()).chunks, limits),
-    socket_(loop.io()), memory_(asio::use_service<loop_memory>(loop.io())), peer_(peer) {
+    socket_(loop.io()), memory_(asio::use_service<loop_memory>(loop.io())), peer_(ends.peer) {
   const auto local = local_address(fd.get());
-  host_ = socket_address{local};
+  host_ = ends.told ? ends.host : socket_address{local};
+  over_unix_ = local.ss_family == AF_UNIX;
+  told_ = ends.told;
   socket_.assign(protocol_of(local), fd.get());
   static_cast<void>(fd.release());
 }
@@ -209,7 +211,7 @@ void stream_socket::close(bool reset) noexcept {
 bool stream_socket::peer_sends() noexcept {
   std::size_t ignored = 0;
   const auto found = discard_input(socket_.native_handle(), ignored);
-  return !peer_.is_unix()
+  return !over_unix_
          && (found == discarded::some
              || (found == discarded::nothing && (bulk_ != nullptr || handshaking())));
 }
@@ -217,7 +219,7 @@ bool stream_socket::peer_sends() noexcept {
 std::optional<peer_credentials> stream_socket::get_peer_credentials() const {
   ucred who{};
   socklen_t size = sizeof who;
-  if (!peer_.is_unix()
+  if (!over_unix_ || told_ // then they are the proxy's
       || ::getsockopt(const_cast<stream_socket*>(this)->socket_.native_handle(), SOL_SOCKET,
                       SO_PEERCRED, &who, &size)
            != 0)

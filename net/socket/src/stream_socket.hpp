@@ -10,8 +10,8 @@
 
 #include <troupe/net/detail/stream_transport.hpp>
 
+#include "connection_ends.hpp"
 #include "loop_memory.hpp"
-#include "socket_address.hpp"
 #include "unique_fd.hpp"
 
 namespace troupe::detail {
@@ -23,7 +23,7 @@ namespace troupe::detail {
 /// scratch memory, and while the connection stays that busy it reads into a pooled large buffer.
 class stream_socket : public stream_transport {
 public:
-  stream_socket(event_loop& loop, unique_fd fd, const socket_address& peer,
+  stream_socket(event_loop& loop, unique_fd fd, const connection_ends& ends,
                 const output_limits& limits);
 
   [[nodiscard]] net_address get_peer() const override { return peer_.to_address(); }
@@ -95,11 +95,13 @@ private:
   std::byte* bulk_ = nullptr;
   socket_address peer_;
   socket_address host_;
-  std::uint32_t held_ = 0; // bytes that were read just when reading was paused
-  bool reading_ = false;   // a read is outstanding
-  bool waiting_ = false;   // a wait for writing is
-  bool resting_ = false;   // reads again when the turn has been flushed
-  bool ended_ = false;     // the peer sends no more
+  std::uint32_t held_ = 0;     // bytes that were read just when reading was paused
+  bool reading_ : 1 = false;   // a read is outstanding
+  bool waiting_ : 1 = false;   // a wait for writing is
+  bool resting_ : 1 = false;   // reads again when the turn has been flushed
+  bool ended_ : 1 = false;     // the peer sends no more
+  bool over_unix_ : 1 = false; // the socket is a UNIX one, whatever a proxy has told of the ends
+  bool told_ : 1 = false;      // a proxy has
   alignas(8) std::array<std::byte, operation_bytes> operation_;
   std::array<std::byte, small_bytes> small_;
 };

@@ -9,11 +9,11 @@ namespace {
 
 // Makes the transport; or returns null, and has ended `p` and told why.
 template <class Socket>
-Socket* make_socket(event_loop& where, unique_fd fd, const socket_address& peer,
+Socket* make_socket(event_loop& where, unique_fd fd, const connection_ends& ends,
                     const output_limits& output, const protocol_ptr& p,
                     transport_kind::opened& told) {
   try {
-    return new Socket(where, std::move(fd), peer, output);
+    return new Socket(where, std::move(fd), ends, output);
   } catch (const std::exception& e) { // the system has no room to watch one more socket
     const failure reason{make_error(errc::connection_aborted, e.what())};
     p->enter([&] { p->quit(reason.to_caf_error()); });
@@ -24,9 +24,9 @@ Socket* make_socket(event_loop& where, unique_fd fd, const socket_address& peer,
 
 } // namespace
 
-stream_socket* tcp_kind::make(event_loop& where, unique_fd fd, const socket_address& peer,
+stream_socket* tcp_kind::make(event_loop& where, unique_fd fd, const connection_ends& ends,
                               const protocol_ptr& p, opened& told) const {
-  auto* const t = make_socket<stream_socket>(where, std::move(fd), peer, output_, p, told);
+  auto* const t = make_socket<stream_socket>(where, std::move(fd), ends, output_, p, told);
   if (t == nullptr)
     return nullptr;
   if (no_delay_)
@@ -36,17 +36,17 @@ stream_socket* tcp_kind::make(event_loop& where, unique_fd fd, const socket_addr
   return t;
 }
 
-void tcp_kind::open(event_loop& where, unique_fd fd, const socket_address& peer,
+void tcp_kind::open(event_loop& where, unique_fd fd, const connection_ends& ends,
                     const protocol_ptr& p, opened told) const {
-  if (auto* const t = make(where, std::move(fd), peer, p, told)) {
+  if (auto* const t = make(where, std::move(fd), ends, p, told)) {
     t->open(*p);
     told(nullptr);
   }
 }
 
-void unix_kind::open(event_loop& where, unique_fd fd, const socket_address& peer,
+void unix_kind::open(event_loop& where, unique_fd fd, const connection_ends& ends,
                      const protocol_ptr& p, opened told) const {
-  if (auto* const t = make_socket<unix_socket>(where, std::move(fd), peer, output_, p, told)) {
+  if (auto* const t = make_socket<unix_socket>(where, std::move(fd), ends, output_, p, told)) {
     t->open(*p);
     told(nullptr);
   }

@@ -4,7 +4,7 @@
 #include <troupe/net/transport.hpp>
 #include <troupe/runtime/unique_function.hpp>
 
-#include "socket_address.hpp"
+#include "connection_ends.hpp"
 #include "unique_fd.hpp"
 
 namespace troupe::detail {
@@ -29,7 +29,7 @@ public:
   /// `connection_made`.
   ///
   /// Thread: that of `where`, which is the loop of `p`.
-  virtual void open(event_loop& where, unique_fd fd, const socket_address& peer,
+  virtual void open(event_loop& where, unique_fd fd, const connection_ends& ends,
                     const protocol_ptr& p, opened told) const = 0;
 };
 
@@ -43,12 +43,12 @@ public:
 
   [[nodiscard]] const char* scheme() const noexcept override { return "tcp"; }
 
-  void open(event_loop& where, unique_fd fd, const socket_address& peer, const protocol_ptr& p,
+  void open(event_loop& where, unique_fd fd, const connection_ends& ends, const protocol_ptr& p,
             opened told) const override;
 
 protected:
   /// Makes the transport; or returns null, and has ended `p` and told why.
-  stream_socket* make(event_loop& where, unique_fd fd, const socket_address& peer,
+  stream_socket* make(event_loop& where, unique_fd fd, const connection_ends& ends,
                       const protocol_ptr& p, opened& told) const;
 
 private:
@@ -64,7 +64,7 @@ public:
 
   [[nodiscard]] const char* scheme() const noexcept override { return "unix"; }
 
-  void open(event_loop& where, unique_fd fd, const socket_address& peer, const protocol_ptr& p,
+  void open(event_loop& where, unique_fd fd, const connection_ends& ends, const protocol_ptr& p,
             opened told) const override;
 
 private:

@@ -23,7 +23,7 @@ public:
 
   [[nodiscard]] const char* scheme() const noexcept override { return "ssl"; }
 
-  void open(event_loop& where, unique_fd fd, const socket_address& peer, const protocol_ptr& p,
+  void open(event_loop& where, unique_fd fd, const connection_ends& ends, const protocol_ptr& p,
             opened told) const override;
 
 private:

@@ -66,7 +66,7 @@ TEST_CASE("E02: quoted text is one argument", "[endpoint][E02]") {
 
 TEST_CASE_METHOD(strings, "what is wrong with a description is shown at its place", "[endpoint]") {
   CHECK(server_error("tcp:8123:backlgo=6")
-        == "tcp does not take \"backlgo\"; it takes port, interface, backlog\n"
+        == "tcp does not take \"backlgo\"; it takes port, interface, backlog, proxies, others\n"
            "  tcp:8123:backlgo=6\n"
            "           ^");
   CHECK(server_error("tcp:eighty")
@@ -78,7 +78,7 @@ TEST_CASE_METHOD(strings, "what is wrong with a description is shown at its plac
            "  tcp:80:backlog=x\n"
            "                 ^");
   CHECK(server_error("tcp")
-        == "tcp needs \"port\"; it takes port, interface, backlog\n"
+        == "tcp needs \"port\"; it takes port, interface, backlog, proxies, others\n"
            "  tcp\n"
            "     ^");
   CHECK(server_error("unix:\xc3\xa4\xc3\xb6:mode=9")
@@ -123,14 +123,36 @@ TEST_CASE_METHOD(strings, "E01: a server takes Twisted's arguments", "[endpoint]
        {"tcp:0", "tcp:80", "tcp:65535", "tcp:80:backlog=6", "tcp:80:interface=127.0.0.1",
         "tcp:1234:backlog=12:interface=10.0.0.1", "tcp:80:127.0.0.1:7", "tcp:port=80", "tcp6:80",
         "tcp6:80:interface=\\:\\:1", "unix:/var/run/finger", "unix:/var/run/finger:mode=0660",
+        "tcp:80:proxies=10.0.0.0/8,192.0.2.7",
+        "haproxy:tcp6:80:proxies=fd00\\:\\:/8:others=refused", "unix:/x:proxies=unix:others=direct",
         "unix:address=/x:lockfile=0:backlog=5"}) {
     CAPTURE(text);
     CHECK(server_error(text) == "");
   }
-  for (const auto* text :
-       {"tcp:-1", "tcp:65536", "tcp:", "tcp: 80", "tcp:80:interface=", "tcp:80:interface=::1",
-        "tcp:80:backlog=0", "tcp6:80:interface=127.0.0.1", "unix", "unix:", "unix:/x:mode=1000",
-        "unix:/x:lockfile=2", "unix:/x:lockfile=yes", "ssl:443", "ssl:443:x:sslmethod=y"}) {
+  for (const auto* text : {"tcp:-1",
+                           "tcp:65536",
+                           "tcp:",
+                           "tcp: 80",
+                           "tcp:80:interface=",
+                           "tcp:80:interface=::1",
+                           "tcp:80:backlog=0",
+                           "tcp6:80:interface=127.0.0.1",
+                           "unix",
+                           "unix:",
+                           "unix:/x:mode=1000",
+                           "tcp:80:proxies=",
+                           "tcp:80:proxies=x",
+                           "tcp:80:proxies=10.0.0.0/33",
+                           "tcp:80:others=direct",
+                           "tcp:80:proxies=10.0.0.1:others=x",
+                           "haproxy:tcp:80",
+                           "haproxy:stdio:",
+                           "haproxy:",
+                           "haproxy",
+                           "unix:/x:lockfile=2",
+                           "unix:/x:lockfile=yes",
+                           "ssl:443",
+                           "ssl:443:x:sslmethod=y"}) {
     CAPTURE(text);
     CHECK(server_error(text) != "");
   }

@@ -24,6 +24,11 @@ namespace troupe {
 /// `tls` is another name of `ssl`. The files are read here; the certificates that lead to the
 /// authority come behind the server's own in `certKey`, and not from an `extraCertChain`.
 ///
+/// All but `stdio` take `proxies=` and `others=` too: who the proxies are that say whose
+/// their connections are, and what becomes of others (`proxy_protocol_options`):
+/// `tcp:8123:proxies=10.0.0.0/8,unix:others=direct`. With `haproxy:` in front, as Twisted has it, `proxies`
+/// must be there.
+///
 /// In an address of IPv6, each `:` is written `\:`; see `quote_string_argument`.
 ///
 /// ```cpp

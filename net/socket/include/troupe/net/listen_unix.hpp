@@ -33,6 +33,10 @@ struct unix_listen_options {
   /// As in `listen_options`.
   std::size_t accepts_per_turn = 100;
   std::chrono::milliseconds pause_without_descriptors{100};
+
+  /// Whether those who connect are proxies that say whose their connections are: `{.proxies = {"unix"}}`.
+  /// Who can be one is decided by the permissions of the socket's file.
+  proxy_protocol_options proxy_protocol{};
 };
 
 /// Listens at a UNIX socket, and lets `f` build a protocol for every connection.

@@ -11,6 +11,7 @@
 #include <caf/actor_cast.hpp>
 
 #include <troupe/net/net_address.hpp>
+#include <troupe/net/proxy_protocol.hpp>
 #include <troupe/net/transport.hpp>
 #include <troupe/runtime/deferred.hpp>
 
@@ -99,6 +100,9 @@ struct listen_options {
   ///
   /// Connections that wait at a port that stops are reset. Source: SO_REUSEPORT of Linux
   bool reuse_port = false;
+
+  /// Which proxies say whose their connections are; none, at first.
+  proxy_protocol_options proxy_protocol{};
 };
 
 namespace detail {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <troupe/http/http_head.hpp>
+#include <troupe/net/address_networks.hpp>
 
 namespace troupe {
 
@@ -15,9 +16,9 @@ class trusted_proxies {
 public:
   /// \param networks  addresses, or networks such as "10.0.0.0/8" and "fd00::/8"
   /// \throws std::invalid_argument if one is none
-  explicit trusted_proxies(const std::vector<std::string>& networks);
+  explicit trusted_proxies(const std::vector<std::string>& networks) : networks_(networks) {}
 
-  [[nodiscard]] bool has(std::string_view address) const;
+  [[nodiscard]] bool has(std::string_view address) const { return networks_.has(address); }
 
   /// Returns the address of the client: that of `peer`, unless it is a trusted proxy; then the one
   /// nearest to us, in the field Forwarded or else X-Forwarded-For, that is not one. What is further
@@ -27,11 +28,7 @@ public:
   [[nodiscard]] std::string client_of(std::string_view peer, const http_fields& fields) const;
 
 private:
-  struct network {
-    std::string bytes; // 16, IPv4 mapped
-    int bits;
-  };
-  std::vector<network> networks_;
+  address_networks networks_;
 };
 
 } // namespace troupe
