@@ -358,7 +358,7 @@ TEST_CASE("only so many headers are waited for, and others then have their turn"
 TEST_CASE("a port that stops closes those that wait at its door, and opens again") {
   const auto before = open_descriptors();
   {
-    proxied s;
+    proxied s{{.proxies = {"127.0.0.1"}, .timeout = 1min}};
     auto waiting = s.connect();
     waiting.send("PRO");
     for (int turn = 0; turn < 5; ++turn)

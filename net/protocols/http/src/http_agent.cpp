@@ -41,8 +41,15 @@ public:
     std::vector<http_url> passed;
     for (;;) {
       auto again = copy(r);
+      const auto cookies = pool->options().cookies; // kept over what it calls
+      if (cookies && !r.field("Cookie"))
+        if (const auto field = cookies->cookies_for(r.url_); !field.empty())
+          r.add("Cookie", field);
       auto waits = pool->send(std::move(r), deadline);
       auto got = co_await std::move(waits);
+      if (cookies)
+        got.fields().each("Set-Cookie",
+                          [&](std::string_view field) { cookies->set_cookie(again.url_, field); });
       if (!next(again, got, pool->options())) {
         got.state_->redirects = std::move(passed);
         co_return std::move(got);
@@ -75,6 +82,8 @@ private:
   static bool next(http_client_request& r, const http_client_response& got,
                    const http_agent_options& o) {
     const auto status = got.status();
+    if (o.max_redirects == 0)
+      return false;
     if (status != 301 && status != 302 && status != 303 && status != 307 && status != 308)
       return false;
     const auto location = got.field("Location");
@@ -120,7 +129,7 @@ http_agent::~http_agent() {
 }
 
 deferred<http_client_response> http_agent::request(http_client_request r) {
-  if (pool_->options().max_redirects > 0)
+  if (pool_->options().max_redirects > 0 || pool_->options().cookies)
     return http_redirecting::follow(pool_, std::move(r));
   const auto deadline = http_redirecting::patient(r) ? time_point::max() : pool_->deadline();
   return pool_->send(std::move(r), deadline);

@@ -374,3 +374,60 @@ TEST_CASE("the agent and the server of this component understand each other") {
   CHECK(t.body(**got[2]) == "");
   CHECK(t.agent->idle_connections() == 1);
 }
+
+namespace {
+
+/// Keeps what it is told, and gives what it is told to.
+class scripted_cookies final : public http_cookie_store {
+public:
+  std::string cookies_for(const http_url& url) override {
+    asked.push_back(url.text());
+    return gives;
+  }
+  void set_cookie(const http_url& url, std::string_view field) override {
+    set.push_back(url.text() + ' ' + std::string{field});
+  }
+  std::vector<std::string> asked;
+  std::vector<std::string> set;
+  std::string gives;
+};
+
+} // namespace
+
+TEST_CASE("an agent asks its store for cookies, and tells it what servers set, on each hop") {
+  const auto cookies = std::make_shared<scripted_cookies>();
+  agent_fixture t{{.cookies = cookies}};
+  t.server.answers = {"HTTP/1.1 302 Found\r\nLocation: http://b/y\r\nSet-Cookie: a=1; Path=/\r\n"
+                      "Set-Cookie: b=2\r\nContent-Length: 0\r\n\r\n",
+                      "HTTP/1.1 404 No\r\nset-cookie: c=3\r\nContent-Length: 0\r\n\r\n"};
+  cookies->gives = "x=1; y=2";
+  agent_fixture::result got;
+  t.get("http://a/x", got);
+  REQUIRE(got);
+  REQUIRE(*got);
+  CHECK((*got)->status() == 404);
+  CHECK(cookies->asked == std::vector<std::string>{"http://a/x", "http://b/y"});
+  CHECK(cookies->set
+        == std::vector<std::string>{"http://a/x a=1; Path=/", "http://a/x b=2", "http://b/y c=3"});
+  CHECK(t.heard().find("\r\nCookie: x=1; y=2\r\n") != std::string::npos);
+  CHECK(t.heard().find("Cookie", t.heard().find("Cookie") + 1) == std::string::npos); // once
+}
+
+TEST_CASE("a request with cookies of its own gets no others, and a store without any none") {
+  const auto cookies = std::make_shared<scripted_cookies>();
+  agent_fixture t{{.max_redirects = 0, .cookies = cookies}};
+  t.server.answers = {ok, "HTTP/1.1 302 Found\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n"};
+  agent_fixture::result got;
+  cookies->gives = "x=1";
+  t.begin(http_client_request{"GET", "http://a/"}.set("Cookie", "own=1"), got);
+  t.net.flush();
+  CHECK(t.heard().find("\r\nCookie: own=1\r\n") != std::string::npos);
+  CHECK(t.heard().find("x=1") == std::string::npos);
+  CHECK(cookies->asked.empty());
+  cookies->gives = "";
+  t.get("http://a/x", got);
+  REQUIRE(got);
+  REQUIRE(*got);
+  CHECK((*got)->status() == 302); // redirects are not followed
+  CHECK(cookies->asked.size() == 1);
+}

@@ -9,6 +9,7 @@
 
 #include <troupe/http/http_client_request.hpp>
 #include <troupe/http/http_client_response.hpp>
+#include <troupe/http/http_cookie_store.hpp>
 #include <troupe/http/http_response_parser.hpp>
 #include <troupe/net/endpoint.hpp>
 #include <troupe/net/tls_context.hpp>
@@ -66,6 +67,10 @@ struct http_agent_options {
 
   /// Through a proxy, https is tunnelled (CONNECT), so that the proxy reads nothing.
   http_proxy proxy{};
+
+  /// What keeps the cookies that servers set, and gives them to requests; none: there are none. A request that
+  /// has a field Cookie is sent with that.
+  std::shared_ptr<http_cookie_store> cookies{};
 
   /// Returns the way to an origin in place of TCP or TLS, which includes TLS where the URL is secure: through
   /// SOCKS, over a UNIX socket, in memory. It may return null: the usual way. Not asked with a proxy.
