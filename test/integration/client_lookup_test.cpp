@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <troupe/net/connect_tcp.hpp>
+#include <troupe/net/host_name.hpp>
 #include <troupe/net/resolver.hpp>
 #include <troupe/testing/memory_resolver.hpp>
 
@@ -10,6 +11,7 @@
 #include "support/catch.hpp"
 #include "support/client.hpp"
 #include "support/echo.hpp"
+#include "support/on_loop.hpp"
 #include "support/running.hpp"
 #include "support/text.hpp"
 
@@ -58,6 +60,43 @@ TEST_CASE("hosts that are unknown, and names that are none, are told by name", "
     CHECK(client_reporter::last.check(errc::unknown_host));
     CHECK(contains(told.all()[2], host));
   }
+}
+
+TEST_CASE("a name that is not ASCII is looked up as DNS has it, and told as it was given",
+          "[client]") {
+  if (!ascii_host_name("\u00fc"))
+    return; // a build without libidn2
+  running r{1};
+  const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>()).get_host().port();
+  const auto names = std::make_shared<memory_resolver>();
+  names->add("xn--bcher-kva.example", {"127.0.0.1"});
+  r.start();
+  const auto dial = [&](const std::string& host, events& told) {
+    r.rt.reactor().call_from_thread(
+      [&] { connect_tcp(r.rt, host, port, reports(told), {.names = names}); });
+  };
+  {
+    events told;
+    dial("B\u00fccher.example", told);
+    REQUIRE(told.wait(7));
+    CHECK(told.all()[1] == "connecting to B\u00fccher.example:" + std::to_string(port));
+    CHECK(told.count("made") == 1);
+  }
+  for (const std::string host : {"a\u2100.example", "\xff.example"}) {
+    events told;
+    dial(host, told);
+    REQUIRE(told.wait(4));
+    CHECK(client_reporter::last.check(errc::unknown_host));
+    CHECK(contains(told.all()[2], "cannot be the name of a host"));
+  }
+  // The system's own looks them up so, too.
+  const auto why = on_loop(r, [&] {
+    return system_resolver::of(r.rt)
+      ->resolve("\xff.example", 1)
+      .add_callbacks([](const std::vector<net_address>&) { return std::string{}; },
+                     [](const failure& f) { return f.message(); });
+  });
+  CHECK(contains(why, "cannot be the name of a host"));
 }
 
 TEST_CASE("the system's resolver knows localhost, and does its work in threads of its own",

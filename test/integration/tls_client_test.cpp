@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <troupe/net/connect_ssl.hpp>
+#include <troupe/net/host_name.hpp>
 #include <troupe/net/listen_ssl.hpp>
 #include <troupe/net/start_tls.hpp>
 
@@ -115,6 +116,21 @@ TEST_CASE("a client that is told its server's name asks for that") {
   CHECK(w.dialled(tls_client_context{{.trusted_file = w.ca.file(), .server_name = "localhost"}},
                   "elsewhere.example", 4)
         == good_call);
+}
+
+TEST_CASE(
+  "a server whose name is not ASCII is asked for, and verified, as its certificate has it") {
+  if (!ascii_host_name("\u00fc"))
+    return; // a build without libidn2
+  const authority ca;
+  world w{{.identities = {ca.issue({.names = {"xn--bcher-kva.example"}})}}};
+  const auto call = [&](const std::string& name, std::size_t count) {
+    return w.dialled(tls_client_context{{.trusted_file = ca.file(), .server_name = name}},
+                     "127.0.0.1", count);
+  };
+  CHECK(call("b\u00fccher.example", 4) == good_call);
+  CHECK(contains(call("k\u00fcche.example", 1).front(), text_of(errc::certificate_refused)));
+  CHECK(contains(call("a\u2100.example", 1).front(), "cannot be the name of a host"));
 }
 
 TEST_CASE("a client says why it refuses a certificate") {

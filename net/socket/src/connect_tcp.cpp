@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 
+#include <troupe/net/host_name.hpp>
 #include <troupe/net/resolver.hpp>
 
 #include "connecting.hpp"
@@ -52,8 +53,12 @@ detail::destination detail::tcp_destination(runtime& rt, const std::string& host
             }};
   return {name, [&rt, names = options.names, name](event_loop& loop) {
             const auto asked = names ? names : system_resolver::of(rt, loop);
+            const auto ascii = ascii_host_name(name.host());
+            if (!ascii)
+              return fail<std::vector<sockaddr_storage>>(
+                failure{errc::unknown_host, ascii.error().message()});
             return deferred<std::vector<sockaddr_storage>>(
-              asked->resolve(name.host(), name.port())
+              asked->resolve(*ascii, name.port())
                 .add_callback([name](const std::vector<net_address>& found)
                                 -> outcome<std::vector<sockaddr_storage>> {
                   auto all = interleaved(found);

@@ -10,6 +10,7 @@
 #include <asio/execution_context.hpp>
 #include <netdb.h>
 
+#include <troupe/net/host_name.hpp>
 #include <troupe/runtime/detail/abandoning_promise.hpp>
 #include <troupe/runtime/detail/tracked_call.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
@@ -122,6 +123,9 @@ std::shared_ptr<system_resolver> system_resolver::of(runtime& rt, event_loop& lo
 
 deferred<std::vector<net_address>> system_resolver::resolve(const std::string& host,
                                                             std::uint16_t port) {
+  auto ascii = ascii_host_name(host);
+  if (!ascii)
+    return fail<std::vector<net_address>>({errc::unknown_host, ascii.error().message()});
   const auto id = next_id_++;
   auto& waits = waiting_[id];
   waits.answer = detail::abandoning_promise<std::vector<net_address>>{
@@ -131,7 +135,7 @@ deferred<std::vector<net_address>> system_resolver::resolve(const std::string& h
   });
   auto result = waits.answer->get_deferred();
   std::unique_lock hold{shared_->mutex};
-  shared_->queue.push_back({id, host, port});
+  shared_->queue.push_back({id, *std::move(ascii), port});
   if (shared_->workers == max_threads)
     return result;
   try {

@@ -8,6 +8,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <troupe/net/host_name.hpp>
+
 namespace troupe::detail {
 
 namespace {
@@ -72,6 +74,10 @@ tls_engine::~tls_engine() = default;
 void tls_engine::be_client(const std::string& host, const std::string& destination) {
   SSL_set_connect_state(ssl_.get());
   wanted_ = settings_->server_name.empty() ? host : settings_->server_name;
+  if (auto ascii = ascii_host_name(wanted_))
+    wanted_ = *std::move(ascii);
+  else
+    reason_ = ascii.error();
   if (wanted_.ends_with('.')) // the root of all names, which certificates leave out
     wanted_.pop_back();
   destination_ = wanted_ + ' ' + (destination.empty() ? host : destination);
@@ -87,7 +93,7 @@ void tls_engine::be_client(const std::string& host, const std::string& destinati
                 == 1;
   if (!ip && !wanted_.empty()) // SNI has no addresses
     good = SSL_set_tlsext_host_name(ssl_.get(), wanted_.c_str()) == 1 && good;
-  if (!good) {
+  if (!good && !reason_) {
     ERR_clear_error();
     reason_ = failure{errc::invalid_argument, "\"" + wanted_ + "\" cannot be the name of a host"};
   }

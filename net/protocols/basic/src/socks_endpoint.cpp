@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <troupe/net/endpoint_string.hpp>
+#include <troupe/net/host_name.hpp>
 #include <troupe/net/resolver.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
@@ -66,12 +67,18 @@ void begin(runtime& rt, event_loop& loop, const std::shared_ptr<client_endpoint>
     [a](const failure& why) { a->fail(why); });
 }
 
+// A name that is none is refused when it connects.
+std::string ascii_or_same(std::string_view host) {
+  auto ascii = ascii_host_name(host);
+  return ascii ? *std::move(ascii) : std::string{host};
+}
+
 } // namespace
 
 socks_client_endpoint::socks_client_endpoint(runtime& rt, std::shared_ptr<client_endpoint> via,
                                              std::string_view host, std::uint16_t port,
                                              socks_client_options options, duration timeout)
-  : rt_(rt), via_(std::move(via)), target_(detail::socks_host(host, port)),
+  : rt_(rt), via_(std::move(via)), target_(detail::socks_host(ascii_or_same(host), port)),
     options_(std::move(options)), timeout_(timeout) {
   if (timeout < duration::zero())
     throw std::logic_error("socks_client_endpoint: the time-out is negative");

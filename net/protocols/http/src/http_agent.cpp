@@ -1,5 +1,6 @@
 #include <troupe/http/http_agent.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -16,11 +17,15 @@ namespace {
 
 constexpr std::size_t small_body = 64 * 1024; // sent within `timeout`
 
-// Browsers take what is not ASCII in a Location, and escape it.
+// Browsers take what is not ASCII in a Location, and escape it; a host is a name, and not escaped.
 std::string escaped_location(std::string_view location) {
   static constexpr char hex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : location) {
+  std::size_t host_end = 0;
+  if (const auto slashes = location.find("//");
+      slashes != std::string_view::npos && location.find_first_of("/?#") == slashes)
+    host_end = std::min(location.find_first_of("/?#", slashes + 2), location.size());
+  std::string out{location.substr(0, host_end)};
+  for (const char c : location.substr(host_end)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x80)
       out += c;

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include <troupe/http/http_text.hpp>
+#include <troupe/net/host_name.hpp>
 
 #include "http_digit.hpp"
 
@@ -17,6 +18,15 @@ namespace {
   for (const char c : text.substr(0, 200))
     shown += c > 0x20 && c < 0x7f ? c : '?';
   throw std::invalid_argument("the URL \"" + shown + "\" " + why);
+}
+
+// `whole` may have a host that is not ASCII.
+void expect_url_bytes(std::string_view part, std::string_view text, bool whole) {
+  for (const char c : part) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte == 0x7f || c == '\\' || (byte > 0x7f && !whole))
+      refuse(text, "has a byte that a URL cannot have");
+  }
 }
 
 char small(char c) noexcept {
@@ -63,9 +73,7 @@ std::string without_dots(std::string_view path) {
 } // namespace
 
 http_url http_url::parse(std::string_view text) {
-  for (const char c : text)
-    if (c <= 0x20 || c >= 0x7f || c == '\\')
-      refuse(text, "has a byte that a URL cannot have");
+  expect_url_bytes(text, text, true);
   http_url u;
   const auto scheme = text.substr(0, scheme_size(text));
   if (equal_without_case(scheme, "https"))
@@ -79,6 +87,7 @@ http_url http_url::parse(std::string_view text) {
   const auto end = std::min(rest.find_first_of("/?#"), rest.size());
   auto authority = rest.substr(0, end);
   rest.remove_prefix(end);
+  expect_url_bytes(rest, text, false);
   if (authority.find('@') != std::string_view::npos)
     refuse(text, "has a user, which does not belong into a URL");
 
@@ -99,6 +108,10 @@ http_url http_url::parse(std::string_view text) {
     const auto colon = std::min(authority.find(':'), authority.size());
     u.host_ = authority.substr(0, colon);
     port = colon < authority.size() ? authority.substr(colon + 1) : std::string_view{};
+    if (auto ascii = ascii_host_name(u.host_))
+      u.host_ = *std::move(ascii);
+    else
+      refuse(text, ("has a host that is none: " + ascii.error().message()).c_str());
     for (const char c : u.host_)
       if (!is_alpha(c) && !detail::is_http_digit(c) && c != '-' && c != '.' && c != '_' && c != '~')
         refuse(text, "has a host that is none");

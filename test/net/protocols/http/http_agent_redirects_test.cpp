@@ -1,4 +1,5 @@
 #include <troupe/http/http_agent.hpp>
+#include <troupe/net/host_name.hpp>
 
 #include "http_agent_fixture.hpp"
 #include "support/catch.hpp"
@@ -76,6 +77,25 @@ TEST_CASE("secrets stay with their origin") {
     CHECK((second.find("Cookie") != std::string::npos) == kept);
     CHECK(second.find("X-Other: y") != std::string::npos);
   }
+}
+
+TEST_CASE("a redirect may lead to a host and a path that are not ASCII") {
+  if (!ascii_host_name("\u00fc"))
+    return; // a build without libidn2
+  for (const std::string to :
+       {"http://b\u00fccher.example/\u00fc?//\u00fc", "//b\u00fccher.example/\u00fc?//\u00fc"}) {
+    agent_fixture t;
+    t.server.answers = {redirect(302, to)};
+    agent_fixture::result got;
+    t.get("http://a/", got);
+    CHECK(
+      t.heard().starts_with("GET /%C3%BC?//%C3%BC HTTP/1.1\r\nHost: xn--bcher-kva.example\r\n"));
+  }
+  agent_fixture t;
+  t.server.answers = {redirect(302, "/x//\u00fc")};
+  agent_fixture::result got;
+  t.get("http://a/", got);
+  CHECK(t.heard().find("GET /x//%C3%BC HTTP/1.1\r\nHost: a\r\n") != std::string::npos);
 }
 
 TEST_CASE("redirects end") {

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include <troupe/net/host_name.hpp>
+
 #include "support/catch.hpp"
 
 using troupe::http_url;
@@ -52,13 +54,30 @@ TEST_CASE("what is no URL is refused") {
                                  "http://[]/",
                                  "http://[::1]x/",
                                  "http://[fe80::1%25eth0]/",
-                                 "http://\xc3\xa4/",
+                                 "http://\xff/",
+                                 "http://a\xe2\x84\x80/", // U+2100, "a/c"
+                                 "http://a\xef\xbc\xa0"
+                                 "b/", // a wide @
+                                 "http://b%C3%BCcher.example/",
                                  "http://a/\xc3\xa4",
                                  "http://a,b/",
                                  "javascript://a/"}) {
     CAPTURE(text);
     CHECK_THROWS_AS(http_url::parse(text), std::invalid_argument);
   }
+}
+
+TEST_CASE("a host that is not ASCII is what DNS knows it by, and nothing else may be so") {
+  if (!troupe::ascii_host_name("\u00fc"))
+    return; // a build without libidn2
+  const auto u = http_url::parse("https://B\u00fccher.example:8443/a");
+  CHECK(u.host() == "xn--bcher-kva.example");
+  CHECK(u.text() == "https://xn--bcher-kva.example:8443/a");
+  CHECK(u.resolve("//k\u00fcche.example/b").text() == "https://xn--kche-0ra.example/b");
+  CHECK_THROWS_AS(http_url::parse("http://a\u00fc/\u00fc"), std::invalid_argument);
+  CHECK_THROWS_AS(http_url::parse("http://a/#\u00fc"), std::invalid_argument);
+  CHECK_THROWS_AS(http_url::parse("http://a:8\u00fc/"), std::invalid_argument);
+  CHECK_THROWS_AS(http_url::parse("h\u00fctp://a/"), std::invalid_argument);
 }
 
 TEST_CASE("references are resolved as RFC 3986, 5.4 shows") {

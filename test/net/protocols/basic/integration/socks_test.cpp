@@ -7,8 +7,10 @@
 #include <troupe/basic/socks_server.hpp>
 #include <troupe/basic/wire.hpp>
 #include <troupe/net/endpoint_description.hpp>
+#include <troupe/net/host_name.hpp>
 #include <troupe/net/listen_tcp.hpp>
 #include <troupe/net/tcp_endpoint.hpp>
+#include <troupe/testing/memory_resolver.hpp>
 
 #include "loop_time.hpp"
 #include "support/catch.hpp"
@@ -456,4 +458,20 @@ TEST_CASE("BIND is refused where it is turned off, and by the rule, which sees w
     CHECK(c.receive(10).substr(0, 2) == '\x05' + std::string(1, reply));
     CHECK(c.rest().empty());
   }
+}
+
+TEST_CASE("a target whose name is not ASCII is asked for as DNS has it") {
+  if (!ascii_host_name("\u00fc"))
+    return; // a build without libidn2
+  const auto names = std::make_shared<memory_resolver>();
+  names->add("xn--bcher-kva.example", {"127.0.0.1"});
+  socks_server_options options;
+  options.names = names;
+  events log;
+  served s{options, 1};
+  const auto reach = [&](const std::string& host) {
+    return outcome_of(s.server, s.port.get_host().port(), log, host, s.target.get_host().port());
+  };
+  CHECK(reach("b\u00fccher.example") == "connected");
+  CHECK(reach("\xff.example").find("characters that no name has") != std::string::npos);
 }

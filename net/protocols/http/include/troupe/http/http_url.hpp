@@ -23,7 +23,7 @@ public:
   ///
   /// \throws std::invalid_argument if it has another scheme, no host, a user (see
   ///         `http_client_request::basic_auth`), a port that is none, or a byte that a URL cannot have:
-  ///         a space, a control character, a backslash, one that is not ASCII
+  ///         a space, a control character, a backslash, one that is not ASCII behind the host
   [[nodiscard]] static http_url parse(std::string_view text);
 
   /// Returns what `reference` means to somebody who has read it here: an absolute URL, or one without
@@ -37,7 +37,8 @@ public:
   [[nodiscard]] std::string_view scheme() const noexcept { return secure_ ? "https" : "http"; }
   [[nodiscard]] bool secure() const noexcept { return secure_; }
 
-  /// Returns the host in small letters; an address of IPv6 without its brackets.
+  /// Returns the host in small letters and in ASCII (`ascii_host_name`); an address of IPv6 without its
+  /// brackets.
   [[nodiscard]] const std::string& host() const noexcept { return host_; }
 
   /// Returns the port: 80 or 443 if the URL has none.
