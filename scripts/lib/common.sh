@@ -10,7 +10,7 @@ export PATH=$PATH:/usr/sbin
 # What building takes, as Debian packages it.
 build_packages=(cmake ninja-build g++ ccache git python3 libcaf-dev libasio-dev libspdlog-dev
   libfmt-dev libcli11-dev libssl-dev libutf8proc-dev zlib1g-dev catch2 nlohmann-json3-dev
-  libsqlite3-dev libnghttp2-dev libpsl-dev libidn2-dev)
+  libsqlite3-dev libnghttp2-dev libpsl-dev libidn2-dev libbrotli-dev)
 # llhttp is a library from Debian 13 on; before, its sources are in Node's package.
 if [ "$(. /etc/os-release && echo "${VERSION_ID:-13}")" = 12 ]; then
   build_packages+=(node-llhttp)

@@ -11,8 +11,11 @@ import tempfile
 troupe, compiler, cmake, generator = sys.argv[1:5]
 
 OFF = {
-    "Llhttp": {"http", "http2", "websocket", "observer_page"},
+    "Llhttp": {"http", "http2", "http_cookies", "websocket", "observer_page"},
     "Nghttp2": {"http2"},
+    "Psl": {"http_cookies"},
+    "Idn2": set(),  # names of hosts that are not ASCII are refused
+    "Brotli": set(),  # there is gzip
     "SQLite3": {"sqlite_history", "sqlite_leases"},
     "nlohmann_json": {"nats", "nats_backplane", "jetstream_history", "jetstream_leases", "observer_page"},
 }

@@ -123,7 +123,7 @@ void http_client_connection::write_head(const http_client_request& r) {
   if (!o.user_agent.empty() && !r.field("User-Agent"))
     ((head += "User-Agent: ") += o.user_agent) += "\r\n";
   if (o.decode && !r.field("Accept-Encoding"))
-    head += "Accept-Encoding: gzip\r\n";
+    ((head += "Accept-Encoding: ") += detail::http_codings()) += "\r\n";
   if (through_proxy && !o.proxy.user.empty())
     ((head += "Proxy-Authorization: Basic ") +=
      detail::to_base64(o.proxy.user + ':' + o.proxy.password)) += "\r\n";
@@ -178,7 +178,7 @@ void http_client_connection::process(std::string_view in) {
       ~guard() { self.processing_ = false; }
     } const done{*this};
     while (connected() && state_ != state::closing && take_event(in))
-      if (gunzip_ && loop().should_yield()) { // few bytes may unpack to many
+      if (unpacker_ && loop().should_yield()) { // few bytes may unpack to many
         go_on_later();
         break;
       }
@@ -233,7 +233,7 @@ bool http_client_connection::take_event(std::string_view& in) {
   const auto r = response_.lock();
   if (state_ == state::body && r && r->body.full())
     return false;
-  if (!packed_.empty() || (gunzip_ && gunzip_->full())) {
+  if (!packed_.empty() || (unpacker_ && unpacker_->full())) {
     auto owned = std::exchange(packed_, {});
     std::string_view rest = owned;
     if (!unpack(r.get(), rest))
@@ -259,7 +259,7 @@ bool http_client_connection::take_event(std::string_view& in) {
       abandon();
       return false;
     }
-    if (!gunzip_) {
+    if (!unpacker_) {
       r->body.text += piece;
       r->hand();
       return true;
@@ -282,11 +282,11 @@ bool http_client_connection::take_event(std::string_view& in) {
 bool http_client_connection::unpack(detail::http_client_body* r, std::string_view& packed) {
   std::string passed_over;
   auto& out = r != nullptr ? r->body.text : passed_over;
-  if (!gunzip_->step(packed, out, detail::http_incoming_body::largest_piece)) {
-    if (gunzip_->too_much())
+  if (!unpacker_->step(packed, out, detail::http_incoming_body::largest_piece)) {
+    if (unpacker_->too_much())
       broken({errc::message_too_long, "the body unpacks to more than 1000 times its size"});
     else
-      broken({errc::malformed_input, "the body is not gzip"});
+      broken({errc::malformed_input, "the body is not packed as it says"});
     return false;
   }
   if (r != nullptr) {
@@ -308,13 +308,11 @@ void http_client_connection::begin_response() {
   std::swap(r->head, parser_.head()); // which the parser has no use for any more
   r->connection = this;
   keep_alive_ = r->head.keep_alive() && r->head.status() != 101;
-  gunzip_.reset();
+  unpacker_.reset();
   if (pool_->options().decode && r->head.content_length() != std::uint64_t{0}) {
     const auto coding = r->head.fields().joined("Content-Encoding");
-    if (equal_without_case(coding, "gzip") || equal_without_case(coding, "x-gzip")) {
-      gunzip_ = std::make_unique<detail::http_gunzip>();
-      r->decoded = true;
-    }
+    unpacker_ = detail::make_http_unpacker(coding);
+    r->decoded = unpacker_ != nullptr;
   }
   response_ = r;
   used_ = true;
@@ -332,10 +330,10 @@ void http_client_connection::deliver() {
 
 void http_client_connection::response_ended(bool more_came) {
   const auto r = response_.lock();
-  if (gunzip_ && !gunzip_->whole())
+  if (unpacker_ && !unpacker_->whole())
     return broken({errc::malformed_input, "the packed body is not whole"});
   response_.reset();
-  gunzip_.reset();
+  unpacker_.reset();
   ++number_;
   const bool whole_request = !source_ && transport().unsent() == 0;
   drop_source();
@@ -391,7 +389,8 @@ void http_client_connection::connection_lost(const failure& reason) {
     return;
   const bool clean = reason.check(errc::connection_done);
   if (before == state::body && clean && kept_.empty() && packed_.empty()
-      && (!gunzip_ || gunzip_->whole()) && parser_.finish() == http_response_parser::event::end) {
+      && (!unpacker_ || unpacker_->whole())
+      && parser_.finish() == http_response_parser::event::end) {
     drop_source();
     const auto r = std::exchange(response_, {}).lock();
     pool_->busy_ended(std::exchange(origin_, {}));

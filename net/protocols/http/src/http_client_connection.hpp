@@ -14,8 +14,8 @@
 #include <troupe/net/start_tls.hpp>
 #include <troupe/runtime/detail/patience.hpp>
 
-#include "http_gunzip.hpp"
 #include "http_pool.hpp"
+#include "http_unpacker.hpp"
 
 namespace troupe {
 
@@ -100,7 +100,7 @@ private:
   std::shared_ptr<detail::http_client_body> answer_;
   http_response_parser parser_;
   std::weak_ptr<detail::http_client_body> response_;
-  std::unique_ptr<detail::http_gunzip> gunzip_;
+  std::unique_ptr<detail::http_unpacker> unpacker_;
   std::string packed_; // of the body, and waits for room
   std::string kept_;   // came behind that
   std::unique_ptr<http_body_source> source_;

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "http_brotli.hpp"
 #include "http_exchange.hpp"
 #include "http_gunzip.hpp"
 #include "support/catch.hpp"
@@ -45,7 +46,7 @@ TEST_CASE("a body is packed for who asks for it") {
   const auto sent = answer(gives([] {
                              return http_response{200, text}.set("ETag", "\"x\"");
                            }),
-                           "br, gzip");
+                           "deflate, gzip");
   CHECK(has(sent, "Content-Encoding: gzip"));
   CHECK(has(sent, "Vary: Accept-Encoding"));
   CHECK(has(sent, "ETag: W/\"x\""));
@@ -64,20 +65,48 @@ TEST_CASE("a body is packed for who asks for it") {
 
 TEST_CASE("who does not ask gets it as it is, and caches are told that others may not") {
   for (const auto* const accepts :
-       {"", "identity", "br", "gzip;q=0", "gzip; q=0.000, *", "*;q=0"}) {
+       {"", "identity", "compress", "gzip;q=0", "gzip; q=0.000", "*;q=0"}) {
     CAPTURE(accepts);
     const auto sent = answer(gives([] { return http_response{200, text}; }), accepts);
     CHECK_FALSE(has(sent, "Content-Encoding: gzip"));
     CHECK(has(sent, "Vary: Accept-Encoding"));
     CHECK(sent.ends_with(text));
   }
-  for (const auto* const accepts : {"GZIP", "x-gzip", "*", "gzip;q=0.001", "br;q=1, *;q=0.5"}) {
+  for (const auto* const accepts :
+       {"GZIP", "x-gzip", "br;q=0, *", "gzip;q=0.001", "gzip, br;q=0.999",
+        "br;q=0.000, gzip;q=0.001", "gzip;q=1, *;q=0.5"}) {
     CAPTURE(accepts);
     CHECK(has(answer(gives([] {
                        return http_response{200, text};
                      }),
                      accepts),
               "Content-Encoding: gzip"));
+  }
+}
+
+TEST_CASE("a body is packed with brotli for who likes it as much as gzip, or better") {
+  for (const auto* const accepts : {"br", "BR", "gzip, br", "br;q=0.5, gzip;q=0.5",
+                                    "gzip;q=0.9, br", "*", "br;q=0.001, *;q=0"}) {
+    CAPTURE(accepts);
+    const auto sent = answer(gives([] {
+                               return http_response{200, text}.set("ETag", "\"x\"");
+                             }),
+                             accepts);
+    if (!troupe::detail::has_brotli()) {
+      CHECK_FALSE(has(sent, "Content-Encoding: br"));
+      continue;
+    }
+    CHECK(has(sent, "Content-Encoding: br"));
+    CHECK(has(sent, "Vary: Accept-Encoding"));
+    CHECK(has(sent, "ETag: W/\"x\""));
+    const auto body = sent.substr(sent.find("\r\n\r\n") + 4);
+    CHECK(body.size() < text.size() / 2);
+    const auto unpacker = troupe::detail::make_http_unpacker("br");
+    std::string out;
+    std::string_view in = body;
+    REQUIRE(unpacker->step(in, out, 100'000));
+    CHECK(unpacker->whole());
+    CHECK(out == text);
   }
 }
 
@@ -117,4 +146,8 @@ TEST_CASE("what would gain nothing, or must not be changed, is sent as it is") {
             "Content-Encoding: gzip"));
   CHECK_THROWS_AS(compress_responses(gives([] { return http_response{}; }), {.level = 10}),
                   std::invalid_argument);
+  for (const int level : {-1, 12})
+    CHECK_THROWS_AS(
+      compress_responses(gives([] { return http_response{}; }), {.brotli_level = level}),
+      std::invalid_argument);
 }

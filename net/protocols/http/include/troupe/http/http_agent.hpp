@@ -55,7 +55,7 @@ struct http_agent_options {
   /// Whether a redirect may lead from https to http.
   bool allow_downgrade = false;
 
-  /// Whether it asks for packed bodies (gzip), and unpacks them.
+  /// Whether it asks for packed bodies (gzip, and brotli if libbrotli is there), and unpacks them.
   bool decode = true;
 
   std::string user_agent = "troupe"; ///< empty: none
