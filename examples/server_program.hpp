@@ -179,8 +179,10 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
       troupe::listen_options of_door = listen;
       of_door.loop = 0;
       of_door.reuse_port = false;
-      if (d.loopback)
+      if (d.loopback) {
         of_door.interface = "127.0.0.1";
+        of_door.proxy_protocol = {}; // who comes there does not come through a proxy
+      }
       of_door.placement =
         d.same_loop ? troupe::placement::same_loop : troupe::placement::round_robin;
       const auto opened = troupe::listen_tcp(rt, *d.port, protocols, of_door);
