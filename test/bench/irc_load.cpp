@@ -68,12 +68,9 @@ void begin(const connection& c, std::size_t user, const std::string& capabilitie
     send_all(c, "CAP END\r\n");
 }
 
-void join(const connection& c, reader& in, const std::string& channel) {
-  send_all(c, "JOIN " + channel + "\r\n");
-  in.until(c, " 366 ");
-}
-
 constexpr std::size_t at_once = 500; // who register
+constexpr std::size_t together =
+  50; // who join: some servers keep a small answer back until the one before is acknowledged
 
 } // namespace
 
@@ -97,7 +94,7 @@ figures run_irc(const server& s, const irc_load& load) {
         u.all_there = true;
     });
   };
-  for (std::size_t i = 0; i < talk.users; ++i) {
+  for (std::size_t i = 0; i < talk.users;) {
     if (i == users.size()) {
       for (auto j = i; j < std::min(i + at_once, talk.users); ++j) {
         users.push_back({.c = connection{s}, .next = std::vector<std::uint64_t>(talk.senders)});
@@ -106,10 +103,15 @@ figures run_irc(const server& s, const irc_load& load) {
       for (auto j = i; j < users.size(); ++j)
         users[j].in.until(users[j].c, " 001 ");
     }
-    join(users[i].c, users[i].in, channel);
-    if (i % 50 == 0)
-      for (auto& u : users)
-        hear(u);
+    // The last one joins alone: whoever has seen that has seen all.
+    const auto end =
+      i + 1 == talk.users ? talk.users : std::min({i + together, users.size(), talk.users - 1});
+    for (auto j = i; j < end; ++j)
+      send_all(users[j].c, "JOIN " + channel + "\r\n");
+    for (; i < end; ++i)
+      users[i].in.until(users[i].c, " 366 ");
+    for (auto& u : users)
+      hear(u);
   }
   users.back().all_there = true;
   for (std::size_t i = 0; i < users.size(); ++i) {
@@ -205,7 +207,8 @@ double run_idle_irc(const server& s, std::size_t count) {
       for (auto j = i; j < all.size(); ++j)
         readers[j - i].until(all[j], " 001 ");
     }
-    join(all[i], readers[i % at_once], "#room" + std::to_string(i / in_a_channel));
+    send_all(all[i], "JOIN #room" + std::to_string(i / in_a_channel) + "\r\n");
+    readers[i % at_once].until(all[i], " 366 ");
   }
   settle();
   return (static_cast<double>(s.resident()) - static_cast<double>(before))
