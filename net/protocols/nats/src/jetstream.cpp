@@ -1,8 +1,10 @@
 #include <troupe/nats/jetstream.hpp>
 
 #include <algorithm>
+#include <utility>
 
 #include <troupe/nats/nats_subject.hpp>
+#include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/detail/tracked_call.hpp>
 
 #include "jetstream_json.hpp"
@@ -13,7 +15,8 @@ namespace json = detail::jetstream_json;
 
 namespace {
 
-constexpr duration grace = std::chrono::seconds(1); // for the server's word that its time is over
+// For the server's word that its time is over. Messages that come are such a word, too.
+constexpr duration grace = std::chrono::seconds(1);
 
 // Returns whether `name` can be that of a stream or a consumer: one token of a subject.
 bool valid_name(std::string_view name) noexcept {
@@ -47,20 +50,25 @@ public:
       finish(code);
       return result;
     }
-    // Who waits for the time is what keeps this.
-    limit_.start(nats.time(), saturating_add(std::max(o.expires, duration::zero()), grace),
-                 [self = shared_from_this()] {
-                   self->finish(self->heard_
-                                  ? failure{}
-                                  : failure{errc::timed_out, "nobody answers for this consumer"});
-                 });
+    watch(nats.time(), saturating_add(std::max(o.expires, duration::zero()), grace));
     return result;
   }
 
 private:
+  // Who waits for the time is what keeps this. As long as messages come, it is not over: what comes behind the end of a
+  // fetch is lost.
+  void watch(clock& time, duration span) {
+    limit_.start(time, span, [self = shared_from_this(), &time] {
+      if (std::exchange(self->came_, false) && !self->done_.called())
+        return self->watch(time, grace);
+      self->finish(self->heard_ ? failure{}
+                                : failure{errc::timed_out, "nobody answers for this consumer"});
+    });
+  }
+
   void received(const nats_message_view& m) {
     const auto self = shared_from_this();
-    heard_ = true;
+    heard_ = came_ = true;
     if (done_.called())
       return finish({}); // cancelled
     switch (m.status()) {
@@ -106,6 +114,7 @@ private:
   promise<std::vector<jetstream_message>> done_;
   std::size_t wanted_ = 0;
   bool heard_ = false; // anything at all
+  bool came_ = false;  // anything, since it was looked at last
   std::vector<jetstream_message> got_;
   nats_subscription subscription_;
   detail::tracked_call limit_;
@@ -164,6 +173,15 @@ deferred<stored_message> jetstream::get_message(std::string_view stream, std::ui
 deferred<stored_message> jetstream::get_last_message(std::string_view stream,
                                                      std::string_view subject) {
   return ask("STREAM.MSG.GET", stream, {}, "{\"last_by_subj\":" + json::quoted(subject) + '}')
+    .add_callback([](const std::string& answer) { return json::message_of(answer); });
+}
+
+deferred<stored_message> jetstream::get_next_message(std::string_view stream,
+                                                     std::string_view subject,
+                                                     std::uint64_t sequence) {
+  return ask("STREAM.MSG.GET", stream, {},
+             "{\"seq\":" + std::to_string(sequence) + ",\"next_by_subj\":" + json::quoted(subject)
+               + '}')
     .add_callback([](const std::string& answer) { return json::message_of(answer); });
 }
 

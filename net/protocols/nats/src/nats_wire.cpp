@@ -15,6 +15,9 @@ namespace {
 // A server that goes on talking and never answers a PING is no server.
 constexpr std::size_t most_unanswered = 32;
 
+// One that asks and asks, and does not take the answers, is none either.
+constexpr std::size_t most_unsent_pongs = 32;
+
 nats_decoder_limits limits_of(const std::weak_ptr<nats_core>& core) {
   nats_decoder_limits limits;
   if (const auto c = core.lock())
@@ -145,6 +148,12 @@ void nats_wire::message_received(std::uint64_t sid, const nats_message_view& mes
 }
 
 void nats_wire::ping_received() {
+  const auto waiting = unsent();
+  unsent_pongs_ = waiting == 0 ? 0 : unsent_pongs_ + 1;
+  // What else waits may be as much, so the PINGs alone do not say so.
+  const auto core = core_.lock();
+  if (unsent_pongs_ > most_unsent_pongs && core && waiting > core->options().max_unsent)
+    return fail({errc::queue_overflow, "it sends PINGs and does not take the answers"});
   write("PONG\r\n");
 }
 

@@ -71,10 +71,11 @@ private:
   nats_server_info info_;
   nats_url server_;
   bool tls_ = false;
-  bool heard_ = false;     // since it was looked at last
-  std::size_t silent_ = 0; // how often it was looked at in vain
-  std::size_t pings_ = 0;  // of our own that are not answered
-  time_point due_{};       // when it is looked at next
+  bool heard_ = false;           // since it was looked at last
+  std::size_t silent_ = 0;       // how often it was looked at in vain
+  std::size_t pings_ = 0;        // of our own that are not answered
+  std::size_t unsent_pongs_ = 0; // since all was sent last
+  time_point due_{};             // when it is looked at next
   patience patience_;
   std::deque<std::optional<promise<void>>>
     pongs_; // who waits for one; nobody, if we ask by ourselves

@@ -100,6 +100,12 @@ TEST_CASE("a consumer delivers each message until it is acknowledged") {
   CHECK(on_loop(s.run, [&] { return js.create_consumer("S", {.name = "C", .ack_wait = 200ms}); })
           .pending
         == 5);
+  const auto next = [&](const char* subject, std::uint64_t from) {
+    return js.get_next_message("S", subject, from);
+  };
+  CHECK(on_loop(s.run, [&] { return next("s.4", 2); }).sequence == 4);
+  CHECK(on_loop(s.run, [&] { return next("s.4", 4); }).payload == "4");
+  CHECK(code_of(s.run, [&] { return next("s.4", 5); }) == nats_errc::message_not_found);
   const auto fetch = [&](fetch_options o) {
     return on_loop(s.run, [&, o] { return js.fetch("S", "C", o); });
   };

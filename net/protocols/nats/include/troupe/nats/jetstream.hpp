@@ -70,6 +70,10 @@ public:
   [[nodiscard]] deferred<stored_message> get_last_message(std::string_view stream,
                                                           std::string_view subject);
 
+  /// Returns the first message of a subject whose sequence is `sequence` or more. It takes a server from 2.9 on.
+  [[nodiscard]] deferred<stored_message>
+  get_next_message(std::string_view stream, std::string_view subject, std::uint64_t sequence);
+
   // -- messages ---------------------------------------------------------------------------------
 
   /// Publishes, and returns a deferred of where the store has it.
@@ -86,7 +90,9 @@ public:
                                                      std::string_view consumer);
   [[nodiscard]] deferred<void> delete_consumer(std::string_view stream, std::string_view consumer);
 
-  /// Returns the next messages of a consumer: `batch` of them, or those that came within `expires`, perhaps none.
+  /// Returns the next messages of a consumer: `batch` of them, or those that came within `expires`, perhaps none. If the
+  /// server does not say that its time is over, it ends when nothing has come for one to two seconds more; what comes after
+  /// that is lost, which the next fetch shows by a gap in `consumer_sequence`.
   ///
   /// Fails with: `errc::timed_out` a second after `expires` if nobody answers for it, for there is no such consumer, or
   /// JetStream is away; `nats_errc::consumer_not_found` if it is deleted meanwhile and none came
