@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <deque>
 #include <utility>
 
 #include <troupe/history/history_errc.hpp>
 #include <troupe/nats/nats_errc.hpp>
-#include <troupe/runtime/coroutine.hpp>
 #include <troupe/runtime/reactor.hpp>
 
 namespace troupe::detail {
@@ -16,7 +14,6 @@ namespace troupe::detail {
 namespace {
 
 constexpr duration retry = std::chrono::seconds(1);
-constexpr std::size_t batch = 256; // of messages that are fetched
 
 std::uint64_t epoch_of(std::string_view created) noexcept {
   std::uint64_t hash = 0xcbf29ce484222325; // FNV-1a
@@ -30,14 +27,6 @@ std::uint64_t number(std::optional<std::string_view> text) noexcept {
   if (text)
     std::from_chars(text->data(), text->data() + text->size(), n);
   return n;
-}
-
-// The id of a message goes with its topic, for the stream knows no topics.
-std::string id_of(const nats_headers& headers) {
-  const auto text = headers.get("Nats-Msg-Id");
-  if (!text)
-    return {};
-  return token_text(text->substr(text->find('/') + 1)).value_or(std::string{});
 }
 
 std::int64_t milliseconds_since_1970() {
@@ -82,12 +71,20 @@ std::optional<std::string> token_text(std::string_view token) {
   return text;
 }
 
+// The id of a message goes with its topic, for the stream knows no topics.
+std::string jetstream_core::id_of(const nats_headers& headers) {
+  const auto text = headers.get("Nats-Msg-Id");
+  if (!text)
+    return {};
+  return token_text(text->substr(text->find('/') + 1)).value_or(std::string{});
+}
+
 jetstream_core::jetstream_core(runtime& rt, const jetstream_history_options& options,
                                history_events& events)
   : rt_(rt), options_(options), events_(&events) {}
 
 void jetstream_core::start() {
-  rt_.reactor().call_when_running([weak = weak_from_this()] {
+  rt_.reactor().call_from_thread([weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self || self->events_ == nullptr)
       return;
@@ -265,122 +262,6 @@ void jetstream_core::heard(const std::string& topic, const nats_message_view& m)
                                               id_of(*headers),
                                               shared_bytes{m.payload}}));
   events_->history_kept_so_far();
-}
-
-// -- reading --------------------------------------------------------------------------------------
-
-deferred<history_page> jetstream_core::read(std::string_view topic, const history_query& query) {
-  if (store_ == nullptr)
-    return fail<history_page>(failure{history_errc::store_unavailable, "not connected yet"});
-  return read_page(shared_from_this(), std::string{topic}, query)
-    .add_errback(
-      [self = shared_from_this()](const failure& why) -> failure { return self->meaning_of(why); });
-}
-
-// Returns the last sequence of a subject, 0 if it has none.
-deferred<std::uint64_t> jetstream_core::last_of(self_ref self, std::string subject) {
-  return jetstream{*self->store_}
-    .get_last_message(self->options_.name, subject)
-    .add_callbacks([](const stored_message& m) { return outcome<std::uint64_t>{m.sequence}; },
-                   [](const failure& why) -> outcome<std::uint64_t> {
-                     if (why.check(nats_errc::message_not_found))
-                       return std::uint64_t{0};
-                     return why;
-                   });
-}
-
-// A stream has no index by which the newest of a subject could be found, but few of each: all of them after `after` are
-// read, from that one on, so that it is seen whether it is still there.
-deferred<history_page> jetstream_core::read_page(self_ref self, std::string topic,
-                                                 history_query query) {
-  if (const auto found = self->followed_.find(topic);
-      found != self->followed_.end() && !found->second.settled) {
-    co_await self->live_->flush(); // what comes after this page is heard
-    if (const auto still = self->followed_.find(topic); still != self->followed_.end())
-      still->second.settled = true;
-  }
-  if (self->events_ == nullptr)
-    failure{errc::runtime_stopped}.raise();
-  const auto subject = self->subject_of(topic);
-  const auto stream = self->options_.name;
-  jetstream js{*self->store_};
-  history_page page;
-  page.epoch = self->epoch_;
-
-  consumer_config reader;
-  reader.filter = subject;
-  reader.start = consumer_start::sequence;
-  reader.start_sequence = std::max<std::uint64_t>(query.after, 1);
-  reader.acknowledged = false;
-  reader.inactive_threshold = std::chrono::seconds(10);
-  const auto consumer = co_await js.create_consumer(stream, reader);
-
-  std::deque<kept_ref> found;
-  std::size_t bytes = 0, read = 0;
-  std::uint64_t before = 0; // the sequence of the one before the first of `found`, if known
-  bool known = false;       // it is
-  std::uint64_t previous = 0;
-  bool done = false;
-  while (!done) {
-    fetch_options some;
-    some.batch = batch;
-    some.expires = duration::zero();
-    if (self->events_ == nullptr)
-      failure{errc::runtime_stopped}.raise();
-    const auto messages = co_await js.fetch(stream, consumer.name, some);
-    done = messages.empty() || messages.back().pending == 0;
-    for (const auto& m : messages) {
-      if (query.before != 0 && m.sequence >= query.before) {
-        done = true;
-        break;
-      }
-      ++read;
-      if (m.sequence <= query.after) {
-        known = true;
-        before = previous = m.sequence;
-        continue;
-      }
-      const auto headers = m.message.headers();
-      bytes += m.message.payload.size();
-      found.push_back(std::make_shared<const kept_message>(
-        kept_message{{page.epoch, m.sequence},
-                     previous != 0 || known ? previous : m.sequence - 1,
-                     m.time / 1'000'000,
-                     headers ? id_of(*headers) : std::string{},
-                     shared_bytes{m.message.payload}}));
-      previous = m.sequence;
-      while (found.size() > query.limit || (bytes > query.max_bytes && found.size() > 1)) {
-        known = true;
-        before = found.front()->at.sequence;
-        bytes -= found.front()->bytes.size();
-        found.pop_front();
-      }
-    }
-  }
-  if (self->events_ != nullptr)
-    js.delete_consumer(stream, consumer.name).add_errback([](const failure&) {
-      // It goes by itself after a while.
-    });
-  if (!found.empty() && query.before == 0)
-    page.last = found.back()->at.sequence;
-  else if (self->events_ != nullptr)
-    page.last = co_await last_of(self, subject);
-  // All that the topic ever had is here, if nothing can have been dropped.
-  if (!known && query.after == 0 && read < self->options_.per_topic
-      && self->options_.max_age == duration::zero() && self->options_.max_bytes == 0) {
-    known = true;
-    if (!found.empty() && found.front()->previous != 0) {
-      auto first = *found.front();
-      first.previous = 0;
-      found.front() = std::make_shared<const kept_message>(std::move(first));
-    }
-  }
-  if (known)
-    page.floor = before;
-  else
-    page.floor = found.empty() ? page.last : found.front()->previous;
-  page.messages.assign(found.begin(), found.end());
-  co_return page;
 }
 
 } // namespace troupe::detail

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,7 +23,22 @@ namespace troupe::detail {
 /// Returns the text that `subject_token` made that of; none if it is no such.
 [[nodiscard]] std::optional<std::string> token_text(std::string_view token);
 
-/// Two connections, the stream, and the topics that are followed. Who waits for the server keeps it alive.
+/// Some messages of a topic as they were read, the oldest first; none is missing between them.
+struct read_stretch {
+  std::deque<kept_message> messages;
+  std::size_t bytes = 0;
+  std::uint64_t before =
+    0; ///< the sequence of the one before the first of them, if that is `known`
+  bool known = false;
+  std::size_t read = 0; ///< messages, with those that were more than wanted
+
+  void add(kept_message message);
+  void prepend(read_stretch older);
+  void keep_newest(const history_query& of); ///< no more than it wants
+};
+
+/// Two connections, the stream, and the topics that are followed. Who waits for the server keeps it alive. In two files:
+/// jetstream_link.cpp (the stream, appending, what is heard) and jetstream_reading.cpp.
 class jetstream_core : public std::enable_shared_from_this<jetstream_core> {
 public:
   jetstream_core(runtime& rt, const jetstream_history_options& options, history_events& events);
@@ -41,6 +57,11 @@ private:
 
   static deferred<history_page> read_page(self_ref self, std::string topic, history_query query);
   static deferred<std::uint64_t> last_of(self_ref self, std::string subject);
+  static deferred<std::uint64_t> next_of(self_ref self, std::string subject, std::uint64_t from);
+  static deferred<read_stretch> read_on(self_ref self, std::string subject, std::uint64_t from,
+                                        std::uint64_t end, std::uint64_t last, history_query query);
+  static std::string id_of(const nats_headers& headers);
+  [[nodiscard]] jetstream store() const; // raises when it has ended
 
   [[nodiscard]] std::unique_ptr<nats_connection> connect(bool jetstream_core::*up);
   [[nodiscard]] stream_config config() const;

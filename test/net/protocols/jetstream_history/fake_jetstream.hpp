@@ -1,0 +1,297 @@
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <troupe/history/kept_topics.hpp>
+#include <troupe/jetstream_history/jetstream_history.hpp>
+#include <troupe/testing/deferred.hpp>
+#include <troupe/testing/logged_errors.hpp>
+
+#include "../nats/scripted_server.hpp"
+
+namespace troupe::testing {
+
+class fake_jetstream;
+
+/// A stream "rooms" as a server has it, and what a test lets happen to it.
+struct fake_stream {
+  struct message {
+    std::uint64_t sequence;
+    std::string subject;
+    std::string payload;
+  };
+  struct consumer {
+    std::string filter;
+    std::uint64_t next = 1;
+    std::uint64_t sent = 0;
+  };
+
+  /// Keeps a message, and says so to whom it concerns.
+  std::uint64_t keep(const std::string& topic, const std::string& text);
+
+  /// Forgets all messages before `sequence`.
+  void drop_before(std::uint64_t sequence) {
+    std::erase_if(kept, [&](const message& m) { return m.sequence < sequence; });
+  }
+
+  std::vector<message> kept;
+  std::uint64_t last = 0;
+  std::map<std::string, std::uint64_t> latest; // by subject
+  std::map<std::string, consumer> consumers;
+  std::size_t made = 0; // consumers
+  std::size_t read = 0; // messages that they have sent
+  std::vector<fake_jetstream*> peers;
+
+  /// Called with each request's subject, before and after it is answered.
+  std::function<void(std::string_view)> before = [](std::string_view) {
+  };
+  std::function<void(std::string_view)> after = [](std::string_view) {
+  };
+
+  /// Tells of a message that a consumer sends, by its number, whether it gets lost; so does the end of that batch.
+  std::function<bool(std::uint64_t)> lost = [](std::uint64_t) {
+    return false;
+  };
+};
+
+/// One connection to the server.
+class fake_jetstream final : public protocol {
+public:
+  fake_jetstream(caf::actor_config& cfg, fake_stream* s) : protocol(cfg), stream_(s) {}
+
+  void connection_made() override {
+    stream_->peers.push_back(this);
+    say(R"(INFO {"server_id":"S","version":"2.9.10","headers":true,"max_payload":65536})");
+  }
+  void connection_lost(const failure&) override { std::erase(stream_->peers, this); }
+
+  void data_received(bytes_view data) override {
+    text_ += as_text(data);
+    for (std::size_t end = 0; (end = text_.find("\r\n")) != std::string::npos;) {
+      const auto words = split(text_.substr(0, end));
+      std::string payload;
+      if (words[0] == "PUB" || words[0] == "HPUB") {
+        const auto size = std::stoul(words.back());
+        if (text_.size() < end + 2 + size + 2)
+          return;
+        payload = text_.substr(end + 2, size);
+        end += size + 2;
+      }
+      text_.erase(0, end + 2);
+      if (words[0] == "PING")
+        say("PONG");
+      else if (words[0] == "SUB")
+        subscriptions_[words[1]] = words.back();
+      else if (words[0] == "PUB" && words.size() == 4) {
+        stream_->before(words[1]);
+        answer(words[1], words[2], payload);
+        stream_->after(words[1]);
+      }
+    }
+  }
+
+  void republish(const fake_stream::message& m, std::uint64_t previous) {
+    const auto subject = "rooms.live" + m.subject.substr(m.subject.rfind('.'));
+    if (subscriptions_.contains(subject))
+      enter([&] {
+        send(subject, {}, m.payload,
+             "Nats-Sequence: " + std::to_string(m.sequence)
+               + "\r\nNats-Last-Sequence: " + std::to_string(previous) + "\r\n");
+      });
+  }
+
+private:
+  static std::vector<std::string> split(const std::string& line) {
+    std::vector<std::string> words;
+    for (std::size_t at = 0, end = 0; at <= line.size(); at = end + 1) {
+      end = std::min(line.find(' ', at), line.size());
+      words.push_back(line.substr(at, end - at));
+    }
+    return words;
+  }
+  static std::string text_in(const std::string& json, const std::string& member) {
+    const auto at = json.find('"' + member + "\":\"");
+    if (at == std::string::npos)
+      return {};
+    const auto begin = at + member.size() + 4;
+    return json.substr(begin, json.find('"', begin) - begin);
+  }
+  static std::uint64_t number_in(const std::string& json, const std::string& member) {
+    std::uint64_t n = 0;
+    if (const auto at = json.find('"' + member + "\":"); at != std::string::npos)
+      std::from_chars(json.data() + at + member.size() + 3, json.data() + json.size(), n);
+    return n;
+  }
+
+  void say(std::string_view line) { transport().write(std::string{line} + "\r\n"); }
+
+  void send(const std::string& subject, const std::string& reply, const std::string& payload,
+            const std::string& headers = {}, const std::string& status = {}) {
+    const auto found = std::ranges::find_if(subscriptions_, [&](const auto& s) {
+      const std::string_view pattern{s.first};
+      return pattern == subject
+             || (pattern.ends_with(".*")
+                 && subject.starts_with(pattern.substr(0, pattern.size() - 1))
+                 && subject.find('.', pattern.size() - 1) == std::string::npos);
+    });
+    if (found == subscriptions_.end())
+      return;
+    const auto where = subject + ' ' + found->second + (reply.empty() ? "" : ' ' + reply);
+    if (headers.empty() && status.empty())
+      return say("MSG " + where + ' ' + std::to_string(payload.size()) + "\r\n" + payload);
+    const auto block = "NATS/1.0" + status + "\r\n" + headers + "\r\n";
+    say("HMSG " + where + ' ' + std::to_string(block.size()) + ' '
+        + std::to_string(block.size() + payload.size()) + "\r\n" + block + payload);
+  }
+
+  void answer(const std::string& subject, const std::string& reply, const std::string& body) {
+    auto& s = *stream_;
+    if (subject == "$JS.API.STREAM.CREATE.rooms")
+      return send(reply, {},
+                  R"({"config":{"name":"rooms"},"state":{},"created":"2026-01-01T00:00:00Z"})");
+    if (subject == "$JS.API.STREAM.MSG.GET.rooms") {
+      const fake_stream::message* found = nullptr;
+      for (const auto& m : s.kept)
+        if (m.subject == text_in(body, "last_by_subj"))
+          found = &m;
+        else if (found == nullptr && m.subject == text_in(body, "next_by_subj")
+                 && m.sequence >= number_in(body, "seq"))
+          found = &m;
+      return send(reply, {},
+                  found == nullptr
+                    ? R"({"error":{"code":404,"err_code":10037,"description":"no message found"}})"
+                    : R"({"message":{"subject":")" + found->subject + R"(","seq":)"
+                        + std::to_string(found->sequence) + R"(,"data":""}})");
+    }
+    if (subject == "$JS.API.CONSUMER.CREATE.rooms") {
+      const auto name = 'C' + std::to_string(++s.made);
+      s.consumers[name] = {text_in(body, "filter_subject"), number_in(body, "opt_start_seq")};
+      return send(reply, {}, R"({"stream_name":"rooms","name":")" + name + "\"}");
+    }
+    if (subject.starts_with("$JS.API.CONSUMER.DELETE.rooms."))
+      return send(reply, {}, R"({"success":true})");
+    if (subject.starts_with("$JS.API.CONSUMER.MSG.NEXT.rooms."))
+      deliver(subject.substr(subject.rfind('.') + 1), reply, number_in(body, "batch"));
+  }
+
+  void deliver(const std::string& name, const std::string& to, std::uint64_t batch) {
+    auto& s = *stream_;
+    auto& c = s.consumers[name];
+    std::vector<fake_stream::message> some;
+    for (const auto& m : s.kept)
+      if (m.subject == c.filter && m.sequence >= c.next)
+        some.push_back(m);
+    if (some.empty())
+      return send(to, {}, {}, {}, " 404 No Messages");
+    bool all = true;
+    for (std::size_t i = 0; i < some.size() && i < batch; ++i) {
+      const auto& m = some[i];
+      c.next = m.sequence + 1;
+      ++s.read;
+      if (s.lost(++c.sent)) {
+        all = false;
+        continue;
+      }
+      send_kept(to, name, m, c.sent, some.size() - i - 1);
+    }
+    if (all && some.size() < batch)
+      send(to, {}, {}, {}, " 408 Request Timeout");
+  }
+  void send_kept(const std::string& to, const std::string& name, const fake_stream::message& m,
+                 std::uint64_t number, std::size_t pending) {
+    const auto found = subscriptions_.find(to);
+    if (found == subscriptions_.end())
+      return;
+    say("MSG " + m.subject + ' ' + found->second + " $JS.ACK.rooms." + name + ".1."
+        + std::to_string(m.sequence) + '.' + std::to_string(number) + ".1700000000000000000."
+        + std::to_string(pending) + ' ' + std::to_string(m.payload.size()) + "\r\n" + m.payload);
+  }
+
+  fake_stream* stream_;
+  std::string text_;
+  std::map<std::string, std::string> subscriptions_; // sids by patterns
+};
+
+inline std::uint64_t fake_stream::keep(const std::string& topic, const std::string& text) {
+  message m{++last, "rooms.kept." + topic, text};
+  const auto previous = std::exchange(latest[m.subject], m.sequence);
+  kept.push_back(m);
+  for (auto* const peer : peers)
+    peer->republish(m, previous);
+  return last;
+}
+
+/// Kept topics in such a stream, in memory and virtual time.
+struct fake_jetstream_fixture {
+  explicit fake_jetstream_fixture(jetstream_history_options o = {},
+                                  kept_topics_options k = {
+                                    .patience = std::chrono::hours(1),
+                                    .append_timeout = std::chrono::hours(1)}) {
+    net.listen(4222, factory::for_protocol<fake_jetstream>(&stream));
+    o.nats.servers = {"nats://127.0.0.1:4222"};
+    o.nats.ping_interval = duration::max();
+    o.nats.reach = [this](const nats_url& url) {
+      return std::make_shared<memory_endpoint>(net, url.port);
+    };
+    net.rt.in_turn(
+      [&] { topics.emplace(net.rt, std::make_shared<jetstream_history>(std::move(o)), k); });
+    handle = net.rt.spawn_on<listener>(0);
+    net.rt.settle();
+    net.flush();
+  }
+  ~fake_jetstream_fixture() {
+    net.rt.in_turn([this] { topics.reset(); });
+    net.flush();
+    errors.flush();
+  }
+
+  deferred<resumed> resume_begun(const std::string& topic, history_position since,
+                                 std::size_t limit = 1000) {
+    auto d = net.rt.in_turn([&] {
+      return topics->get(topic).resume(&self(), since, limit, [this](const kept_message& m) {
+        heard.push_back(std::string{m.bytes.text()});
+      });
+    });
+    net.flush();
+    return d;
+  }
+  resumed resume(const std::string& topic, history_position since, std::size_t limit = 1000) {
+    return success_result_of(resume_begun(topic, since, limit));
+  }
+  deferred<history_page> history(const std::string& topic, history_request request) {
+    auto d = net.rt.in_turn([&] { return topics->get(topic).history(self(), request); });
+    net.flush();
+    return d;
+  }
+
+  class listener : public pinned_actor {
+  public:
+    using pinned_actor::pinned_actor;
+    caf::behavior make_behavior() override {
+      return {[](int) {
+      }};
+    }
+  };
+  pinned_actor& self() {
+    return *static_cast<pinned_actor*>(caf::actor_cast<caf::abstract_actor*>(handle));
+  }
+
+  fake_stream stream;
+  memory_network net;
+  logged_errors errors{net.rt};
+  std::optional<kept_topics> topics;
+  caf::actor handle;
+  std::vector<std::string> heard;
+};
+
+} // namespace troupe::testing
