@@ -188,6 +188,7 @@ void history_audience::take(const std::string& name, const history_answer& with)
     r.asked_limit = 0;
   }
   r.walking = true;
+  catch_up(r);
   for (std::size_t i = 0, n = r.listeners.size(); i < n; ++i) {
     const auto l = r.listeners[i];
     if (l->who == nullptr || !l->waits)
@@ -203,8 +204,35 @@ void history_audience::take(const std::string& name, const history_answer& with)
 }
 
 void history_audience::adopt(const std::string& name, const history_ring& ring) {
-  if (const auto found = rooms_.find(name); found != rooms_.end() && found->second->active)
-    found->second->ring = ring;
+  const auto found = rooms_.find(name);
+  if (found == rooms_.end() || !found->second->active)
+    return;
+  auto& r = *found->second;
+  r.ring = ring;
+  r.walking = true;
+  catch_up(r);
+  r.walking = false;
+  tidy(r);
+}
+
+// Who listened when the store became another one hears what that has kept until its ring came here.
+void history_audience::catch_up(room& of) {
+  if (!of.active || !of.ring.known())
+    return;
+  const auto messages = of.ring.messages(); // who is told something may come and go
+  for (std::size_t i = 0, n = of.listeners.size(); i < n; ++i) {
+    const auto l = of.listeners[i];
+    if (!std::exchange(l->renewed, false))
+      continue;
+    for (const auto& message : messages) {
+      if (l->who == nullptr || l->waits)
+        break;
+      if (message->at.sequence <= l->last)
+        continue;
+      give(*l, message);
+      tallies_.delivered.add();
+    }
+  }
 }
 
 void history_audience::restart(std::uint64_t epoch) {
@@ -216,6 +244,7 @@ void history_audience::restart(std::uint64_t epoch) {
     r->asked_limit = 0;
     for (const auto& l : r->listeners) {
       l->last = 0;
+      l->renewed = !l->waits;
       if (l->who != nullptr && l->waits)
         ask(*r, sequence_of(l->since), l->limit);
     }

@@ -69,6 +69,7 @@ private:
     history_position since; // while it waits
     std::size_t limit = 0;
     bool waits = false;
+    bool renewed = false; // it has nothing yet of the present epoch
     abandoning_promise<resumed> promise;
     delayed_call patience;
   };
@@ -101,6 +102,7 @@ private:
   void ended(pinned_actor* who);
   void remove(room& from, pinned_actor* who);
   void silence(room& at, listener& who);
+  void catch_up(room& of);
   void tidy(room& of);
 
   history_core& core_; // there as long as anybody calls this

@@ -70,24 +70,27 @@ void history_core::end() {
         } catch (const std::invalid_argument&) { // it has run
         }
       }
-    stop_sweeping();
+    take_back(sweeping_);
+    for (const auto& [name, r] : rooms_)
+      take_back(r->again);
   }
   ready_ = false;
   over_ = true; // handles, and what was posted, may be there for longer
   closing_ = true;
   link_.reset();
+  to_catch_up_.clear();
   const auto rooms = std::exchange(rooms_, {}); // who waits is told
 }
 
-void history_core::stop_sweeping() {
-  if (auto call = std::exchange(sweeping_, {}); call.active())
-    call.cancel();
+void history_core::take_back(delayed_call& call) {
+  if (auto one = std::exchange(call, {}); one.active())
+    one.cancel();
 }
 
 deferred<void> history_core::close() {
   before_end_.reset();
   closing_ = true;
-  stop_sweeping();
+  take_back(sweeping_);
   return link_ ? link_->close() : succeed();
 }
 
@@ -145,6 +148,7 @@ void history_core::append(const std::string& name, const shared_bytes& bytes, co
 void history_core::history_ready(std::uint64_t epoch) {
   const auto before = epoch_.exchange(epoch);
   ready_ = true;
+  ++readies_;
   rt_.logger().info("history: the store {} is there", store_->name());
   if (!sweeping_.active() && !closing_)
     sweeping_ = rt_.reactor().call_later(options_.linger / 2, [this] { sweep(); });
@@ -163,6 +167,8 @@ void history_core::history_ready(std::uint64_t epoch) {
   }
   for (const auto& [name, r] : rooms) {
     r->stale = r->ring.known();
+    r->failures = r->retries = 0;
+    take_back(r->again);
     serve(r);
   }
 }
@@ -249,8 +255,8 @@ void history_core::sweep() {
     tell(i, [before](history_audience& a) { a.drop_idle(before); });
   for (auto i = rooms_.begin(); i != rooms_.end();) {
     auto& r = *i->second;
-    const bool in_use = r.asking || !r.waits.empty() || !r.held.empty() || r.used > before
-                        || std::ranges::find(r.active, true) != r.active.end();
+    const bool in_use = r.asking || r.queued || !r.waits.empty() || !r.held.empty()
+                        || r.used > before || std::ranges::find(r.active, true) != r.active.end();
     if (in_use) {
       ++i;
       continue;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -112,7 +113,10 @@ private:
     std::vector<kept_ref> unsent; // to the loops, of this turn
     bool stale = false;           // the store was away: it may have more
     bool asking = false;          // the store
+    bool queued = false;          // for reading what was missed
     unsigned failures = 0;        // to fill one gap
+    unsigned retries = 0;         // of reading, in a row
+    delayed_call again;           // until then nothing is read, unless somebody waits
     time_point used{};
   };
   using room_ref = std::shared_ptr<room>;
@@ -125,7 +129,12 @@ private:
   void asked(const std::string& name, waiting who);
   void serve(const room_ref& r);
   void read(const room_ref& r, const history_query& query);
-  void have_read(const room_ref& r, const history_query& query, outcome<history_page> got);
+  void have_read(const room_ref& r, const history_query& query, std::uint64_t readies,
+                 outcome<history_page> got);
+  void have_not_read(const room_ref& r, const failure& why);
+  void read_again(const room_ref& r);
+  void next_catch_up();
+  static void take_back(delayed_call& call);
   void answer(const room_ref& r, waiting& who, history_page page, bool unknown);
   void feed(const room_ref& r, kept_ref message);
   void feed_held(const room_ref& r);
@@ -134,7 +143,6 @@ private:
   void pass_on(const room_ref& r);
   void tell(std::size_t loop, unique_function<void(history_audience&), 64> what);
   void sweep();
-  void stop_sweeping();
   deferred<void> close();
   [[nodiscard]] bool store_answers() const noexcept { return ready() && link_ != nullptr; }
 
@@ -150,6 +158,9 @@ private:
   failure why_not_{history_errc::store_unavailable, "the store has not been reached yet"};
   std::unordered_map<std::string, room_ref> rooms_;
   std::vector<room_ref> unsent_; // rooms with something to pass on
+  std::uint64_t readies_ = 0;    // how often the store was there again
+  std::size_t catching_up_ = 0;  // reads for which nobody waits
+  std::deque<room_ref> to_catch_up_;
   std::size_t in_flight_ = 0;
   std::size_t in_flight_bytes_ = 0;
   bool closing_ = false;

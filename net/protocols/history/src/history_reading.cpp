@@ -9,7 +9,9 @@ namespace troupe::detail {
 
 namespace {
 
-constexpr unsigned most_failures = 4; // of reads, before a gap is left as it is
+constexpr unsigned most_failures = 4;        // of reads, before a gap is left as it is
+constexpr std::size_t most_catching_up = 16; // reads at once for which nobody waits
+constexpr unsigned most_doublings = 4;       // of the time between two
 
 } // namespace
 
@@ -79,9 +81,15 @@ void history_core::serve(const room_ref& r) {
         r->waits.push_back(std::move(w));
     }
   }
-  const bool idle = r->waits.empty() && r->held.empty() && !r->stale;
-  if (idle || !store_answers() || r->asking)
+  const bool behind = !r->held.empty() || r->stale;
+  const bool wanted = !r->waits.empty() || (behind && !r->again.active());
+  if (!wanted || !store_answers() || r->asking)
     return;
+  if (r->waits.empty() && catching_up_ >= most_catching_up) {
+    if (!std::exchange(r->queued, true))
+      to_catch_up_.push_back(r);
+    return;
+  }
   history_query query{.after = UINT64_MAX, .limit = options_.ring_messages};
   query.max_bytes = options_.max_replay_bytes;
   for (const auto& w : r->waits) {
@@ -101,49 +109,84 @@ void history_core::serve(const room_ref& r) {
 void history_core::read(const room_ref& r, const history_query& query) {
   r->asking = true;
   tallies_.store_reads.add();
+  const std::size_t catches_up = r->waits.empty() ? 1 : 0;
+  catching_up_ += catches_up;
   auto page = link_->read(r->name, query);
   with_timeout(std::move(page), options_.append_timeout, rt_.reactor())
-    .add_both([weak = weak_from_this(), r, query](outcome<history_page> got) {
+    .add_both([weak = weak_from_this(), r, query, catches_up,
+               readies = readies_](outcome<history_page> got) {
       const auto self = weak.lock();
       if (!self || self->link_ == nullptr)
         return;
       r->asking = false;
-      self->have_read(r, query, std::move(got));
+      self->catching_up_ -= catches_up;
+      self->have_read(r, query, readies, std::move(got));
+      self->next_catch_up();
     });
 }
 
-void history_core::have_read(const room_ref& r, const history_query& query,
-                             outcome<history_page> got) {
-  if (got && got->epoch != epoch_)
-    return serve(r); // asked of a store that is gone
-  auto& ring = r->ring;
-  if (!got) {
-    rt_.repeats().note("read " + store_->name(), log_level::error, [&] {
-      return "history: " + shown(r->name) + " could not be read: " + got.error().message();
-    });
-    history_kept_so_far();
-    for (auto& w : std::exchange(r->waits, {})) {
-      if (w.done)
-        w.done(got.error());
-      else
-        answer(r, w, ring.newest(w.after, w.limit), true);
-    }
-    if (r->held.empty())
-      return;
-    if (++r->failures < most_failures && store_answers()) {
-      rt_.reactor().call_later(options_.patience / most_failures, [weak = weak_from_this(), r] {
-        if (const auto self = weak.lock(); self && self->link_)
-          self->serve(r);
-      });
-      return;
-    }
+// Many topics may have missed something at once; they take turns.
+void history_core::next_catch_up() {
+  while (catching_up_ < most_catching_up && !to_catch_up_.empty()) {
+    const auto r = std::move(to_catch_up_.front());
+    to_catch_up_.pop_front();
+    r->queued = false;
+    serve(r);
+  }
+}
+
+void history_core::read_again(const room_ref& r) {
+  if (r->again.active())
+    return;
+  const auto span = options_.patience / most_failures
+                    * (r->held.empty() ? 1 << std::min(r->retries, most_doublings) : 1);
+  ++r->retries;
+  r->again = rt_.reactor().call_later(span, [weak = weak_from_this(), of = std::weak_ptr{r}] {
+    const auto self = weak.lock();
+    const auto still = of.lock();
+    if (self && self->link_ && still)
+      self->serve(still);
+  });
+}
+
+void history_core::have_not_read(const room_ref& r, const failure& why) {
+  rt_.repeats().note("read " + store_->name(), log_level::error, [&] {
+    return "history: " + shown(r->name) + " could not be read: " + why.message();
+  });
+  history_kept_so_far();
+  for (auto& w : std::exchange(r->waits, {})) {
+    if (w.done)
+      w.done(why);
+    else
+      answer(r, w, r->ring.newest(w.after, w.limit), true);
+  }
+  // Without the store what is held stays: it is read when the store is back.
+  if ((r->held.empty() && !r->stale) || !store_answers())
+    return;
+  if (!r->held.empty() && !r->again.active() && ++r->failures >= most_failures) {
     tallies_.gaps_unfilled.add();
     restart_ring(r, r->held.front()->previous);
     feed_held(r);
     r->failures = 0;
-    return history_kept_so_far();
+    history_kept_so_far();
   }
-  r->stale = false;
+  if (!r->held.empty() || r->stale)
+    read_again(r);
+}
+
+void history_core::have_read(const room_ref& r, const history_query& query, std::uint64_t readies,
+                             outcome<history_page> got) {
+  if (got && got->epoch != epoch_)
+    return serve(r); // asked of a store that is gone
+  if (!got)
+    return have_not_read(r, got.error());
+  auto& ring = r->ring;
+  // What a page says to be there and does not have would count as heard, and be lost.
+  got->last = got->messages.empty() ? got->floor : got->messages.back()->at.sequence;
+  r->retries = 0;
+  take_back(r->again);
+  if (readies == readies_) // else the store was away since it was asked
+    r->stale = false;
   if (!ring.known()) {
     ring.take(*got);
     renew_rings(r);
@@ -157,8 +200,9 @@ void history_core::have_read(const room_ref& r, const history_query& query,
     for (const auto& message : got->messages)
       feed(r, message);
     r->held = std::move(held);
+    ring.deepen(*got);
   }
-  if (!r->held.empty() && r->held.front()->previous > std::max(ring.last(), got->last)) {
+  if (!r->held.empty() && r->held.front()->previous > ring.last()) {
     // The store does not know of it yet, or never will.
     if (++r->failures >= most_failures) {
       tallies_.gaps_unfilled.add();

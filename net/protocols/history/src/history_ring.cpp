@@ -38,8 +38,21 @@ void history_ring::evict() {
 void history_ring::take(const history_page& page) {
   restart(page.floor);
   for (const auto& message : page.messages)
-    push(message);
-  last_ = std::max(last_, page.last);
+    push(message); // `last_` is that of the last one: what a page does not have is not known
+}
+
+void history_ring::deepen(const history_page& older) {
+  if (!known_ || older.floor >= floor_ || older.messages.empty()
+      || older.messages.back()->at.sequence < floor_)
+    return;
+  for (auto i = older.messages.rbegin(); i != older.messages.rend(); ++i) {
+    if ((*i)->at.sequence > floor_)
+      continue; // it is here, if it was not dropped
+    bytes_ += (*i)->bytes.size();
+    messages_.push_front(*i);
+  }
+  floor_ = older.floor;
+  evict();
 }
 
 history_page history_ring::newest(std::uint64_t after, std::size_t limit) const {

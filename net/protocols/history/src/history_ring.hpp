@@ -37,6 +37,9 @@ public:
   /// Takes `page` in place of all that it has.
   void take(const history_page& page);
 
+  /// Adds what `older` has before all that is here, if nothing is missing between; the oldest give way.
+  void deepen(const history_page& older);
+
   /// Returns the newest `limit` of those after `after`.
   [[nodiscard]] history_page newest(std::uint64_t after, std::size_t limit) const;
 

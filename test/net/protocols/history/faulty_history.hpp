@@ -1,7 +1,9 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +23,9 @@ public:
     bool hold_appends = false; // for ever
     std::size_t lose_live = 0; // so many of what is told live are lost
     std::size_t reads = 0;     // that were asked for
+    std::function<void(history_page&)> spoil = [](history_page&) {
+    };                                                            // what is read
+    std::function<void(std::shared_ptr<memory_history>)> replace; // the store, by another one
     std::deque<std::pair<promise<history_page>, history_page>> held;
     std::vector<promise<history_position>> never;
     history_events* events = nullptr;
@@ -30,6 +35,10 @@ public:
         held.pop_front();
         to.callback(std::move(page));
       }
+    }
+    void fail_read() {
+      for (auto& [to, page] : std::exchange(held, {}))
+        to.errback(failure{history_errc::store_failed, "on purpose"});
     }
   };
 
@@ -48,7 +57,15 @@ private:
   class link final : public history_link, private history_events {
   public:
     link(runtime& rt, history_store& inner, history_events& events, std::shared_ptr<faults> f)
-      : events_(events), f_(std::move(f)), inner_(inner.attach(rt, *this)) {}
+      : events_(events), f_(std::move(f)), inner_(inner.attach(rt, *this)) {
+      f_->replace = [this, &rt](std::shared_ptr<memory_history> by) {
+        events_.history_lost(failure{history_errc::store_unavailable});
+        inner_ = by->attach(rt, *this);
+        another_ = std::move(by);
+        for (const auto& topic : followed_)
+          inner_->follow(topic, true);
+      };
+    }
 
     deferred<history_position> append(std::string_view topic, const shared_bytes& bytes,
                                       std::string_view id) override {
@@ -64,17 +81,23 @@ private:
       ++f_->reads;
       if (f_->fail_reads)
         return fail<history_page>(failure{history_errc::store_failed, "on purpose"});
+      auto page = inner_->read(topic, query).add_callback([f = f_](history_page got) {
+        f->spoil(got);
+        return got;
+      });
       if (!f_->hold_reads)
-        return inner_->read(topic, query);
+        return page;
       promise<history_page> later;
       auto result = later.get_deferred();
-      inner_->read(topic, query)
-        .add_callback([this, p = std::move(later)](history_page page) mutable {
-          f_->held.emplace_back(std::move(p), std::move(page));
-        });
+      std::move(page).add_callback([this, p = std::move(later)](history_page got) mutable {
+        f_->held.emplace_back(std::move(p), std::move(got));
+      });
       return result;
     }
-    void follow(std::string_view topic, bool on) override { inner_->follow(topic, on); }
+    void follow(std::string_view topic, bool on) override {
+      on ? void(followed_.emplace(topic)) : void(followed_.erase(std::string{topic}));
+      inner_->follow(topic, on);
+    }
     deferred<void> close() override { return inner_->close(); }
 
   private:
@@ -90,7 +113,9 @@ private:
 
     history_events& events_;
     const std::shared_ptr<faults> f_;
-    const std::unique_ptr<history_link> inner_;
+    std::set<std::string> followed_;
+    std::shared_ptr<memory_history> another_;
+    std::unique_ptr<history_link> inner_;
   };
 
   const std::shared_ptr<memory_history> inner_;

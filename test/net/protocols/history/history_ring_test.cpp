@@ -87,6 +87,36 @@ TEST_CASE("a ring takes what a store has in place of what it had", "[history]") 
   CHECK_FALSE(ring.answers(19, 10));
 }
 
+TEST_CASE("a ring takes what a page has before all that it has", "[history]") {
+  history_ring ring{4, 1000};
+  ring.push(message(6, 5));
+  ring.push(message(9, 6));
+  history_page page;
+  page.messages = {message(3, 2), message(5, 3), message(6, 5)};
+  page.floor = 2;
+  page.last = 6;
+  SECTION("as far as there is room") {
+    ring.deepen(page);
+    CHECK(sequences(ring.newest(0, 10)) == list{3, 5, 6, 9});
+    CHECK(ring.floor() == 2);
+    ring.push(message(11, 9));
+    CHECK(ring.floor() == 3);
+  }
+  SECTION("not if something is missing between") {
+    page.messages = {message(3, 2)};
+    page.last = 3;
+    ring.deepen(page);
+    CHECK(sequences(ring.newest(0, 10)) == list{6, 9});
+    CHECK(ring.floor() == 5);
+  }
+}
+
+TEST_CASE("what a page does not have a ring does not know", "[history]") {
+  history_ring ring{4, 1000};
+  ring.take({{}, 0, 1, 7});
+  CHECK(ring.last() == 0);
+}
+
 TEST_CASE("a place in a history is a text that is read again", "[history]") {
   const history_position p{1'764'342'000'123'456, 1042};
   CHECK(parse_history_position(to_string(p)) == p);

@@ -76,6 +76,172 @@ TEST_CASE("what was missed while the store was away is read when it is back", "[
   CHECK(a.written == "123");
 }
 
+TEST_CASE("what was missed is read also if the store cannot at first when it is back",
+          "[history]") {
+  fixture f;
+  fake_connection::output a;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  f.append("1");
+  f.store->now->lose_live = 1;
+  const auto last = f.append("2");
+  f.store->now->fail_reads = true;
+  f.rt.in_turn([&] {
+    f.store->now->events->history_lost(failure{history_errc::store_unavailable});
+    f.store->now->events->history_ready(last.epoch);
+  });
+  for (int i = 0; i < 20; ++i)
+    f.rt.advance(5s);
+  const auto reads = f.store->now->reads;
+  CHECK(reads > 5);
+  CHECK(reads < 30); // ever less often
+  CHECK(a.written == "1");
+  f.store->now->fail_reads = false;
+  f.rt.advance(8s);
+  f.rt.settle();
+  CHECK(a.written == "12");
+  f.rt.advance(1min);
+  CHECK(f.store->now->reads == reads + 1);
+}
+
+TEST_CASE("what was read before the store was lost says nothing of what was missed then",
+          "[history]") {
+  fixture f;
+  fake_connection::output a;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  f.append("1");
+  f.store->now->lose_live = 1;
+  f.store->now->hold_reads = true;
+  f.append("2");
+  f.append("3"); // a gap is found, and read
+  CHECK(f.store->now->held.size() == 1);
+  f.store->now->lose_live = 1;
+  const auto last = f.append("4");
+  f.rt.in_turn([&] {
+    f.store->now->events->history_lost(failure{history_errc::store_unavailable});
+    f.store->now->events->history_ready(last.epoch);
+  });
+  f.store->now->hold_reads = false;
+  f.rt.in_turn([&] { f.store->now->let_read(); });
+  f.rt.settle();
+  CHECK(a.written == "1234");
+}
+
+TEST_CASE("a gap is not given up while the store is away", "[history]") {
+  fixture f;
+  fake_connection::output a;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  f.append("1");
+  f.store->now->lose_live = 1;
+  f.store->now->hold_reads = true;
+  f.append("2");
+  const auto last = f.append("3");
+  f.rt.in_turn([&] {
+    f.store->now->events->history_lost(failure{history_errc::store_unavailable});
+    f.store->now->fail_read();
+  });
+  f.rt.advance(1min);
+  CHECK(a.written == "1");
+  f.store->now->hold_reads = false;
+  f.rt.in_turn([&] { f.store->now->events->history_ready(last.epoch); });
+  f.rt.settle();
+  CHECK(a.written == "123");
+  CHECK(f.topics->counters().gaps_unfilled == 0);
+}
+
+TEST_CASE("a gap is given as much time as there is, however much comes behind it", "[history]") {
+  fixture f;
+  fake_connection::output a;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  f.append("1");
+  f.store->now->lose_live = 1;
+  f.store->now->fail_reads = true;
+  for (int i = 2; i <= 9; ++i)
+    f.append(std::to_string(i));
+  f.store->now->fail_reads = false;
+  f.rt.advance(500ms);
+  f.rt.settle();
+  CHECK(a.written == "123456789");
+  CHECK(f.topics->counters().gaps_unfilled == 0);
+}
+
+TEST_CASE("a page that claims more than it has loses nothing", "[history]") {
+  fixture f;
+  fake_connection::output a;
+  f.store->now->spoil = [](history_page& page) {
+    page.messages.clear();
+    page.floor = 0;
+    page.last = 1;
+  };
+  SECTION("of what comes after it") {
+    CHECK(f.resume(f.connect(a), {}).complete);
+    f.append("1");
+  }
+  SECTION("of what came before it") {
+    f.store->now->hold_reads = true;
+    auto d = f.resume_begun(f.connect(a), {});
+    f.append("1");
+    f.rt.in_turn([&] { f.store->now->let_read(); });
+    CHECK(f.value(std::move(d)).complete);
+  }
+  f.store->now->hold_reads = false;
+  f.store->now->spoil = [](history_page&) {
+  };
+  f.append("2");
+  CHECK(a.written == "12");
+}
+
+TEST_CASE("many topics that have missed something are read a few at a time", "[history]") {
+  fixture f;
+  fake_connection::output a;
+  auto& who = f.connect(a);
+  std::uint64_t epoch = 0;
+  for (int i = 0; i < 100; ++i) {
+    f.room = f.topics->get("room " + std::to_string(i));
+    epoch = f.append("x").epoch;
+    CHECK(f.resume(who, {}).complete);
+  }
+  f.store->now->reads = 0;
+  f.store->now->hold_reads = true;
+  f.rt.in_turn([&] {
+    f.store->now->events->history_lost(failure{history_errc::store_unavailable});
+    f.store->now->events->history_ready(epoch);
+  });
+  f.rt.settle();
+  std::size_t most = 0;
+  while (!f.store->now->held.empty()) {
+    most = std::max(most, f.store->now->held.size());
+    f.rt.in_turn([&] { f.store->now->let_read(); });
+    f.rt.settle();
+  }
+  CHECK(most == 16);
+  CHECK(f.store->now->reads == 100);
+}
+
+TEST_CASE("who listens hears all of a store that is another one", "[history]") {
+  fixture f;
+  fake_connection::output a;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  f.append("1");
+  const auto another = std::make_shared<memory_history>();
+  {
+    kept_topics others{f.rt, another};
+    f.rt.settle();
+    auto d = f.rt.in_turn([&] { return others.get("lobby").append(f.writer(), "2"); });
+    f.value(std::move(d));
+  }
+  f.store->now->hold_reads = true;
+  f.rt.in_turn([&] { f.store->now->replace(another); });
+  f.rt.settle();
+  f.append("3");
+  CHECK(a.written == "1");
+  f.store->now->hold_reads = false;
+  f.rt.in_turn([&] { f.store->now->let_read(); });
+  f.rt.settle();
+  CHECK(a.written == "123");
+  f.append("4");
+  CHECK(a.written == "1234");
+}
+
 TEST_CASE("a store that takes longer than one's patience makes it incomplete, and live",
           "[history]") {
   fixture f{{.patience = 2s}};
