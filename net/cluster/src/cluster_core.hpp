@@ -243,8 +243,6 @@ private:
     std::string room, key, meta;
   };
   void track_here(const caf::strong_actor_ptr& who, own_entry what);
-  [[nodiscard]] std::uint64_t find_own(const std::vector<std::uint64_t>& among,
-                                       const std::string& room, const std::string& key) const;
   void drop_own(std::uint64_t id);
   void tell_own(std::uint64_t id);
   void presence_changed();
@@ -342,7 +340,8 @@ private:
   };
   std::uint64_t last_entry_ = 0;
   std::unordered_map<std::uint64_t, own_entry> own_entries_;
-  std::unordered_map<caf::actor_id, std::vector<std::uint64_t>> tracked_; // by who made them
+  using ids_by_place = std::unordered_map<std::string, std::uint64_t>;
+  std::unordered_map<caf::actor_id, ids_by_place> tracked_; // by who made them
   std::unordered_map<std::string, own_room> own_rooms_;
   std::set<std::string> counted_changed_; // counts that are to be told
   bool presence_dirty_ = false;           // watchers are to be told

@@ -26,8 +26,11 @@ void cluster_core::on_drain(caf::strong_actor_ptr who, std::function<void()> fn)
       return;
     const auto number = ++self->last_client_;
     self->clients_.emplace(number, client{caf::actor_cast<caf::weak_actor_ptr>(who), fn});
-    if (self->draining()) // it has come after the others were told
+    if (self->draining()) { // it has come after the others were told
       self->untold_.push_back(number);
+      if (!self->batch_call_.active())
+        self->later(self->drain_.every, &cluster_core::tell_clients, self->batch_call_);
+    }
     who->get()->attach_functor([weak, number] {
       const auto core = weak.lock();
       if (!core)
@@ -90,7 +93,8 @@ void cluster_core::tell_clients() {
       basic_actor::run_as(who, [fn = found->second.fn] { (*fn)(); });
     }
   }
-  later(drain_.every, &cluster_core::tell_clients, batch_call_); // also for those who come now
+  if (!untold_.empty())
+    later(drain_.every, &cluster_core::tell_clients, batch_call_);
 }
 
 void cluster_core::drained_if_empty() {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include <caf/actor_cast.hpp>
 
@@ -32,6 +33,11 @@ std::string entry_key(std::uint64_t id) {
   return std::string{as_text(key.view())};
 }
 
+// An entry of an actor, by its room and its key.
+std::string place_of(const std::string& room, const std::string& key) {
+  return std::to_string(room.size()) + ' ' + room + key;
+}
+
 std::string count_key(const std::string& room) {
   return static_cast<char>(cluster_core::count_fact) + room;
 }
@@ -61,11 +67,9 @@ void cluster_core::untrack(caf::strong_actor_ptr who, std::string room, std::str
       const auto found = self->tracked_.find(who);
       if (found == self->tracked_.end())
         return;
-      const auto id = self->find_own(found->second, room, key);
-      if (id == 0)
-        return;
-      std::erase(found->second, id); // an actor that has none stays in the table until its end
-      self->drop_own(id);
+      const auto node = found->second.extract(place_of(room, key));
+      if (node) // an actor that has none stays in the table until its end
+        self->drop_own(node.mapped());
     });
 }
 
@@ -97,19 +101,11 @@ void cluster_core::unwatch_presence(std::uint64_t number) {
 
 // -- ours, on loop 0 ----------------------------------------------------------------------------
 
-std::uint64_t cluster_core::find_own(const std::vector<std::uint64_t>& among,
-                                     const std::string& room, const std::string& key) const {
-  for (const auto id : among) {
-    const auto& one = own_entries_.at(id);
-    if (one.room == room && one.key == key)
-      return id;
-  }
-  return 0;
-}
-
 void cluster_core::track_here(const caf::strong_actor_ptr& who, own_entry what) {
   const auto [of, is_new] = tracked_.try_emplace(who->id());
-  auto id = find_own(of->second, what.room, what.key);
+  auto place = place_of(what.room, what.key);
+  const auto had = of->second.find(place);
+  auto id = had != of->second.end() ? had->second : 0;
   if (id == 0) {
     if (own_entries_.size() >= options_.max_entries) {
       if (is_new)
@@ -121,7 +117,7 @@ void cluster_core::track_here(const caf::strong_actor_ptr& who, own_entry what) 
       });
     }
     id = ++last_entry_;
-    of->second.push_back(id);
+    of->second.emplace(std::move(place), id);
   }
   board_.set({options_.name, boot_}, id, what.room, what.key, what.meta);
   auto& in = own_rooms_[what.room];
@@ -141,7 +137,10 @@ void cluster_core::track_here(const caf::strong_actor_ptr& who, own_entry what) 
         const auto found = core->tracked_.find(ended);
         if (found == core->tracked_.end())
           return;
-        const auto ids = std::move(found->second);
+        std::vector<std::uint64_t> ids;
+        for (const auto& [where, one] : found->second)
+          ids.push_back(one);
+        std::ranges::sort(ids); // as they came
         core->tracked_.erase(found);
         for (const auto one : ids)
           core->drop_own(one);

@@ -100,6 +100,21 @@ TEST_CASE("clients are told in batches, and the node leaves when the last one ha
   CHECK(net.view(0, 1).state == node_state::left);
 }
 
+TEST_CASE("a drain that does not wait between its batches is idle when all are told",
+          "[cluster][drain]") {
+  drained_net net{{.nodes = 2, .node = holding()}};
+  net.run_for(1s);
+  for (int i = 0; i < 5; ++i)
+    net.join(1, i, false);
+  const auto fired = net.drain(1, {.batch = 2, .every = 0s, .grace = 30s});
+  net.run_for(100ms);
+  CHECK(net.told == std::vector<int>{0, 1, 2, 3, 4});
+  net.join(1, 77, false);
+  net.run_for(100ms);
+  CHECK(net.told.back() == 77);
+  CHECK(*fired == 0);
+}
+
 TEST_CASE("at the end of the grace time the node leaves, and its users are held",
           "[cluster][drain]") {
   drained_net net{{.nodes = 2, .node = holding()}};

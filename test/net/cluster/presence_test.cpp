@@ -282,6 +282,33 @@ TEST_CASE("who is back within leave_hold was never away: restarts are not seen",
   CHECK(net.keys(2, "lobby") == strings{"bob"});
 }
 
+TEST_CASE(
+  "an actor has one entry for each room and key, however these are spelt, and all end with it",
+  "[cluster][presence]") {
+  rooms_net net{{.nodes = 2}};
+  net.run_for(1s);
+  auto who = net.spawn();
+  const std::pair<const char*, const char*> places[] = {
+    {"a", "bc"}, {"ab", "c"}, {"1 a", "b"}, {"a", "b"}, {"b", "a"}};
+  for (const auto& [room, key] : places)
+    net.track(who, 0, room, key, "1");
+  for (const auto& [room, key] : places)
+    net.track(who, 0, room, key, "2");
+  net.run_for(500ms);
+  CHECK(net.keys(1, "a") == strings{"b", "bc"});
+  CHECK(net.keys(1, "ab") == strings{"c"});
+  CHECK(presence{net.node(1)}.count("a") == 2);
+  net.untrack(who, 0, "a", "bc");
+  net.untrack(who, 0, "a", "bc");
+  net.run_for(500ms);
+  CHECK(net.keys(1, "a") == strings{"b"});
+  CHECK(net.keys(1, "ab") == strings{"c"});
+  net.end(who);
+  net.run_for(500ms);
+  for (const auto& [room, key] : places)
+    CHECK(presence{net.node(1)}.count(room) == 0);
+}
+
 TEST_CASE("of a large room only the count travels", "[cluster][presence]") {
   rooms_net net{{.nodes = 3, .node = {.list_limit = 10}}};
   net.run_for(1s);
