@@ -16,7 +16,7 @@
 
 namespace troupe::testing {
 
-/// Tells whether there is a nats-server here; says so if not.
+/// Tells whether there is a nats-server here; says so if not, by which ctest knows that the test is skipped.
 inline bool nats_server_installed() {
   static const bool is = std::system("command -v nats-server >/dev/null") == 0;
   if (!is)
