@@ -134,6 +134,11 @@ troupe::deferred<bool> node_registry::rival(const std::string& name, std::uint64
     const auto answer = std::make_shared<troupe::promise<bool>>();
     auto result = answer->get_deferred();
     wait_for(*found, {.elsewhere = answer});
+    // By then the other node has taken silence for an answer; the name, when it is released, is for those who still want it.
+    call_later(patience_with_nodes, [this, look, weak = std::weak_ptr{answer}] {
+      if (const auto late = weak.lock())
+        forget(look, late);
+    });
     return result;
   }
   if (std::tie(found->second.since, cluster_.name()) < std::tie(since, node))

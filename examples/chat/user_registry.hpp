@@ -183,6 +183,16 @@ protected:
       tell(holder.second.actor, caf::make_message(asked_atom::value, holder.second.name));
   }
 
+  // Whoever asked from another node waits no longer.
+  void forget(const std::string& look, const std::shared_ptr<troupe::promise<bool>>& elsewhere) {
+    const auto waiting = claimants_.find(look);
+    if (waiting == claimants_.end())
+      return;
+    std::erase_if(waiting->second, [&](const claimant& c) { return c.elsewhere == elsewhere; });
+    if (waiting->second.empty())
+      claimants_.erase(waiting);
+  }
+
   void release(const std::string& name, const caf::strong_actor_ptr& who) {
     const auto look = look_of(name);
     const auto found = users_.find(look);

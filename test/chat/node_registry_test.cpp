@@ -222,6 +222,21 @@ TEST_CASE("who has lost the connection on one node has the name at once on anoth
   CHECK(again.taken() == strings{"granted"});
 }
 
+TEST_CASE("a name that is freed goes to who still waits for it, not to a node that waits no longer",
+          "[chat][nodes]") {
+  chat_net c;
+  auto ann = c.user(0, "ann", "lobby", false);
+  c.net.run_for(300ms);
+  auto elsewhere = c.somebody_at(1);
+  CHECK(c.tell(elsewhere, do_claim_atom::value, std::string{"ann"}, lobby).empty());
+  c.net.run_for(2s);
+  CHECK(elsewhere.taken() == strings{"taken"}); // there was no answer
+  auto again = c.somebody_at(0);
+  CHECK(c.tell(again, do_claim_atom::value, std::string{"ann"}, lobby).empty());
+  c.tell(ann, do_release_atom::value);
+  CHECK(again.taken() == strings{"granted"});
+}
+
 TEST_CASE("people of all nodes are seen, told, renamed and gone", "[chat][nodes]") {
   chat_net c;
   auto seen = c.watcher(2);
