@@ -18,45 +18,22 @@
 #include "irc_load.hpp"
 #include "load.hpp"
 #include "protocol_load.hpp"
+#include "rows.hpp"
 #include "server.hpp"
 #include "udp_load.hpp"
 
 namespace {
 
+using bench::bound;
+using bench::row;
 using bench::server;
+using bench::settings;
 
 const std::string programs = TROUPE_BENCH_PROGRAMS "/";
 const std::string examples = TROUPE_BENCH_EXAMPLES "/";
 const std::string sources = TROUPE_BENCH_SOURCE "/";
 
-struct settings {
-  int repeat = 5;
-  bool smoke = false;
-  int repetition = 0; // the one under way
-};
-
-/// Which way a target bounds a figure.
-enum class bound { at_most, at_least };
-
-/// One line of the table: a figure of ours, and of a peer in the same run.
-struct row {
-  std::string name;
-  std::string what;
-  std::string unit;
-  std::string peer; // empty: ours stands alone
-  std::function<double(const settings&)> ours;
-  std::function<double(const settings&)> theirs;
-  bound direction = bound::at_most;
-  std::optional<double> target; // of ours / theirs, or of ours alone; none: the row informs only
-};
-
 constexpr std::size_t idle_connections = 10'000;
-
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  const auto middle = v.size() / 2;
-  return v.size() % 2 != 0 ? v[middle] : (v[middle - 1] + v[middle]) / 2;
-}
 
 bench::echo_load sized(const settings& s, bench::echo_load load) {
   if (s.smoke) {
@@ -530,71 +507,6 @@ std::vector<row> table() {
      {}},
     {"memory-irc", "idle user of IRC, 10,000", "bytes", "", idle_irc(our_irc), {}, at_most, 3072},
   };
-}
-
-/// What came of a row.
-struct outcome {
-  double theirs = 0;
-  double ours = 0;
-  double figure = 0; // what the target bounds: the ratio, or ours
-  double least = 0;
-  double most = 0;
-  std::string met;
-};
-
-outcome measure(const row& r, settings s) {
-  std::vector<double> ours, theirs, figures;
-  for (s.repetition = 0; s.repetition < s.repeat; ++s.repetition) {
-    // Who goes first changes each time, so that what slowly changes about the machine cancels out.
-    const bool first = s.repetition % 2 == 0;
-    if (first)
-      ours.push_back(r.ours(s));
-    if (r.theirs)
-      theirs.push_back(r.theirs(s));
-    if (!first)
-      ours.push_back(r.ours(s));
-    figures.push_back(r.theirs ? ours.back() / theirs.back() : ours.back());
-  }
-  outcome o;
-  o.ours = median(ours);
-  if (r.theirs)
-    o.theirs = median(theirs);
-  o.figure = median(figures);
-  const auto [least, most] = std::minmax_element(figures.begin(), figures.end());
-  o.least = *least;
-  o.most = *most;
-  if (r.target && !s.smoke)
-    o.met = (r.direction == bound::at_least ? o.figure >= *r.target : o.figure <= *r.target)
-              ? "met"
-              : "MISSED";
-  return o;
-}
-
-void print(const row& r, const outcome& o) {
-  std::printf("%-46s %-9s %-14s ", r.what.c_str(), r.unit.c_str(), r.peer.c_str());
-  if (r.theirs)
-    std::printf("%10.3f %10.3f %7.2f", o.theirs, o.ours, o.figure);
-  else
-    std::printf("%10s %10.3f %7s", "", o.ours, "");
-  std::printf(" %9.2f ..%8.2f", o.least, o.most);
-  if (r.target)
-    std::printf(" %s %7.2f %s", r.direction == bound::at_least ? ">=" : "<=", *r.target,
-                o.met.c_str());
-  std::printf("\n");
-  std::fflush(stdout);
-}
-
-void write_csv(std::ostream& out, const row& r, const outcome& o) {
-  out << r.name << ",\"" << r.what << "\"," << r.unit << ",\"" << r.peer << "\",";
-  if (r.theirs)
-    out << o.theirs;
-  out << ',' << o.ours << ',';
-  if (r.theirs)
-    out << o.figure;
-  out << ',' << o.least << ',' << o.most << ',';
-  if (r.target)
-    out << (r.direction == bound::at_least ? ">=" : "<=") << *r.target;
-  out << ',' << o.met << std::endl;
 }
 
 } // namespace
