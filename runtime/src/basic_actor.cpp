@@ -9,11 +9,12 @@
 
 #include <caf/actor_clock.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
-#include <caf/detail/default_invoke_result_visitor.hpp>
+#include <caf/logger.hpp>
 #include <caf/sec.hpp>
 #include <caf/system_messages.hpp>
 
 #include <troupe/runtime/coroutine.hpp>
+#include <troupe/runtime/detail/answering.hpp>
 #include <troupe/runtime/detail/class_name.hpp>
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
@@ -82,23 +83,6 @@ caf::result<caf::message> nobody_takes(caf::scheduled_actor* actor, caf::message
   return caf::make_error(caf::sec::unexpected_message, detail::describe_message(content));
 }
 
-// Answers what a handler returns, as CAF does. Where nobody asked and there is nothing to answer, no promise
-// is made.
-class answer final : public caf::detail::default_invoke_result_visitor<caf::scheduled_actor> {
-public:
-  using super = caf::detail::default_invoke_result_visitor<caf::scheduled_actor>;
-
-  answer(caf::scheduled_actor* self, bool asked) : super(self), asked_(asked) {}
-  using super::operator();
-  void operator()(caf::message& x) override {
-    if (asked_ || !x.empty())
-      super::operator()(x);
-  }
-
-private:
-  const bool asked_;
-};
-
 // Tells messages that CAF handles itself, or may, from those that are the behavior's only.
 bool may_be_cafs(std::uint32_t token) noexcept {
   const auto is_one = [token](auto... tokens) {
@@ -147,6 +131,8 @@ basic_actor::~basic_actor() {
 }
 
 basic_actor::basic_actor(caf::actor_config& cfg) : super(cfg) {
+  // Who spawns an actor leaves CAF's log in its thread, where all that follows would look for it.
+  CAF_SET_LOGGER_SYS(nullptr);
   set_default_handler(&nobody_takes);
   set_exception_handler([](caf::scheduled_actor* self, std::exception_ptr& e) -> caf::error {
     try {
@@ -223,7 +209,7 @@ caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
   if (!x.mid.is_response() && awaited_responses_.empty() && !bhvr_stack_.empty()
       && !getf(has_timeout_flag) && !may_be_cafs(token)) {
     current_mailbox_element(&x);
-    answer to_sender{this, !x.mid.is_async()};
+    detail::answering to_sender{*this, x};
     switch (bhvr_stack_.back()(to_sender, content)) {
     case caf::match_case::match:
       return caf::invoke_message_result::consumed;
@@ -239,8 +225,17 @@ caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
 void basic_actor::send_request(const caf::strong_actor_ptr& receiver, duration timeout,
                                caf::message content,
                                std::shared_ptr<detail::response_taker> taker) {
+  const auto id = begin_request(timeout, std::move(taker));
+  if (id.is_request())
+    receiver->enqueue(
+      caf::make_mailbox_element(caf::strong_actor_ptr{ctrl()}, id, {}, std::move(content)),
+      context());
+}
+
+caf::message_id basic_actor::begin_request(duration timeout,
+                                           std::shared_ptr<detail::response_taker> taker) {
   if (has_ended())
-    return; // the taker dies with the actor
+    return caf::make_message_id();
   const auto id = expect_response(std::move(taker));
   if (timeout != duration::max()) {
     auto* const here = event_loop::current();
@@ -256,9 +251,7 @@ void basic_actor::send_request(const caf::strong_actor_ptr& receiver, duration t
       clock().set_request_timeout(saturating_add(clock().now(), timeout), this, id.response_id());
     }
   }
-  receiver->enqueue(
-    caf::make_mailbox_element(caf::strong_actor_ptr{ctrl()}, id, {}, std::move(content)),
-    context());
+  return id;
 }
 
 caf::message_id basic_actor::expect_response(std::shared_ptr<detail::response_taker> taker) {

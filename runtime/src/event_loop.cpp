@@ -1,10 +1,13 @@
 #include <troupe/runtime/event_loop.hpp>
 
 #include <algorithm>
+#include <cstdint>
+#include <utility>
 
 #include <caf/logger.hpp>
 #include <sched.h>
 
+#include <troupe/runtime/detail/block_cache.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 #include "handler_timing.hpp"
@@ -20,8 +23,17 @@ namespace {
 constexpr std::size_t worth_gathering = 16;
 
 // How many messages an actor handles before the time is looked at for the first time.
-constexpr std::size_t first_portion = 8;
+constexpr std::size_t first_portion = 2;
 constexpr std::size_t largest_portion = 256;
+
+// An actor that has made so much for others lets them run first: what it sends next would drive out of the
+// processor's cache what they have not handled yet.
+constexpr std::ptrdiff_t much_for_others = 16 * 1024;
+
+// One that only works off what has come, and for which so many wait, may handle some times as many messages as
+// others: what waits for it takes memory, and keeps those who sent it.
+constexpr std::size_t many_waiting = 64;
+constexpr std::size_t times_as_many = 8;
 
 void log_uncaught_call() noexcept {
   detail::log_uncaught(event_loop::current()->scheduler().logger(), "a delayed call");
@@ -226,7 +238,10 @@ bool event_loop::resume(caf::resumable* job, bool pinned) {
   acting_ = is_actor ? static_cast<caf::scheduled_actor*>(job) : nullptr;
   // A few messages first, then more: messages that take long are noticed early.
   auto portion = portion_;
-  for (auto left = options_.messages_per_actor;;) {
+  const auto taken = detail::bytes_taken();
+  auto left = options_.messages_per_actor;
+  auto spare = std::min(left, SIZE_MAX / times_as_many) * (times_as_many - 1);
+  for (;;) {
     watch_.begin_step(&typeid(*job));
     const auto count = std::min(left, portion);
     if (!is_actor)
@@ -244,7 +259,15 @@ bool event_loop::resume(caf::resumable* job, bool pinned) {
     } else if (portion_ < first_portion) {
       portion_ *= 2;
     }
-    if (result != caf::resumable::resume_later || over || left == 0)
+    if (result != caf::resumable::resume_later || over)
+      break;
+    const auto made = detail::bytes_taken() - taken;
+    if (left == 0 && made < 0 && is_actor) {
+      const auto waiting = detail::waiting_messages(static_cast<caf::scheduled_actor&>(*job));
+      if (waiting > many_waiting)
+        left = std::min(waiting, std::exchange(spare, 0));
+    }
+    if (left == 0 || (made > much_for_others && has_jobs()))
       break;
   }
   runs_floating_ = false;

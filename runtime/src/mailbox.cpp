@@ -61,11 +61,18 @@ private:
   auto& urgent() {
     return std::get<caf::scheduled_actor::urgent_queue_index>(actor_.mailbox().queue().queues());
   }
-  bool streams() {
+  // Streams of CAF's are left to CAF.
+  bool has_streams() {
+    return !actor_.stream_managers().empty() || !actor_.pending_stream_managers().empty();
+  }
+  bool has_stream_messages() {
     auto& queues = actor_.mailbox().queue().queues();
-    return !actor_.stream_managers().empty() || !actor_.pending_stream_managers().empty()
-           || !std::get<caf::scheduled_actor::upstream_queue_index>(queues).empty()
+    return !std::get<caf::scheduled_actor::upstream_queue_index>(queues).empty()
            || !std::get<caf::scheduled_actor::downstream_queue_index>(queues).empty();
+  }
+  caf::resumable::resume_result leave_to_caf(caf::execution_unit* unit) {
+    arm_receive_timeout();
+    return actor_.resume(unit, most_ - handled_);
   }
   bool ended() {
     return (actor_.getf(caf::abstract_actor::is_cleaned_up_flag) || !actor_.alive())
@@ -81,6 +88,8 @@ private:
       }
     return actor_.mailbox().try_block();
   }
+  template <class Queue>
+  bool round(Queue& queue, std::size_t most);
   task_result handle(caf::mailbox_element& x);
   task_result handle_traced(caf::mailbox_element& x);
   task_result end_by_exception(caf::mailbox_element& x);
@@ -111,26 +120,22 @@ caf::resumable::resume_result mailbox_pass::run(caf::execution_unit* unit) {
     return caf::resumable::done;
   bound_ = detail::bound_of(actor_);
   auto& mailbox = actor_.mailbox();
-  auto take = [this](caf::mailbox_element& x) {
-    return traces_ ? handle_traced(x) : handle(x);
-  };
-  while (handled_ < most_) {
-    if (mailbox.fetch_more()) {
+  for (bool first = true; handled_ < most_; first = false) {
+    if (mailbox.fetch_more() || first) {
       if (normal().total_task_size() > warn_beyond) [[unlikely]]
         warn(normal().total_task_size());
       if (bound_ != nullptr && bound_->then == full_mailbox::drop_oldest) [[unlikely]]
         drop_oldest();
+      if (has_stream_messages()) [[unlikely]]
+        return leave_to_caf(unit);
     }
-    if (streams()) [[unlikely]] {
-      arm_receive_timeout();
-      return actor_.resume(unit, most_ - handled_);
-    }
+    if (has_streams()) [[unlikely]]
+      return leave_to_caf(unit);
     bool any = false;
     if (!urgent().empty())
-      any = urgent().new_round(urgent_in_a_round, take).consumed_items;
+      any = round(urgent(), urgent_in_a_round);
     if (!normal().empty() && handled_ < most_)
-      any =
-        (is_held() ? sift() : normal().new_round(normal_in_a_round, take).consumed_items) || any;
+      any = (is_held() ? sift() : round(normal(), normal_in_a_round)) || any;
     if (retries_) [[unlikely]] {
       retries_ = false;
       urgent().flush_cache();
@@ -148,6 +153,30 @@ caf::resumable::resume_result mailbox_pass::run(caf::execution_unit* unit) {
   }
   arm_receive_timeout();
   return block() ? caf::resumable::awaiting_message : caf::resumable::resume_later;
+}
+
+// As CAF's `new_round`, where each message has the same weight: handles up to `most`, behind each of which those
+// that were skipped come back. Returns whether there was one.
+template <class Queue>
+bool mailbox_pass::round(Queue& queue, std::size_t most) {
+  bool any = false;
+  for (std::size_t n = 0; n < most;) {
+    queue.inc_deficit(1);
+    auto x = queue.next();
+    if (x == nullptr)
+      break;
+    const auto result = traces_ ? handle_traced(*x) : handle(*x);
+    if (result == task_result::skip) {
+      queue.cache().push_back(x.release());
+      continue;
+    }
+    any = true;
+    ++n;
+    queue.flush_cache();
+    if (result != task_result::resume)
+      break;
+  }
+  return any;
 }
 
 // One that waits for room elsewhere handles what no bound counts; the rest lies with what it skipped, in order.
@@ -288,6 +317,11 @@ caf::resumable::resume_result detail::resume_actor(caf::scheduled_actor& actor,
   if (handled != nullptr) [[unlikely]]
     *handled = pass.handled();
   return result;
+}
+
+std::size_t detail::waiting_messages(caf::scheduled_actor& actor) noexcept {
+  auto& queues = actor.mailbox().queue().queues();
+  return std::get<caf::scheduled_actor::normal_queue_index>(queues).total_task_size();
 }
 
 // What CAF does, but for a reference to the sender that only a request needs: it is told if the mailbox is

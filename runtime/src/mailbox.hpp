@@ -18,6 +18,9 @@ constexpr int retries_flag = 0x0040'0000;
 caf::resumable::resume_result resume_actor(caf::scheduled_actor& actor, caf::execution_unit* unit,
                                            std::size_t most, std::size_t* handled = nullptr);
 
+/// Returns how many messages wait that the last pass has taken in and left over. Thread: the actor's.
+std::size_t waiting_messages(caf::scheduled_actor& actor) noexcept;
+
 /// Puts `what` into the mailbox, if there is room, and has the actor resumed by `unit` if it must be; null for
 /// any loop. Thread: any.
 void deliver(caf::scheduled_actor& actor, caf::mailbox_element_ptr what, caf::execution_unit* unit);

@@ -212,7 +212,7 @@ deferred<T> ask(basic_actor& self, const Handle& receiver, ask_timeout timeout, 
     return result;
   }
   asked->watch(self, to);
-  self.send_request(to, timeout.time, caf::make_message(std::forward<Args>(args)...), asked);
+  self.send_request_of(to, timeout.time, asked, std::forward<Args>(args)...);
   return result;
 }
 

@@ -2,9 +2,14 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <caf/event_based_actor.hpp>
+#include <caf/response_type.hpp>
 
+#include <troupe/runtime/detail/actor_storage.hpp>
+#include <troupe/runtime/detail/local_message.hpp>
+#include <troupe/runtime/detail/match_case.hpp>
 #include <troupe/runtime/time.hpp>
 
 namespace troupe {
@@ -57,6 +62,27 @@ public:
   explicit basic_actor(caf::actor_config& cfg);
   ~basic_actor() override;
 
+  /// Sends `{xs...}` to `to`, as CAF's `send` does. Of values, the message is made in the mailbox's element, in
+  /// memory that the thread keeps for messages.
+  ///
+  /// \tparam P  `caf::message_priority::high` comes before all messages that are not
+  /// \param to  a handle, also a typed one, or a group; a handle of nobody drops the message
+  template <caf::message_priority P = caf::message_priority::normal, class Dest, class... Ts>
+  void send(const Dest& to, Ts&&... xs) {
+    if constexpr (detail::makes_local_message<Dest, Ts...>) {
+      static_assert(caf::response_type_unbox<
+                      caf::signatures_of_t<Dest>,
+                      caf::detail::type_list<caf::detail::strip_and_convert_t<Ts>...>>::valid,
+                    "receiver does not accept given message");
+      if (to)
+        to->enqueue(detail::make_local_message(caf::strong_actor_ptr{ctrl()},
+                                               caf::make_message_id(P), std::forward<Ts>(xs)...),
+                    context());
+    } else {
+      super::send<P>(to, std::forward<Ts>(xs)...);
+    }
+  }
+
   /// Runs `fn` as `actor`, in order with the messages that the calling thread sends to it: never
   /// beside the actor's other code, and not at all if the actor has ended.
   ///
@@ -85,6 +111,21 @@ public:
   /// destroyed. `timeout`: `duration::max()` for none.
   void send_request(const caf::strong_actor_ptr& receiver, duration timeout, caf::message content,
                     std::shared_ptr<detail::response_taker> taker);
+
+  /// As above, with `{xs...}` as the content.
+  template <class... Ts>
+  void send_request_of(const caf::strong_actor_ptr& receiver, duration timeout,
+                       std::shared_ptr<detail::response_taker> taker, Ts&&... xs) {
+    if constexpr (detail::makes_local_message<caf::actor, Ts...>) {
+      const auto id = begin_request(timeout, std::move(taker));
+      if (id.is_request())
+        receiver->enqueue(
+          detail::make_local_message(caf::strong_actor_ptr{ctrl()}, id, std::forward<Ts>(xs)...),
+          context());
+    } else {
+      send_request(receiver, timeout, caf::make_message(std::forward<Ts>(xs)...), std::move(taker));
+    }
+  }
 
   /// Keeps `taker` until the response to the returned request comes, from any thread, by
   /// `enqueue(nullptr, request.response_id(), content, nullptr)`. Keeps the actor alive until then. If the actor
@@ -124,6 +165,8 @@ protected:
 private:
   friend class detail::coroutine_base;
 
+  // Returns no request's number if the actor has ended; the taker dies with it.
+  caf::message_id begin_request(duration timeout, std::shared_ptr<detail::response_taker> taker);
   void keep_alive(bool on);
   bool has_ended() const noexcept;
   detail::coroutine_base** waiting_coroutines(); // the list's head; null if the actor has ended
