@@ -9,17 +9,10 @@
 #include <vector>
 
 #include <troupe/cluster/cluster.hpp>
-<<<<<<< HEAD
 #include <troupe/cluster/detail/message_codec.hpp>
 #include <troupe/cluster/memory_backplane.hpp>
 #include <troupe/testing/cluster_fixture.hpp>
 
-=======
-#include <troupe/cluster/memory_backplane.hpp>
-#include <troupe/testing/cluster_fixture.hpp>
-
-#include "message_codec.hpp"
->>>>>>> 2ada8359b46afbd015579d7796e884fe38ce2733
 #include "named_server.hpp"
 #include "support/catch.hpp"
 #include "wire.hpp"
