@@ -472,18 +472,20 @@ void sharded_core::tick() {
     for (auto& s : shards_) {
       if (s.waiting() != 0)
         expire(s, now);
-      if (s.at == shard::phase::leaving)
-        for (auto& [key, one] : s.seats)
+      if (s.at == shard::phase::leaving || std::exchange(s.sleeps, false))
+        for (auto& [key, one] : s.seats) {
+          s.sleeps = s.sleeps || one.at == seat::phase::ending;
           if (one.at == seat::phase::ending && !one.over && now > one.deadline) {
             one.deadline = now + options_.hold_for;
             kill(one);
           }
+        }
       if (s.at == shard::phase::starting && s.waiting() == 0 && s.seats.empty())
         give_up(s); // nobody waits for it any more
       else if (s.at != shard::phase::here || s.waiting() != 0)
         look_at(s);
       settle(s);
-      more = more || s.waiting() != 0 || !s.flushes.empty() || s.flushing
+      more = more || s.waiting() != 0 || !s.flushes.empty() || s.flushing || s.sleeps
              || s.at == shard::phase::starting || s.at == shard::phase::leaving;
     }
     if (more)

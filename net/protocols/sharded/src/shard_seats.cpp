@@ -201,6 +201,8 @@ bool sharded_core::sleep(const entity& who) {
     return false;
   ++count_.slept;
   let_go(found->second, entity_end::idle);
+  s.sleeps = true;
+  want(s);
   return true;
 }
 

@@ -101,6 +101,7 @@ struct shard {
   std::size_t held_in_seats = 0;
   std::string went_to{};           // the node that messages of this one went to last
   bool flushing = false;           // that one is asked whether it has dealt with them
+  bool sleeps = false;             // some of it is on its way to sleep
   bool wanted = false;             // loop 0 will look at it
   std::uint64_t round = 0;         // of attempts to start it
   std::set<std::string> unasked{}; // nodes that may have it

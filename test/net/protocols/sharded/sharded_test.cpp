@@ -372,6 +372,42 @@ TEST_CASE("an entity that does not hand over is killed, and its shard goes on", 
   CHECK(net.all(owner).counters().killed == 1);
 }
 
+TEST_CASE("who has never sent anything does not start what another node still has", "[sharded]") {
+  const bool leased = GENERATE(false, true);
+  entity_net net{{.nodes = 3}, {}, leased};
+  net.run_for(2s);
+  const auto owner = net.owner("slow");
+  net.add(owner, "slow", "a", 1);
+  net.run_for(1s);
+  const auto begun = net.now();
+  net.runtime().in_turn([&] { net.node(owner).drain({}).add_callback([] {}); });
+  net.run_for(50ms);
+  const auto next = std::stoul(net.all((owner + 1) % 3).where("slow").substr(1));
+  REQUIRE(next != owner);
+  const auto got = net.ask(next, "slow", 10s, which_atom::value);
+  CHECK(net.run_until([&] { return got->times > 0; }, 10s));
+  CHECK(got->text == "n" + std::to_string(next) + " 0");
+  CHECK(net.now() - begun >= 5s);
+  CHECK(net.log.overlaps == 0);
+}
+
+TEST_CASE("one that takes too long to sleep is killed, and what came meanwhile goes to the next",
+          "[sharded]") {
+  auto kind = kind_with(1s);
+  kind.hand_over_within = 2s;
+  entity_net net{{.nodes = 1}, kind};
+  net.run_for(2s);
+  net.add(0, "slow", "a", 1);
+  net.run_for(1'100ms);
+  const auto got = net.ask(0, "slow", 5s, which_atom::value);
+  net.run_for(1'700ms);
+  CHECK(got->times == 0);
+  net.run_for(400ms);
+  CHECK(got->text == "n0 0");
+  CHECK(net.all(0).counters().killed == 1);
+  CHECK(net.log.overlaps == 0);
+}
+
 TEST_CASE("a node with another number of shards is told so", "[sharded]") {
   entity_net net{{.nodes = 2}};
   net.run_for(2s);
