@@ -8,6 +8,7 @@ again there is guarded. Sources that open a namespace of others, specialize one 
 tests, or compare names of their classes cannot be inside of another; see STANDS_ALONE.
 """
 
+import os
 import pathlib
 import re
 import sys
@@ -18,7 +19,9 @@ STANDS_ALONE = re.compile(r'^(CAF_BEGIN|CAF_ALLOW|CAF_ADD|namespace (troupe|caf|
 INCLUDE = re.compile(r'^#include (?:<[^>]+>|"([^"]+)").*$', re.MULTILINE)
 
 
-def together(sources):
+def together(sources, folder):
+    """Returns the source; paths in it are relative to `folder`, where it will be, so that the clones of a project
+    have the same."""
     includes, bodies = {}, []
     for source in sources:
         text = source.read_text()
@@ -28,11 +31,11 @@ def together(sources):
                      "source is compiled alone")
         for line in INCLUDE.finditer(text):
             beside = source.parent / (line.group(1) or "")
-            includes.setdefault(f'#include "{beside}"' if beside.is_file() else line.group(0))
-        bodies.append(f'namespace {source.stem} {{\n#include "{source}"\n}}\n')
+            includes.setdefault(f'#include "{os.path.relpath(beside, folder)}"' if beside.is_file() else line.group(0))
+        bodies.append(f'namespace {source.stem} {{\n#include "{os.path.relpath(source, folder)}"\n}}\n')
     return "\n".join(includes) + "\n\n" + "\n".join(bodies)
 
 
 if __name__ == "__main__":
-    output, *names = sys.argv[1:]
-    pathlib.Path(output).write_text(together([pathlib.Path(name) for name in names]))
+    output, *names = (pathlib.Path(name) for name in sys.argv[1:])
+    output.write_text(together(names, output.parent))
