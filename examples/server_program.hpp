@@ -97,8 +97,7 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
     ->check(command_line::local_address);
   auto* const proxied_by = app.add_option(
     "--proxied-by", listen.proxy_protocol.proxies,
-    "proxies (ADDRESS or NETWORK/BITS) whose connections begin with the PROXY protocol; "
-    "others are refused");
+    "proxies (ADDRESS or NETWORK/BITS), which speak the PROXY protocol; others are refused");
   proxied_by->delimiter(',');
   if (!tls.required)
     app.add_option("--unix", unix_path, "listens at this UNIX socket too; @NAME is without a file");
