@@ -73,7 +73,7 @@ TEST_CASE("a name that is not ASCII is looked up as DNS has it, and told as it w
   r.start();
   const auto dial = [&](const std::string& host, events& told) {
     r.rt.reactor().call_from_thread(
-      [&] { connect_tcp(r.rt, host, port, reports(told), {.names = names}); });
+      [&, host] { connect_tcp(r.rt, host, port, reports(told), {.names = names}); });
   };
   {
     events told;
