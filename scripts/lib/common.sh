@@ -56,7 +56,7 @@ build() {
   local preset=$1 log unity=()
   shift
   case $preset in
-    dev | release) unity=(-DTROUPE_UNITY=ON -DTROUPE_UNITY_TESTS=ON) ;;
+    dev | release | bench) unity=(-DTROUPE_UNITY=ON -DTROUPE_UNITY_TESTS=ON) ;;
     asan) unity=(-DTROUPE_UNITY_TESTS=ON) ;;
   esac
   log=$(mktemp)
