@@ -47,7 +47,11 @@ struct http_cookie_jar::suffixes {
 };
 
 http_cookie_jar::http_cookie_jar(http_cookie_jar_options options)
-  : options_(std::move(options)), suffixes_(std::make_unique<const suffixes>()) {}
+  : options_(std::move(options)), suffixes_(std::make_unique<const suffixes>()) {
+  if (options_.max_per_domain == 0 || options_.max_cookies == 0)
+    throw std::invalid_argument(
+      "http_cookie_jar_options: max_per_domain and max_cookies are 1 at least");
+}
 
 http_cookie_jar::~http_cookie_jar() = default;
 

@@ -283,3 +283,9 @@ TEST_CASE("all that is in a jar can be put into another one") {
   other.jar.clear();
   CHECK(other.jar.size() == 0);
 }
+
+TEST_CASE("a jar without room for a cookie is refused, and told why") {
+  CHECK_THROWS_AS(http_cookie_jar({.max_per_domain = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(http_cookie_jar({.max_cookies = 0}), std::invalid_argument);
+  CHECK_NOTHROW(http_cookie_jar({.max_per_domain = 1, .max_cookies = 1}));
+}

@@ -63,6 +63,7 @@ struct http_cookie_jar_options {
 /// which takes Python's rules
 class http_cookie_jar final : public http_cookie_store {
 public:
+  /// \throws std::invalid_argument if there is no room for a single cookie
   /// \throws std::runtime_error if there is no public suffix list
   explicit http_cookie_jar(http_cookie_jar_options options = {});
   ~http_cookie_jar() override;
