@@ -41,7 +41,10 @@ void sharded_core::hosts_are(const std::vector<std::string>& nodes) {
           self->has_settled();
       });
     for (auto& s : shards_)
-      s.owner = owner_of(s.number, nodes);
+      if (auto owner = owner_of(s.number, nodes); owner != s.owner) {
+        s.owner = std::move(owner);
+        s.patient_until = {};
+      }
     for (auto& s : shards_) {
       look_at(s);
       settle(s);
@@ -75,6 +78,10 @@ void sharded_core::reachable_are(const std::vector<std::string>& nodes) {
       });
     }
   reachable_ = nodes;
+  if (unaware_)
+    std::erase_if(*unaware_, [&](const auto& node) {
+      return std::find(nodes.begin(), nodes.end(), node) == nodes.end();
+    });
 }
 
 // Others may have started what we have; with leases that cannot be.
@@ -95,15 +102,50 @@ void sharded_core::drains() {
   drained_if_empty();
 }
 
+// A drain ends when nothing is here, nobody else would send anything here, what went on from here has
+// arrived, and has been answered.
 void sharded_core::drained_if_empty() {
-  if (!draining_ || !guard_ || std::find(hosts_.begin(), hosts_.end(), us_) != hosts_.end()
-      || std::any_of(shards_.begin(), shards_.end(),
-                     [](const auto& s) { return s.at != shard::phase::elsewhere; }))
+  if (!draining_ || !guard_ || std::find(hosts_.begin(), hosts_.end(), us_) != hosts_.end())
     return;
-  // What others have sent before they knew comes meanwhile, and goes on.
-  region_->call_later(cluster_.options().heartbeat, [guard = std::exchange(guard_, {})] {
-    caf::anon_send_exit(guard, caf::exit_reason::kill);
-  });
+  busy(); // looks again
+  const auto is_busy = [](const shard& s) {
+    return s.at != shard::phase::elsewhere || s.waiting() != 0 || s.flushing || !s.flushes.empty();
+  };
+  if (std::any_of(shards_.begin(), shards_.end(), is_busy))
+    return;
+  if (!unaware_)
+    unaware_.emplace(reachable_.begin(), reachable_.end()).erase(us_);
+  if (!unaware_->empty())
+    return ask_unaware();
+  bool arrived = true;
+  for (auto& s : shards_)
+    if (!s.went_to.empty()) {
+      start_flush(s);
+      arrived = false;
+    }
+  if (arrived && *open_questions_ == 0)
+    caf::anon_send_exit(std::exchange(guard_, {}), caf::exit_reason::kill);
+}
+
+// Asks the others whether they know that entities do not run here any more. What they sent before is ahead of that answer.
+void sharded_core::ask_unaware() {
+  for (const auto& node : *unaware_) {
+    if (!asking_unaware_.insert(node).second)
+      continue;
+    troupe::ask<bool>(*region_, region_of(node), patience, caf::atom("aware"), options_.shards, us_)
+      .add_both([weak = weak_from_this(), node](outcome<bool> got) {
+        const auto self = weak.lock();
+        if (!self)
+          return;
+        const lock guard{self->mutex_};
+        self->asking_unaware_.erase(node);
+        const bool gone = !got && !got.error().check(errc::timed_out);
+        if (gone || (got && *got)) {
+          self->unaware_->erase(node);
+          self->drained_if_empty();
+        }
+      });
+  }
 }
 
 // -- phases -------------------------------------------------------------------------------------
@@ -124,7 +166,9 @@ void sharded_core::look_at(shard& s) {
         begin(s), advance(s);
       return;
     }
-    if (s.waiting() == 0 || s.owner.empty())
+    if (s.waiting() == 0)
+      s.patient_until = {};
+    if (s.waiting() == 0 || s.owner.empty() || time() < s.patient_until)
       return;
     if (s.barred())
       return start_flush(s);
@@ -354,6 +398,7 @@ void sharded_core::left(shard& s) {
 // -- what goes on -------------------------------------------------------------------------------
 
 void sharded_core::send_on(shard& s) {
+  s.patient_until = {};
   auto letters = std::exchange(s.held, {});
   for (auto& one : std::exchange(s.behind, {}))
     letters.push_back(std::move(one));
@@ -411,6 +456,7 @@ void sharded_core::start_flush(shard& s) {
             self->flushed(that);
           self->look_at(that); // asks anew, if there is no answer
           self->settle(that);
+          self->drained_if_empty();
         }
         self->start_entities();
       });
@@ -490,6 +536,7 @@ void sharded_core::tick() {
     }
     if (more)
       busy();
+    drained_if_empty();
   }
   start_entities();
 }

@@ -19,6 +19,7 @@ namespace {
 using route_atom = caf::atom_constant<caf::atom("route")>;
 using claim_atom = caf::atom_constant<caf::atom("claim")>;
 using flush_atom = caf::atom_constant<caf::atom("flush")>;
+using aware_atom = caf::atom_constant<caf::atom("aware")>;
 using take_atom = caf::atom_constant<caf::atom("take")>;
 constexpr std::size_t most_origins = 4096;
 using later = caf::delegated<bool>; // the answer is sent by hand
@@ -26,8 +27,11 @@ using later = caf::delegated<bool>; // the answer is sent by hand
 /// The answer of an entity, on its way to who has asked.
 class relayed_question final : public question_base {
 public:
-  relayed_question(caf::strong_actor_ptr asker, caf::message_id id)
-    : asker_(std::move(asker)), id_(id) {}
+  relayed_question(caf::strong_actor_ptr asker, caf::message_id id,
+                   std::shared_ptr<std::atomic<std::size_t>> open)
+    : asker_(std::move(asker)), id_(id), open_(std::move(open)) {
+    ++*open_;
+  }
   ~relayed_question() override { fail({errc::actor_down, "the node stops that was asked"}); }
 
   void fail(const failure& why) override { give(caf::make_message(why.to_caf_error())); }
@@ -38,18 +42,21 @@ public:
 private:
   void give(caf::message content) {
     answered();
-    if (const auto to = std::exchange(asker_, nullptr))
+    if (const auto to = std::exchange(asker_, nullptr)) {
       respond_to(to, id_, std::move(content));
+      --*open_;
+    }
   }
 
   caf::strong_actor_ptr asker_;
   const caf::message_id id_;
+  const std::shared_ptr<std::atomic<std::size_t>> open_; // how many there are
 };
 
 } // namespace
 
-std::shared_ptr<question_base> relay(const letter& what) {
-  return std::make_shared<relayed_question>(what.asker, what.id);
+std::shared_ptr<question_base> sharded_core::relay(const letter& what) const {
+  return std::make_shared<relayed_question>(what.asker, what.id, open_questions_);
 }
 
 // -- the actor ----------------------------------------------------------------------------------
@@ -108,6 +115,10 @@ caf::behavior shard_region::make_behavior() {
             const auto from = *asked(std::move(node), hops);
             return with(shards, from, [&](sharded_core& core) { core.flush(number, from); });
           },
+          [=, this](aware_atom, std::uint32_t shards, std::string& node) {
+            const auto from = *asked(std::move(node));
+            return with(shards, from, [&](sharded_core& core) { core.aware(from); });
+          },
           [=, this](take_atom, std::uint32_t shards, const std::string& key,
                     const std::string& origin, const std::string& bytes) {
             const auto from = *asked();
@@ -158,8 +169,8 @@ void sharded_core::route(letter what, const std::string& bytes) {
     ++count_.held;
     if (s.at == shard::phase::here)
       put(s, std::move(what));
-    else if (s.at == shard::phase::elsewhere && s.owner != us_ && s.barred())
-      s.behind.push_back(std::move(what));
+    else if (s.at == shard::phase::elsewhere && s.owner != us_)
+      pass(s, std::move(what));
     else
       s.held.push_back(std::move(what));
     if (s.waiting() != 0)
@@ -168,6 +179,22 @@ void sharded_core::route(letter what, const std::string& bytes) {
     settle(s);
   }
   start_entities();
+}
+
+// Takes what is to go on to another node.
+void sharded_core::pass(shard& s, letter what) {
+  // Who has sent this on takes us for the owner, or somebody behind us. To send it on at once is to play ball with it, until one
+  // of us hears the news; what we have sent and what has come back would change places meanwhile.
+  if (what.hops > 1 && s.patient_until == time_point{}) {
+    s.patient_until = time() + 2 * cluster_.options().heartbeat;
+    if (!s.went_to.empty())
+      start_flush(s);
+  }
+  if (s.barred()
+      && what.origin != us_) // what is ours, and comes back, is ahead of what waits there
+    s.behind.push_back(std::move(what));
+  else
+    s.held.push_back(std::move(what));
 }
 
 // Another node wants to start a shard: true if this one has it not, and will not.
@@ -206,6 +233,16 @@ void sharded_core::flush(std::uint32_t number, waiting_question what) {
   auto& s = shards_[number];
   s.flushes.push_back(std::move(what));
   settle(s);
+}
+
+// Another node, which drains, asks whether this one knows that.
+void sharded_core::aware(waiting_question what) {
+  const lock guard{mutex_};
+  const bool knows = std::find(hosts_.begin(), hosts_.end(), what.node) == hosts_.end();
+  // Behind what other loops have on its way to loop 0.
+  on_loop_0([what = std::move(what), knows](sharded_core&) {
+    respond_to(what.asker, what.id, caf::make_message(knows));
+  });
 }
 
 // Nothing happens here any more.

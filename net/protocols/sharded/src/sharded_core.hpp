@@ -61,9 +61,6 @@ struct letter {
   stretch part{};                // of what that sends to this shard
 };
 
-/// Returns what takes the answer of an entity to who has asked.
-[[nodiscard]] std::shared_ptr<question_base> relay(const letter& what);
-
 /// The place of one entity on this node.
 struct seat {
   enum class phase : std::uint8_t { waiting, running, ending };
@@ -99,10 +96,12 @@ struct shard {
   std::deque<letter> held{};   // until it is here, or goes on
   std::deque<letter> behind{}; // of this node: until what went to `went_to` is known to be ahead
   std::size_t held_in_seats = 0;
-  std::string went_to{};           // the node that messages of this one went to last
-  bool flushing = false;           // that one is asked whether it has dealt with them
-  bool sleeps = false;             // some of it is on its way to sleep
-  bool wanted = false;             // loop 0 will look at it
+  std::string went_to{}; // the node that messages of this one went to last
+  bool flushing = false; // that one is asked whether it has dealt with them
+  time_point
+    patient_until{};   // for other news of who is to have it, before what came back goes out again
+  bool sleeps = false; // some of it is on its way to sleep
+  bool wanted = false; // loop 0 will look at it
   std::uint64_t round = 0;         // of attempts to start it
   std::set<std::string> unasked{}; // nodes that may have it
   std::set<std::string> asking{};
@@ -165,6 +164,7 @@ public:
   void route(letter what, const std::string& bytes);
   void claim(std::uint32_t number, waiting_question what);
   void flush(std::uint32_t number, waiting_question what);
+  void aware(waiting_question what);
   void take(const std::string& key, const std::string& origin, const std::string& bytes,
             const waiting_question& what);
   [[nodiscard]] bool agrees(std::uint32_t shards, const caf::strong_actor_ptr& asker,
@@ -207,14 +207,18 @@ private:
   void start_flush(shard& s);
   void flushed(shard& s);
   void settle(shard& s);
+  void pass(shard& s, letter what); // shard_region.cpp
   void send_on(shard& s);
   void tick();
   void busy();
   void drained_if_empty();
+  void ask_unaware();
 
   // shard_seats.cpp
   void put(shard& s, letter what);
   void deliver(seat& to, letter what);
+  [[nodiscard]] std::shared_ptr<question_base>
+  relay(const letter& what) const; // takes the answer to who has asked
   void want_start(shard& s, const std::string& key);
   void start_entities();
   void ended(std::uint32_t number, const std::string& key, std::uint64_t instance);
@@ -242,6 +246,11 @@ private:
   bool ended_ = false;
   bool out_ = false; // we have left
   bool draining_ = false;
+  std::optional<std::set<std::string>> unaware_; // nodes that may yet send to a node that drains
+  std::set<std::string> asking_unaware_;
+  // Whose answers go through here.
+  const std::shared_ptr<std::atomic<std::size_t>> open_questions_ =
+    std::make_shared<std::atomic<std::size_t>>(0);
   bool settled_ = false;
   bool begun_settling_ = false;
   std::vector<std::string> hosts_;

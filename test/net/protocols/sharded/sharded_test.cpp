@@ -1,5 +1,6 @@
 #include <troupe/sharded/sharded.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
@@ -7,6 +8,8 @@
 
 #include <caf/allowed_unsafe_message_type.hpp>
 
+#include <troupe/cluster/cluster_actor.hpp>
+#include <troupe/cluster/detail/message_codec.hpp>
 #include <troupe/testing/logged_errors.hpp>
 
 #include "entity_net.hpp"
@@ -182,6 +185,112 @@ TEST_CASE("a node that drains hands over all that it has, and nothing is lost", 
     CHECK(net.which(0, key) == net.all(0).where(key) + " 200");
   }
   CHECK(net.all(1).get("room1").send(end_atom::value).check(errc::not_connected));
+}
+
+namespace {
+
+/// What node 2 sends on to node 0, as if it had been at so many nodes: a number of "far", or of another one.
+void send_on(entity_net& net, const std::string& key, std::uint32_t hops, std::uint64_t n = 1,
+             const std::string& origin = "far") {
+  std::string bytes;
+  REQUIRE_FALSE(troupe::detail::write_message(
+    bytes, net.runtime().system(), caf::make_message(add_atom::value, std::string{"far"}, n)));
+  const auto incarnation = origin == "n0" ? net.node(0).incarnation() : 1;
+  net.runtime().in_turn([&] {
+    CHECK_FALSE(net.node(2)
+                  .actor("sharded/tallies/*", "n0")
+                  .send(caf::atom("route"), net.all(0).options().shards, hops, std::uint32_t{0},
+                        origin, incarnation, std::uint64_t{0}, key, bytes));
+  });
+  net.run_for(20ms);
+}
+
+} // namespace
+
+TEST_CASE("what nodes send on to each other waits for news, and what comes later waits behind it",
+          "[sharded]") {
+  entity_net net{{.nodes = 3}};
+  net.run_for(2s);
+  const auto key = net.key_on(1);
+  const auto beat = net.node(0).options().heartbeat;
+  send_on(net, key, 2);
+  const auto own = net.add(0, key, "a", 1);
+  SECTION("some time, then it goes to who has it as far as this node knows") {
+    net.run_for(2 * beat - 50ms);
+    CHECK(net.log.seen.empty());
+    net.run_for(250ms);
+    CHECK(net.log.seen.size() == 2);
+    CHECK(own->number == 2);
+    send_on(net, key, 2); // the next one waits as well
+    net.log.seen.clear();
+    net.run_for(beat);
+    CHECK(net.log.seen.empty());
+  }
+  SECTION("until somebody else is to have it") {
+    std::vector<std::shared_ptr<entity_net::result>> all{own};
+    for (int i = 1; i < 8; ++i) { // some of these go to this node, others to node 2
+      send_on(net, net.key_on(1, i), 2);
+      all.push_back(net.add(0, net.key_on(1, i), "a", 1));
+    }
+    net.runtime().in_turn([&] { net.node(1).drain({}).add_callback([] {}); });
+    CHECK(net.run_until([&] { return net.log.seen.size() == 16; }, beat / 2));
+    net.run_for(50ms); // the answers
+    for (const auto& one : all)
+      CHECK(one->number == 2);
+    CHECK(net.log.disorder == 0);
+  }
+}
+
+TEST_CASE(
+  "what this node has sent, and what comes back of that, stays ahead of what it sends later",
+  "[sharded]") {
+  entity_net net{{.nodes = 3}};
+  net.run_for(2s);
+  const auto key = net.key_on(1);
+  net.add(0, key, "a", 1);
+  net.run_for(1s);
+  net.cut(0, 1); // which cannot say whether it has more to send back
+  send_on(net, key, 2, 1, "n0");
+  net.add(0, key, "far", 3);
+  send_on(net, key, 2, 2, "n0");
+  net.mend_all();
+  CHECK(net.run_until([&] { return net.log.seen.size() == 4; }, 5s));
+  CHECK(net.log.disorder == 0);
+}
+
+TEST_CASE("what one node has sent on goes to the next at once", "[sharded]") {
+  entity_net net{{.nodes = 3}};
+  net.run_for(2s);
+  send_on(net, net.key_on(1), 1);
+  CHECK(net.run_until([&] { return !net.log.seen.empty(); }, 50ms));
+}
+
+TEST_CASE("a node that drains stays until the others know, and what went through it is answered",
+          "[sharded]") {
+  entity_net net{{.nodes = 3}};
+  net.run_for(2s);
+  std::vector<std::string> keys; // which go from node 1 to node 2
+  for (int i = 0; i < 50; ++i)
+    keys.push_back(net.key_on(1, i));
+  net.cut_one_way(1, 0);
+  net.runtime().in_turn([&] { net.node(1).drain({}).add_callback([] {}); });
+  net.run_for(700ms);
+  CHECK(net.node(1).state() != own_state::left);
+  const auto key = *std::find_if(keys.begin(), keys.end(),
+                                 [&](const auto& one) { return net.all(2).where(one) == "n2"; });
+  REQUIRE(net.all(0).where(key) == "n1");
+  const auto open = net.ask(0, key, 10s, wait_atom::value);
+  net.run_for(300ms);
+  net.mend_all();
+  net.run_for(2s);
+  CHECK(net.all(0).where(key) == "n2");
+  CHECK(net.all(2).runs_here(key));
+  CHECK(open->times == 0);
+  CHECK(net.node(1).state() != own_state::left);
+  net.ask(0, key, 1s, end_atom::value);
+  net.run_for(1s);
+  CHECK(open->why.check(errc::actor_down));
+  CHECK(net.node(1).state() == own_state::left);
 }
 
 TEST_CASE("of a node that is lost, questions fail, and its entities begin anew elsewhere",

@@ -77,7 +77,13 @@ struct work {
   std::atomic<bool> enough{false};
   std::atomic<int> sent{0};
   std::atomic<int> done{0}; // senders
-  std::atomic<int> failed{0};
+  std::mutex mutex;
+  std::vector<std::string> failed{};
+
+  void fails(const std::string& what, const failure& why) {
+    const std::lock_guard lock{mutex};
+    failed.push_back(what + ": " + why.message());
+  }
 };
 
 /// Sends to all keys, some at a time, and goes on when that has been dealt with.
@@ -100,9 +106,11 @@ private:
     for (int k = 0; k < keys; ++k) {
       const auto ref = to_->get("key" + std::to_string(k));
       ++work_->sent;
-      work_->failed += ref.send(note_atom::value, name_, sent_) ? 1 : 0;
-      troupe::ask<int>(*this, ref, 20s, count_atom::value).add_both([this](outcome<int> got) {
-        work_->failed += got ? 0 : 1;
+      if (const auto why = ref.send(note_atom::value, name_, sent_))
+        work_->fails(ref.key(), why);
+      troupe::ask<int>(*this, ref, 20s, count_atom::value).add_both([this, k](outcome<int> got) {
+        if (!got)
+          work_->fails("key" + std::to_string(k) + " asked by " + name_, got.error());
         if (--waits_ == 0)
           round();
       });
@@ -134,6 +142,7 @@ TEST_CASE("entities move between processes of several loops, and nothing is lost
   const std::size_t loops = GENERATE(1, 3);
   const bool leased = GENERATE(false, true);
   const int rounds = static_cast<int>(load_size(1'000));
+  CAPTURE(loops, leased);
   auto wire = std::make_shared<memory_backplane>();
   auto store = std::make_shared<memory_leases>();
   notes all;
@@ -173,7 +182,7 @@ TEST_CASE("entities move between processes of several loops, and nothing is lost
   CHECK(wait_until([&] { return c.node.state() == own_state::left; }));
   load.enough = true;
   CHECK(wait_until([&] { return load.done == static_cast<int>(senders.size()); }));
-  CHECK(load.failed == 0);
+  CHECK(load.failed == std::vector<std::string>{});
   CHECK(all.count == load.sent);
   {
     const std::lock_guard lock{all.mutex};
