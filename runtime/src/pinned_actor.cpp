@@ -48,26 +48,33 @@ void pinned_actor::unload() noexcept {
     loop_.load_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-delayed_call pinned_actor::call_later(duration delay, task fn) {
+// `this` is good while a call is pending: on_exit cancels it.
+delayed_call pinned_actor::schedule(duration delay, task run) {
   loop_.expect_here("call_later", "send this actor a message, or use run_as");
   if (delay < duration::zero())
     throw std::logic_error("call_later: the delay is negative");
-  if (!fn)
-    throw std::logic_error("call_later: the function is empty");
   if (!calls_)
     calls_ = std::make_unique<std::vector<delayed_call>>();
   else if (calls_->size() == calls_->capacity())
     prune_calls();
-  // `this` is good while the call is pending: on_exit cancels it.
-  auto call =
-    loop_.timers().add(saturating_add(loop_.time(), delay), [this, f = std::move(fn)]() mutable {
-      enter([&] { detail::in_callback("a delayed call", f); });
-    });
+  auto call = loop_.timers().add(saturating_add(loop_.time(), delay), std::move(run));
   if (over_)
     call.cancel();
   else
     calls_->push_back(call);
   return call;
+}
+
+void pinned_actor::run_delayed(void (*fn)(void*), void* arg) {
+  enter([=] { detail::in_callback("a delayed call", [=] { fn(arg); }); });
+}
+
+delayed_call pinned_actor::call_later(duration delay, task fn) {
+  if (!fn)
+    throw std::logic_error("call_later: the function is empty");
+  return schedule(delay, [this, f = std::move(fn)]() mutable {
+    run_delayed([](void* arg) { (*static_cast<task*>(arg))(); }, &f);
+  });
 }
 
 std::vector<delayed_call> pinned_actor::get_delayed_calls() const {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "timer_wheel.hpp"
+
 namespace troupe {
 
 namespace {
@@ -16,7 +18,15 @@ std::int64_t ticks(time_point t) noexcept {
   return t.time_since_epoch().count();
 }
 
+time_point time_of(std::int64_t ticks) noexcept {
+  return time_point{duration{ticks}};
+}
+
 } // namespace
+
+timer_queue::timer_queue(now_function now, const void* source, unsigned chunk_bits,
+                         const detail::home_thread* home) noexcept
+  : now_(now), source_(source), home_(home), chunk_bits_(chunk_bits) {}
 
 timer_queue::~timer_queue() {
   clear();
@@ -27,7 +37,7 @@ delayed_call timer_queue::add(time_point due, task fn) {
     throw std::logic_error("call_later: the function is empty");
   std::uint32_t slot = free_;
   if (slot != no_slot) {
-    free_ = at(slot).next_free;
+    free_ = static_cast<std::uint32_t>(at(slot).due);
   } else {
     if (slots_ == chunks_.size() << chunk_bits_) {
       if (slots_ >= no_slot >> 1)
@@ -39,9 +49,9 @@ delayed_call timer_queue::add(time_point due, task fn) {
   }
   auto& n = at(slot);
   n.fn = std::move(fn);
-  n.due = due;
+  n.due = ticks(due);
   n.id = next_id_++;
-  n.state = static_cast<std::uint32_t>(end::pending);
+  n.state = static_cast<std::uint64_t>(end::pending);
   ++live_;
   sequences_[slot] = next_sequence_;
   push({ticks(due), next_sequence_++, slot});
@@ -50,11 +60,11 @@ delayed_call timer_queue::add(time_point due, task fn) {
 
 std::optional<time_point> timer_queue::next_due() {
   if (has_left_over())
-    return at(due_.back().slot).due;
+    return time_of(due_.back().due);
   drop_stale_front();
   if (heap_.empty())
     return std::nullopt;
-  return at(heap_.front().slot).due;
+  return time_of(heap_.front().due);
 }
 
 // Tells whether the latest pass ended before it had made all of its calls.
@@ -128,6 +138,8 @@ bool timer_queue::run_one(time_point now) {
 // One by one: what is dropped may add calls, and take others back, which are pending until then.
 void timer_queue::clear() {
   while (live_ > 0) {
+    if (due_.empty() && heap_.empty())
+      drop_stale_front();
     const auto last = due_.empty() ? heap_.back() : due_.back();
     if (due_.empty())
       heap_.pop_back();
@@ -137,18 +149,21 @@ void timer_queue::clear() {
       const auto dropped = take(last.slot, end::cancelled);
   }
   heap_.resize(0);
+  wheel_.reset();
   due_.clear();
 }
 
 std::vector<delayed_call> timer_queue::pending() {
   std::vector<delayed_call> result;
   result.reserve(live_);
-  for (const auto& e : heap_)
+  const auto look = [&](const entry& e) {
     if (live(e))
       result.push_back({this, e.slot, at(e.slot).id});
-  for (const auto& e : due_)
-    if (live(e))
-      result.push_back({this, e.slot, at(e.slot).id});
+  };
+  std::for_each(heap_.begin(), heap_.end(), look);
+  std::for_each(due_.begin(), due_.end(), look);
+  if (wheel_)
+    wheel_->for_each(look);
   return result;
 }
 
@@ -156,7 +171,7 @@ bool timer_queue::alive(const delayed_call& call) noexcept {
   if (!has(call.slot_))
     return false;
   const auto& n = at(call.slot_);
-  return n.id == call.id_ && n.state == static_cast<std::uint32_t>(end::pending);
+  return n.id == call.id_ && n.state == static_cast<std::uint64_t>(end::pending);
 }
 
 void timer_queue::expect_home(const char* function) const {
@@ -168,9 +183,9 @@ timer_queue::node& timer_queue::require(const delayed_call& call) {
   if (has(call.slot_)) {
     auto& n = at(call.slot_);
     if (n.id == call.id_) {
-      if (n.state == static_cast<std::uint32_t>(end::pending))
+      if (n.state == static_cast<std::uint64_t>(end::pending))
         return n;
-      if (n.state == static_cast<std::uint32_t>(end::cancelled))
+      if (n.state == static_cast<std::uint64_t>(end::cancelled))
         throw already_cancelled("the delayed call was cancelled before");
     }
   }
@@ -180,7 +195,7 @@ timer_queue::node& timer_queue::require(const delayed_call& call) {
 
 void timer_queue::move_to(const delayed_call& call, time_point due) {
   auto& n = require(call);
-  n.due = due;
+  n.due = ticks(due);
   sequences_[call.slot_] = next_sequence_; // makes the old entry stale
   push({ticks(due), next_sequence_++, call.slot_});
   sweep_if_stale();
@@ -189,8 +204,8 @@ void timer_queue::move_to(const delayed_call& call, time_point due) {
 task timer_queue::take(std::uint32_t slot, end how) {
   auto& n = at(slot);
   auto fn = std::move(n.fn);
-  n.state = static_cast<std::uint32_t>(how);
-  n.next_free = free_ & no_slot;
+  n.state = static_cast<std::uint64_t>(how);
+  n.due = free_;
   free_ = slot;
   sequences_[slot] = next_sequence_++; // no entry has it
   --live_;
@@ -198,6 +213,32 @@ task timer_queue::take(std::uint32_t slot, end how) {
 }
 
 void timer_queue::push(entry e) {
+  if (wheel_ && wheel_->takes(e.due))
+    return wheel_->add(e);
+  push_on_heap(e);
+  if (heap_.size() > crowded_ && (!wheel_ || heap_.size() > wheel_->size()))
+    thin_out_heap();
+}
+
+// Leaves on the heap what is due first, and the rest to a wheel.
+void timer_queue::thin_out_heap() {
+  auto wheel = std::make_unique<detail::timer_wheel>(heap_.front().due);
+  const auto stays = std::partition(heap_.begin(), heap_.end(),
+                                    [&](const entry& e) { return !wheel->takes(e.due); });
+  std::for_each(stays, heap_.end(), [&](const entry& e) { wheel->add(e); });
+  if (wheel_)
+    wheel_->for_each([&](const entry& e) { wheel->add(e); });
+  wheel_ = std::move(wheel);
+  heap_.resize(static_cast<std::size_t>(stays - heap_.begin()));
+  heapify();
+  crowded_ = std::max(many, 2 * heap_.size()); // if all are due at once, they stay
+}
+
+std::size_t timer_queue::entries() const noexcept {
+  return heap_.size() + (wheel_ ? wheel_->size() : 0);
+}
+
+void timer_queue::push_on_heap(entry e) {
   auto i = heap_.size();
   heap_.push_back(e);
   while (i > 0) {
@@ -240,23 +281,43 @@ void timer_queue::sift_down(std::size_t i, entry e) {
   heap_[i] = e;
 }
 
+// Behind it the heap is empty only if nothing is pending.
 void timer_queue::drop_stale_front() {
-  while (!heap_.empty() && !live(heap_.front()))
-    pop();
+  for (;;) {
+    while (!heap_.empty() && !live(heap_.front()))
+      pop();
+    if (!heap_.empty() || !wheel_)
+      return;
+    if (!wheel_->empty())
+      wheel_->take_next(few, [this](const entry& e) {
+        if (live(e))
+          push_on_heap(e);
+      });
+    if (wheel_->empty())
+      wheel_.reset();
+  }
 }
 
 void timer_queue::sweep_if_stale() {
-  constexpr std::size_t few = 64;      // not worth a sweep
-  if (heap_.size() <= 2 * live_ + few) // `live_` counts what the present pass holds, too
+  constexpr std::size_t not_worth_it = 64;
+  if (entries() <= 2 * live_ + not_worth_it) // `live_` counts what the present pass holds, too
     return;
-  heap_.resize(static_cast<std::size_t>(
-    std::remove_if(heap_.begin(), heap_.end(), [this](const entry& e) { return !live(e); })
-    - heap_.begin()));
+  const auto stale = [this](const entry& e) {
+    return !live(e);
+  };
+  heap_.resize(
+    static_cast<std::size_t>(std::remove_if(heap_.begin(), heap_.end(), stale) - heap_.begin()));
+  heapify();
+  if (heap_.capacity() > 4 * heap_.size() + 1024)
+    heap_.shrink_to_fit();
+  if (wheel_)
+    wheel_->remove_if(stale);
+}
+
+void timer_queue::heapify() {
   if (heap_.size() > 1)
     for (auto i = (heap_.size() - 2) / arity + 1; i-- > 0;)
       sift_down(i, heap_[i]);
-  if (heap_.capacity() > 4 * heap_.size() + 1024)
-    heap_.shrink_to_fit();
 }
 
 // After a burst, all memory but the first chunk is given back.
@@ -264,6 +325,8 @@ void timer_queue::give_back_if_empty() {
   if (live_ != 0 || !due_.empty() || chunks_.size() <= 1)
     return;
   heap_ = heap_array{}; // only stale entries are left
+  wheel_.reset();
+  crowded_ = many;
   due_ = decltype(due_){};
   sequences_ = decltype(sequences_){};
   chunks_.resize(1);
@@ -296,7 +359,7 @@ void delayed_call::delay(duration by) {
   if (queue_ == nullptr)
     no_call();
   queue_->expect_home("delayed_call::delay");
-  queue_->move_to(*this, saturating_add(queue_->require(*this).due, by));
+  queue_->move_to(*this, saturating_add(time_of(queue_->require(*this).due), by));
 }
 
 void delayed_call::reset(duration from_now) {
@@ -316,7 +379,7 @@ bool delayed_call::active() const noexcept {
 time_point delayed_call::get_time() const {
   if (queue_ == nullptr)
     no_call();
-  return queue_->require(*this).due;
+  return time_of(queue_->require(*this).due);
 }
 
 } // namespace troupe

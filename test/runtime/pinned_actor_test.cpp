@@ -1,6 +1,8 @@
 #include <troupe/runtime/pinned_actor.hpp>
 
+#include <array>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 
@@ -225,4 +227,43 @@ TEST_CASE("an actor that has ended has no delayed calls, whoever asks it for one
   CHECK(held.use_count() == 1);
   rt.advance(1s);
   CHECK(*held == 0);
+}
+
+TEST_CASE("an actor's delayed call is whatever can be called, and not what is empty",
+          "[pinned_actor]") {
+  mortal* it = nullptr;
+  std::vector<std::string> told;
+  testing::manual_runtime rt;
+  const auto held = rt.spawn_on<mortal>(0, std::ref(it), std::ref(told));
+  rt.settle();
+  auto& actor = *it;
+  static int plain = 0;
+  plain = 0;
+  int with_state = 0;
+  int large = 0;
+  rt.in_turn([&] {
+    actor.call_later(1ms, [] { ++plain; });
+    actor.call_later(
+      1ms, +[] { ++plain; });
+    actor.call_later(1ms, std::function<void()>{[] {
+                       ++plain;
+                     }});
+    actor.call_later(1ms, task{[] {
+                       ++plain;
+                     }});
+    actor.call_later(1ms, [] { return ++plain; }); // whose result nobody wants
+    actor.call_later(
+      1ms, [&with_state, n = std::make_unique<int>(1)]() mutable { with_state += (*n)++; });
+    actor.call_later(1ms, [&large, many = std::array<int, 100>{1, 2, 3}] { large = many[2]; });
+    CHECK_THROWS_AS(actor.call_later(1ms, std::function<void()>{}), std::logic_error);
+    CHECK_THROWS_AS(actor.call_later(1ms, task{}), std::logic_error);
+    void (*const nothing)() = nullptr;
+    CHECK_THROWS_AS(actor.call_later(1ms, nothing), std::logic_error);
+    CHECK_THROWS_AS(actor.call_later(-1ms, [] {}), std::logic_error);
+    CHECK(actor.get_delayed_calls().size() == 7);
+  });
+  rt.advance(1ms);
+  CHECK(plain == 5);
+  CHECK(with_state == 1);
+  CHECK(large == 3);
 }

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -9,6 +11,16 @@
 #include <troupe/runtime/event_loop.hpp>
 
 namespace troupe {
+
+namespace detail {
+
+/// What may hold no function, as a `std::function` or a `task` may.
+template <class F>
+concept may_be_empty = !std::is_empty_v<F> && requires(const F& f) {
+  f == nullptr;
+};
+
+} // namespace detail
 
 /// What a log says of an actor.
 struct actor_description {
@@ -42,6 +54,17 @@ public:
   /// \throws std::logic_error if `delay` is negative or `fn` is empty
   /// Order: calls due at the same time run in the order in which they were made.
   delayed_call call_later(duration delay, task fn);
+
+  /// As above. Nothing is allocated for a function of up to 32 bytes.
+  template <class F>
+  requires(std::invocable<std::decay_t<F>&>&&
+             std::is_class_v<std::decay_t<F>> && !detail::may_be_empty<std::decay_t<F>>)
+    delayed_call call_later(duration delay, F&& fn) {
+    return schedule(delay, [this, f = std::forward<F>(fn)]() mutable {
+      run_delayed([](void* arg) { static_cast<void>((*static_cast<std::decay_t<F>*>(arg))()); },
+                  &f);
+    });
+  }
 
   /// Returns the calls that are pending, in no particular order.
   [[nodiscard]] std::vector<delayed_call> get_delayed_calls() const;
@@ -154,6 +177,8 @@ private:
   void end_enter(caf::mailbox_element* before, caf::scheduled_actor* acting);
   void ask_to_stop();
   void end_now();
+  delayed_call schedule(duration delay, task run);
+  void run_delayed(void (*fn)(void*), void* arg);
   void prune_calls();
   void unload() noexcept; // no longer counts among the loop's actors
 

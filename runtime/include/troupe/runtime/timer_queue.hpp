@@ -13,13 +13,33 @@
 
 namespace troupe {
 
+namespace detail {
+
+class timer_wheel;
+
+/// What a `timer_queue` orders: when a call is due, and where it lies.
+///
+/// `sequence` tells a live entry from a stale one, and orders equal times. 32 bits that wrap are
+/// enough for both: an entry is compared only with entries that exist at the same time.
+struct timer_entry {
+  std::int64_t due;
+  std::uint32_t sequence;
+  std::uint32_t slot;
+  friend bool operator<(const timer_entry& a, const timer_entry& b) noexcept {
+    return a.due != b.due ? a.due < b.due : static_cast<std::int32_t>(a.sequence - b.sequence) < 0;
+  }
+};
+
+} // namespace detail
+
 /// Keeps calls until they are due: the one timer structure behind every clock.
 ///
 /// A 4-ary heap of 16-byte entries orders the calls by (time, sequence); what to call lies in a
-/// pool of nodes beside it. Cancelling frees the node at once and leaves its heap entry behind;
-/// such stale entries are dropped when they surface, and swept out together once they outnumber
-/// the live ones. So cancelling and moving a call never search the heap, and a pending call
-/// takes one node and one entry (92 bytes).
+/// pool of nodes beside it. Where there are thousands, the heap has those that are due next, and
+/// the others wait in a timing wheel, which costs less and keeps no order, until it is their turn.
+/// Cancelling frees the node at once and leaves its entry behind; such stale entries are dropped
+/// when they surface, and swept out together once they outnumber the live ones. So cancelling and
+/// moving a call search nothing, and a pending call takes one node and one entry (85 bytes).
 ///
 /// The queue does not know the time; `now` is handed in, which is what lets a test move it.
 ///
@@ -36,8 +56,7 @@ public:
   ///                    of very many actors owns
   /// \param home        the thread of the queue, if handles of its calls are to insist on it
   timer_queue(now_function now, const void* source, unsigned chunk_bits = 8,
-              const detail::home_thread* home = nullptr) noexcept
-    : now_(now), source_(source), home_(home), chunk_bits_(chunk_bits) {}
+              const detail::home_thread* home = nullptr) noexcept;
   ~timer_queue();
   timer_queue(const timer_queue&) = delete;
   timer_queue& operator=(const timer_queue&) = delete;
@@ -84,25 +103,15 @@ private:
   // How the latest call of a slot ended; told to a handle that is used too late.
   enum class end : std::uint8_t { pending, called, cancelled };
 
-  struct node {
+  // One line of the cache.
+  struct alignas(64) node {
     task fn;
-    time_point due;
-    std::uint64_t id = 0; // the call that the slot holds, or held last
-    std::uint32_t next_free : 30 = 0;
-    std::uint32_t state : 2 = 0;
+    std::int64_t due = 0;      // of a slot that is not in use: the next such one
+    std::uint64_t id : 62 = 0; // the call that the slot holds, or held last
+    std::uint64_t state : 2 = 0;
   };
 
-  // `sequence` tells a live entry from a stale one, and orders equal times. 32 bits that wrap are
-  // enough for both: an entry is compared only with entries that exist at the same time.
-  struct entry {
-    std::int64_t due;
-    std::uint32_t sequence;
-    std::uint32_t slot;
-    friend bool operator<(const entry& a, const entry& b) noexcept {
-      return a.due != b.due ? a.due < b.due
-                            : static_cast<std::int32_t>(a.sequence - b.sequence) < 0;
-    }
-  };
+  using entry = detail::timer_entry;
 
   // The heap's array: the children of an entry share one cache line. Entry `i` has its children at
   // 4 * i + 1 to 4 * i + 4, so three unused entries before the first align them.
@@ -141,6 +150,9 @@ private:
       std::vector<entry, line_allocator<entry>>(padding);
   };
 
+  static constexpr std::size_t many = 4096; // entries, 64 KiB of them
+  static constexpr std::size_t few = 1024;  // taken from the wheel at once
+
   // Nodes lie in chunks, so that growing never moves them nor doubles the memory.
   static constexpr std::uint32_t no_slot = (1u << 30) - 1;
 
@@ -156,7 +168,11 @@ private:
   void expect_home(const char* function) const;
   [[nodiscard]] bool has_left_over();
   void push(entry e);
+  void push_on_heap(entry e);
   void pop();
+  void heapify();
+  void thin_out_heap();
+  [[nodiscard]] std::size_t entries() const noexcept;
   void sift_down(std::size_t index, entry e);
   void drop_stale_front();
   void sweep_if_stale();
@@ -166,7 +182,9 @@ private:
   const void* source_;
   const detail::home_thread* const home_;
   const unsigned chunk_bits_;
-  heap_array heap_;
+  heap_array heap_;                            // all that the wheel does not take
+  std::unique_ptr<detail::timer_wheel> wheel_; // null while the heap is enough
+  std::size_t crowded_ = many;                 // entries from which the heap is to give some away
   // What the current pass of run_due still has to make, or the latest one has left: first one last.
   std::vector<entry> due_;
   std::size_t passes_ = 0; // that are under way, one inside another

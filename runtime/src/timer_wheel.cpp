@@ -1,0 +1,45 @@
+#include "timer_wheel.hpp"
+
+namespace troupe::detail {
+
+timer_wheel::~timer_wheel() {
+  remove_if([](const timer_entry&) { return true; });
+}
+
+void timer_wheel::add(const timer_entry& e) {
+  const auto due = unsigned_of(e.due);
+  const auto level = static_cast<unsigned>(63 - std::countl_zero(due ^ base_)) / 4;
+  const auto digit = due >> 4 * level & 15u;
+  append(buckets_[level][digit], e);
+  ++size_;
+  filled_[level] = static_cast<std::uint16_t>(filled_[level] | 1u << digit);
+}
+
+timer_wheel::bucket timer_wheel::take(std::size_t level, unsigned digit) noexcept {
+  filled_[level] = static_cast<std::uint16_t>(filled_[level] & ~(1u << digit));
+  auto taken = std::exchange(buckets_[level][digit], {});
+  size_ -= taken.size;
+  return taken;
+}
+
+void timer_wheel::put_back(std::size_t level, unsigned digit, bucket what) noexcept {
+  buckets_[level][digit] = what;
+  size_ += what.size;
+  if (what.size != 0)
+    filled_[level] = static_cast<std::uint16_t>(filled_[level] | 1u << digit);
+}
+
+void timer_wheel::grow(bucket& which) {
+  auto* const b = spare_ != nullptr ? std::exchange(spare_, spare_->before) : new block;
+  b->before = std::exchange(which.last, b);
+  b->size = 0;
+}
+
+void timer_wheel::free_spare() noexcept {
+  while (auto* const b = spare_) {
+    spare_ = b->before;
+    delete b;
+  }
+}
+
+} // namespace troupe::detail

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <troupe/runtime/timer_queue.hpp>
+
+namespace troupe::detail {
+
+/// Keeps the entries of a `timer_queue` that are not due soon, in no order but roughly that of time, for the next ones to be
+/// taken out and sorted.
+///
+/// A hierarchical timing wheel without ticks. It has a base, and only what is due later. Times are read as sixteen
+/// hexadecimal digits: an entry lies at the level of the first digit in which it differs from the base, in the bucket of that
+/// digit. So what lies at a lower level is due earlier, and the buckets of a level are in order. An entry moves down at most
+/// once a level, and all that is done with it is to write it behind others: nothing here waits for memory.
+///
+/// Thread: one. Source: Varghese and Lauck, "Hashed and hierarchical timing wheels", 1987
+class timer_wheel {
+public:
+  explicit timer_wheel(std::int64_t base) noexcept : base_(unsigned_of(base)) {}
+  ~timer_wheel();
+  timer_wheel(const timer_wheel&) = delete;
+  timer_wheel& operator=(const timer_wheel&) = delete;
+
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  /// Tells whether what is due then belongs here.
+  [[nodiscard]] bool takes(std::int64_t due) const noexcept { return unsigned_of(due) > base_; }
+
+  void add(const timer_entry& e);
+
+  /// Takes out all entries of the times that come next: at least one, and no more than `few` unless they are due at the same
+  /// sixteen nanoseconds. What is due as early does not belong here any more. Not to be called if it is empty.
+  template <class F>
+  void take_next(std::size_t few, F out) {
+    for (bool any = false; !any;) {
+      std::size_t level = 0;
+      while (filled_[level] == 0)
+        ++level;
+      const auto digit = static_cast<unsigned>(std::countr_zero(filled_[level]));
+      const auto taken = take(level, digit);
+      const auto below = (std::uint64_t{1} << 4 * level) - 1; // the digits of lower levels
+      const auto first = (((base_ >> 4 * level) & ~std::uint64_t{15}) | digit) << 4 * level;
+      any = level == 0 || taken.size <= few;
+      base_ = any ? (first | below) : first;
+      drain(taken, [&](const timer_entry& e) {
+        if (takes(e.due))
+          return add(e); // at a lower level
+        out(e);
+        any = true;
+      });
+    }
+  }
+
+  template <class F>
+  void for_each(F f) const {
+    for (const auto& level : buckets_)
+      for (const auto& one : level)
+        for (const auto* b = one.last; b != nullptr; b = b->before)
+          for (std::size_t i = 0; i < b->size; ++i)
+            f(b->entries[i]);
+  }
+
+  /// Drops the entries for which `gone` holds.
+  template <class F>
+  void remove_if(F gone) {
+    for (std::size_t level = 0; level < levels; ++level)
+      for (unsigned digit = 0; digit < digits; ++digit) {
+        bucket kept;
+        drain(take(level, digit), [&](const timer_entry& e) {
+          if (!gone(e))
+            append(kept, e);
+        });
+        put_back(level, digit, kept);
+      }
+    free_spare();
+  }
+
+private:
+  static constexpr std::size_t levels = 16;
+  static constexpr unsigned digits = 16;
+  static constexpr std::size_t most = 63; // entries of a block
+
+  // Buckets grow by blocks, so that growing moves nothing, and one that has been emptied serves another bucket.
+  struct block {
+    block* before;
+    std::size_t size;
+    timer_entry entries[most];
+  };
+  struct bucket {
+    block* last = nullptr;
+    std::size_t size = 0;
+  };
+
+  // In the order of the signed ones.
+  static std::uint64_t unsigned_of(std::int64_t due) noexcept {
+    return static_cast<std::uint64_t>(due) ^ std::uint64_t{1} << 63;
+  }
+  [[nodiscard]] bucket take(std::size_t level, unsigned digit) noexcept;
+  void put_back(std::size_t level, unsigned digit, bucket what) noexcept;
+  void grow(bucket& which);
+  void append(bucket& to, const timer_entry& e) {
+    if (to.last == nullptr || to.last->size == most)
+      grow(to);
+    to.last->entries[to.last->size++] = e;
+    ++to.size;
+  }
+  void free_spare() noexcept;
+
+  template <class F>
+  void drain(bucket taken, F f) {
+    while (auto* const b = taken.last) {
+      for (std::size_t i = 0; i < b->size; ++i)
+        f(b->entries[i]);
+      taken.last = std::exchange(b->before, spare_);
+      spare_ = b;
+    }
+  }
+
+  std::uint64_t base_;
+  std::size_t size_ = 0;
+  block* spare_ = nullptr;
+  std::array<std::uint16_t, levels> filled_{}; // which buckets are not empty
+  std::array<std::array<bucket, digits>, levels> buckets_{};
+};
+
+} // namespace troupe::detail
