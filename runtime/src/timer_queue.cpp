@@ -290,8 +290,8 @@ void timer_queue::drop_stale_front() {
       return;
     if (!wheel_->empty())
       wheel_->take_next(few, [this](const entry& e) {
-        if (live(e))
-          push_on_heap(e);
+        __builtin_prefetch(&sequences_[e.slot]); // for `live`, when it is at the front
+        push_on_heap(e);
       });
     if (wheel_->empty())
       wheel_.reset();

@@ -151,7 +151,7 @@ private:
   };
 
   static constexpr std::size_t many = 4096; // entries, 64 KiB of them
-  static constexpr std::size_t few = 1024;  // taken from the wheel at once
+  static constexpr std::size_t few = 128;   // taken from the wheel at once
 
   // Nodes lie in chunks, so that growing never moves them nor doubles the memory.
   static constexpr std::uint32_t no_slot = (1u << 30) - 1;
