@@ -1,9 +1,11 @@
-"""One chat on three nodes that meet at a nats-server, one of which is killed and started again:
+"""One chat on three nodes that meet at a nats-server, one of which is killed and started again; and on two, of which the first brings the server:
 chat_nodes_check.py <folder of the programs> <folder of the peers>"""
 
 import contextlib
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -39,6 +41,8 @@ class Node:
 
     def start(self):
         self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if "embedded" in self.words:
+            self.url = re.search(r"^nats: (nats://\S+)$", self.process.stdout.readline())[1]
         self.port, self.irc = (int(re.search(r":(\d+)( \(irc\))?$", self.process.stdout.readline())[1]) for _ in range(2))
         self.log = []
         threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True).start()
@@ -119,6 +123,7 @@ def main():
                 node.kill()
             nats.kill()
             nats.wait()
+    embedded()
 
 
 def over_nodes(nodes):
@@ -222,6 +227,70 @@ def over_nodes(nodes):
     assert all(reader.lines.count("<bob> I am back") == 1 for reader in (ann, eve, back))
     errors = [line for node in nodes for line in node.log if "[error]" in line]
     assert not errors, errors
+
+
+def children(process):
+    return [int(pid) for task in Path(f"/proc/{process.pid}/task").iterdir() for pid in (task / "children").read_text().split()]
+
+
+def gone(pid):
+    """Waits until a process that is not ours has ended; it may be a zombie, where nobody waits for it."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] == "Z":
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def embedded():
+    """The first node brings the server, and takes it along, however it ends."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TMPDIR"] = folder
+        nodes = []
+        try:
+            nodes.append(Node("chat-1", "embedded"))
+            nodes.append(Node("chat-2", nodes[0].url))
+            ann, bob = (User(node.port, name).join() for node, name in zip(nodes, ("ann", "bob")))
+            ann.ask("/who", "In lobby: ann, bob")
+            bob.send("hello from elsewhere")
+            ann.wait("<bob> hello from elsewhere")
+
+            # Killed, the server is there again at its place, with what it keeps.
+            [server] = children(nodes[0].process)
+            os.kill(server, signal.SIGKILL)
+            ann.ask("/history 10", "That was it.")
+            assert any(line.endswith("<bob> hello from elsewhere") and line[:1].isdigit() for line in ann.lines), ann.lines
+            end = time.monotonic() + PATIENCE
+            while not any(line.startswith("<ann> are you there") for line in bob.lines):
+                assert time.monotonic() < end, bob.lines
+                ann.send("are you there?")
+                time.sleep(0.1)
+
+            # The server ends with its node. The other node is by itself then, and ends in order.
+            [server] = children(nodes[0].process)
+            nodes[0].kill()
+            assert gone(server)
+            bob.ask("/who", "In lobby: bob")
+            nodes[1].process.terminate()
+            assert nodes[1].process.wait(20) == 0
+
+            # In order, it leaves nothing at all: of what was killed neither.
+            nodes[0].start()
+            [server] = children(nodes[0].process)
+            User(nodes[0].port, "ann").join()
+            nodes[0].process.terminate()
+            assert nodes[0].process.wait(20) == 0
+            assert not Path(f"/proc/{server}").exists()
+            assert not os.listdir(folder), os.listdir(folder)
+        finally:
+            for node in nodes:
+                node.kill()
+    without = subprocess.run(nodes[0].words, capture_output=True, text=True, timeout=60, env={"PATH": "/nonexistent"})
+    assert without.returncode == 1 and "Debian's package nats-server" in without.stderr, without
 
 
 main()
