@@ -3,112 +3,21 @@ chat_nodes_check.py <folder of the programs> <folder of the peers>"""
 
 import contextlib
 import os
-import re
-import shutil
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-PROGRAM = Path(sys.argv[1]) / "chat_server"
-PATIENCE = 30
+from chat_rig import PATIENCE, PROGRAM, Node, User, children, gone, needs, started
+
 HELD = 5.0  # seconds that users of a lost node are held
 DOWN = 2.5  # and after which it is down
 
 
-def started(words, stream, pattern):
-    """Runs a program; gives it and what `pattern` finds in what it says first."""
-    p = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    log = []
-    for line in getattr(p, stream):
-        log.append(line)
-        if found := re.search(pattern, line):
-            for s in (p.stdout, p.stderr):
-                threading.Thread(target=s.read, daemon=True).start()
-            return p, found
-    p.wait()
-    raise AssertionError("".join(log) + p.stderr.read())
-
-
-class Node:
-    def __init__(self, name, url):
-        self.words = [PROGRAM, "--port", "0", "--irc", "0", "--loops", "2", "--node", name, "--nats", url, "--jetstream"]
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if "embedded" in self.words:
-            self.url = re.search(r"^nats: (nats://\S+)$", self.process.stdout.readline())[1]
-        self.port, self.irc = (int(re.search(r":(\d+)( \(irc\))?$", self.process.stdout.readline())[1]) for _ in range(2))
-        self.log = []
-        threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True).start()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-
-class User:
-    """Somebody at a line port, and all that was read there."""
-
-    def __init__(self, port, name, first="What's your name?"):
-        self.name, self.lines, self.sent = name, [], 0
-        self.more = threading.Condition()
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        self.socket.settimeout(None)
-        self.ended = False
-        threading.Thread(target=self.read, daemon=True).start()
-        if first:
-            self.wait(first)
-
-    def read(self):
-        with contextlib.suppress(OSError):
-            for line in self.socket.makefile("rb"):
-                with self.more:
-                    self.lines.append(line.decode().rstrip("\r\n"))
-                    self.more.notify_all()
-        with self.more:
-            self.ended = True
-            self.more.notify_all()
-
-    def send(self, *lines):
-        self.socket.sendall("".join(line + "\r\n" for line in lines).encode())
-
-    def wait(self, text, seconds=PATIENCE):
-        with self.more:
-            assert self.more.wait_for(lambda: any(text in line for line in self.lines), seconds), (
-                self.name, text, self.lines[-5:])
-
-    def ask(self, line, answer, seconds=PATIENCE):
-        """Asks until the answer is that one: what nodes know of each other comes a moment later."""
-        end = time.monotonic() + seconds
-        while True:
-            with self.more:
-                known = len(self.lines)
-            self.send(line)
-            with self.more:
-                assert self.more.wait_for(lambda: len(self.lines) > known or self.ended, PATIENCE)
-                if any(text == answer for text in self.lines[known:]):
-                    return
-                assert time.monotonic() < end and not self.ended, (line, answer, self.lines[known:])
-            time.sleep(0.02)
-
-    def join(self):
-        self.send(self.name)
-        self.wait(f"Welcome, {self.name}!")
-        return self
-
-
 def main():
-    has = PROGRAM.exists() and "--nats" in subprocess.run([PROGRAM, "--help"], capture_output=True, text=True).stdout
-    for what, there in (("nats-server", shutil.which("nats-server")), ("chat_server with --nats", has)):
-        if not there:
-            print(f"skipped: there is no {what}")
-            sys.exit(77)
+    needs()
     with tempfile.TemporaryDirectory() as folder:
         nats, found = started(["nats-server", "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", folder], "stderr",
                               r"Listening for client connections on (\S+)")
@@ -227,23 +136,6 @@ def over_nodes(nodes):
     assert all(reader.lines.count("<bob> I am back") == 1 for reader in (ann, eve, back))
     errors = [line for node in nodes for line in node.log if "[error]" in line]
     assert not errors, errors
-
-
-def children(process):
-    return [int(pid) for task in Path(f"/proc/{process.pid}/task").iterdir() for pid in (task / "children").read_text().split()]
-
-
-def gone(pid):
-    """Waits until a process that is not ours has ended; it may be a zombie, where nobody waits for it."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] == "Z":
-                return True
-        except FileNotFoundError:
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def embedded():
