@@ -11,12 +11,14 @@
 // that. With `--irc 6667` clients of IRC are in the same rooms: the lobby is #lobby; with `--web 8080` browsers are, that open
 // http://127.0.0.1:8080/. With `--history chat.db` what is said is kept in that file, and `/history` shows it. `--observe 9101`
 // prints the address of a page that shows what runs in here. With `--node chat-1 --nats nats://127.0.0.1:4222`, and
-// chat-2 and so on elsewhere, several of them are one chat: `scripts/chat --nodes 3` runs three. Ctrl-C here stops it. `--help` lists the options.
+// chat-2 and so on elsewhere, several of them are one chat: `scripts/chat --nodes 3` runs three. With `--nats embedded` the first of
+// them brings its own nats-server, and prints where the others find it. Ctrl-C here stops it. `--help` lists the options.
 
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +29,7 @@
 #ifdef TROUPE_CHAT_NODES
 #include <troupe/cluster/cluster.hpp>
 #include <troupe/jetstream_history/jetstream_history.hpp>
+#include <troupe/nats/embedded_nats_server.hpp>
 #include <troupe/nats_backplane/nats_backplane.hpp>
 #endif
 #ifdef WITH_OBSERVER_PAGE
@@ -91,12 +94,14 @@ struct node_options {
   std::string name;
   std::string nats; // where they meet
   bool jetstream = false;
+  std::string folder; // of a server of its own
 };
 
 void add_node_options(CLI::App& app, node_options& node) {
   auto* const nats =
     app.add_option("--nats", node.nats,
-                   "a NATS server (nats://HOST:PORT), at which several processes are one chat");
+                   "a NATS server (nats://HOST:PORT), at which several processes are one chat; "
+                   "embedded: starts one on this machine, and prints where it is");
   auto* const name =
     app.add_option("--node", node.name, "the name of this process among them, as no other has it");
   nats->needs(name);
@@ -104,8 +109,30 @@ void add_node_options(CLI::App& app, node_options& node) {
   auto* const jetstream = app.add_flag(
     "--jetstream", node.jetstream, "keeps what is said at that server, for /history on all nodes");
   jetstream->needs(nats);
+  app
+    .add_option("--nats-folder", node.folder,
+                "where --nats embedded keeps what is said; without, in a temporary one that goes "
+                "at the end")
+    ->needs(nats);
   if (auto* const file = app.get_option_no_throw("--history"))
     jetstream->excludes(file);
+}
+
+// Starts a server for this process and others, where that is asked for.
+void embed_nats(std::optional<troupe::embedded_nats_server>& server, node_options& node) {
+  if (node.nats != "embedded") {
+    if (!node.folder.empty())
+      throw std::invalid_argument("--nats-folder is for --nats embedded");
+    return;
+  }
+  auto log = troupe::make_logger("chat_server");
+  log->set_level(spdlog::level::warn);
+  server.emplace(
+    troupe::embedded_nats_options{.server = {.name = node.name, .store_directory = node.folder},
+                                  .temporary_store = true,
+                                  .logger = std::move(log)});
+  node.nats = server->url();
+  std::printf("nats: %s\n", node.nats.c_str());
 }
 
 troupe::cluster_options options_of(const node_options& node) {
@@ -141,6 +168,7 @@ int main(int argc, char** argv) {
   std::optional<troupe::kept_topics> kept;
 #ifdef TROUPE_CHAT_NODES
   node_options node;
+  std::optional<troupe::embedded_nats_server> nats; // ends behind the runtime
   std::optional<troupe::cluster> cluster;
 #endif
   const auto with_service = [&](troupe::runtime& rt) -> chat_service& {
@@ -153,6 +181,7 @@ int main(int argc, char** argv) {
 #endif
 #ifdef TROUPE_CHAT_NODES
     if (!node.nats.empty()) {
+      embed_nats(nats, node);
       if (node.jetstream)
         kept.emplace(rt, history_of(node));
       cluster.emplace(rt, options_of(node));

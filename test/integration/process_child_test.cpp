@@ -9,6 +9,7 @@
 #include <spdlog/logger.h>
 
 #include "support/directory.hpp"
+#include "support/programs_end.hpp"
 #include "support/supervised.hpp"
 
 using namespace troupe;
@@ -58,38 +59,6 @@ public:
 private:
   std::shared_ptr<caf::actor> actor_ = std::make_shared<caf::actor>();
 };
-
-/// Waits until a program has written a line into `path`, and returns it.
-std::string line_of(const std::string& path) {
-  const auto end = std::chrono::steady_clock::now() + 30s;
-  while (std::chrono::steady_clock::now() < end) {
-    std::ifstream in{path};
-    if (std::string line; std::getline(in, line) && !in.eof())
-      return line;
-    std::this_thread::sleep_for(1ms);
-  }
-  return {};
-}
-
-pid_t pid_of(const std::string& path) {
-  return static_cast<pid_t>(std::stol(line_of(path)));
-}
-
-/// Waits until there is no process of that number, but perhaps a zombie that its parent leaves.
-bool gone(pid_t pid) {
-  const auto end = std::chrono::steady_clock::now() + 30s;
-  while (std::chrono::steady_clock::now() < end) {
-    if (::kill(pid, 0) != 0)
-      return true;
-    std::ifstream in{"/proc/" + std::to_string(pid) + "/stat"};
-    const std::string text{std::istreambuf_iterator<char>{in}, {}};
-    const auto state = text.rfind(") ");
-    if (state == std::string::npos || text[state + 2] == 'Z')
-      return true;
-    std::this_thread::sleep_for(1ms);
-  }
-  return false;
-}
 
 child_spec script(const std::string& text, process_child_options options = {}) {
   return process_child("p", "sh", {"-c", text}, std::move(options));

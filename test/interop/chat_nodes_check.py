@@ -1,110 +1,23 @@
-"""One chat on three nodes that meet at a nats-server, one of which is killed and started again:
+"""One chat on three nodes that meet at a nats-server, one of which is killed and started again; and on two, of which the first brings the server:
 chat_nodes_check.py <folder of the programs> <folder of the peers>"""
 
 import contextlib
-import re
-import shutil
-import socket
+import os
+import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-PROGRAM = Path(sys.argv[1]) / "chat_server"
-PATIENCE = 30
+from chat_rig import PATIENCE, PROGRAM, Node, User, children, gone, needs, started
+
 HELD = 5.0  # seconds that users of a lost node are held
 DOWN = 2.5  # and after which it is down
 
 
-def started(words, stream, pattern):
-    """Runs a program; gives it and what `pattern` finds in what it says first."""
-    p = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    log = []
-    for line in getattr(p, stream):
-        log.append(line)
-        if found := re.search(pattern, line):
-            for s in (p.stdout, p.stderr):
-                threading.Thread(target=s.read, daemon=True).start()
-            return p, found
-    p.wait()
-    raise AssertionError("".join(log) + p.stderr.read())
-
-
-class Node:
-    def __init__(self, name, url):
-        self.words = [PROGRAM, "--port", "0", "--irc", "0", "--loops", "2", "--node", name, "--nats", url, "--jetstream"]
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.port, self.irc = (int(re.search(r":(\d+)( \(irc\))?$", self.process.stdout.readline())[1]) for _ in range(2))
-        self.log = []
-        threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True).start()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-
-class User:
-    """Somebody at a line port, and all that was read there."""
-
-    def __init__(self, port, name, first="What's your name?"):
-        self.name, self.lines, self.sent = name, [], 0
-        self.more = threading.Condition()
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        self.socket.settimeout(None)
-        self.ended = False
-        threading.Thread(target=self.read, daemon=True).start()
-        if first:
-            self.wait(first)
-
-    def read(self):
-        with contextlib.suppress(OSError):
-            for line in self.socket.makefile("rb"):
-                with self.more:
-                    self.lines.append(line.decode().rstrip("\r\n"))
-                    self.more.notify_all()
-        with self.more:
-            self.ended = True
-            self.more.notify_all()
-
-    def send(self, *lines):
-        self.socket.sendall("".join(line + "\r\n" for line in lines).encode())
-
-    def wait(self, text, seconds=PATIENCE):
-        with self.more:
-            assert self.more.wait_for(lambda: any(text in line for line in self.lines), seconds), (
-                self.name, text, self.lines[-5:])
-
-    def ask(self, line, answer, seconds=PATIENCE):
-        """Asks until the answer is that one: what nodes know of each other comes a moment later."""
-        end = time.monotonic() + seconds
-        while True:
-            with self.more:
-                known = len(self.lines)
-            self.send(line)
-            with self.more:
-                assert self.more.wait_for(lambda: len(self.lines) > known or self.ended, PATIENCE)
-                if any(text == answer for text in self.lines[known:]):
-                    return
-                assert time.monotonic() < end and not self.ended, (line, answer, self.lines[known:])
-            time.sleep(0.02)
-
-    def join(self):
-        self.send(self.name)
-        self.wait(f"Welcome, {self.name}!")
-        return self
-
-
 def main():
-    has = PROGRAM.exists() and "--nats" in subprocess.run([PROGRAM, "--help"], capture_output=True, text=True).stdout
-    for what, there in (("nats-server", shutil.which("nats-server")), ("chat_server with --nats", has)):
-        if not there:
-            print(f"skipped: there is no {what}")
-            sys.exit(77)
+    needs()
     with tempfile.TemporaryDirectory() as folder:
         nats, found = started(["nats-server", "-a", "127.0.0.1", "-p", "-1", "-js", "-sd", folder], "stderr",
                               r"Listening for client connections on (\S+)")
@@ -119,6 +32,7 @@ def main():
                 node.kill()
             nats.kill()
             nats.wait()
+    embedded()
 
 
 def over_nodes(nodes):
@@ -222,6 +136,53 @@ def over_nodes(nodes):
     assert all(reader.lines.count("<bob> I am back") == 1 for reader in (ann, eve, back))
     errors = [line for node in nodes for line in node.log if "[error]" in line]
     assert not errors, errors
+
+
+def embedded():
+    """The first node brings the server, and takes it along, however it ends."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TMPDIR"] = folder
+        nodes = []
+        try:
+            nodes.append(Node("chat-1", "embedded"))
+            nodes.append(Node("chat-2", nodes[0].url))
+            ann, bob = (User(node.port, name).join() for node, name in zip(nodes, ("ann", "bob")))
+            ann.ask("/who", "In lobby: ann, bob")
+            bob.send("hello from elsewhere")
+            ann.wait("<bob> hello from elsewhere")
+
+            # Killed, the server is there again at its place, with what it keeps.
+            [server] = children(nodes[0].process)
+            os.kill(server, signal.SIGKILL)
+            ann.ask("/history 10", "That was it.")
+            assert any(line.endswith("<bob> hello from elsewhere") and line[:1].isdigit() for line in ann.lines), ann.lines
+            end = time.monotonic() + PATIENCE
+            while not any(line.startswith("<ann> are you there") for line in bob.lines):
+                assert time.monotonic() < end, bob.lines
+                ann.send("are you there?")
+                time.sleep(0.1)
+
+            # The server ends with its node. The other node is by itself then, and ends in order.
+            [server] = children(nodes[0].process)
+            nodes[0].kill()
+            assert gone(server)
+            bob.ask("/who", "In lobby: bob")
+            nodes[1].process.terminate()
+            assert nodes[1].process.wait(20) == 0
+
+            # In order, it leaves nothing at all: of what was killed neither.
+            nodes[0].start()
+            [server] = children(nodes[0].process)
+            User(nodes[0].port, "ann").join()
+            nodes[0].process.terminate()
+            assert nodes[0].process.wait(20) == 0
+            assert not Path(f"/proc/{server}").exists()
+            assert not os.listdir(folder), os.listdir(folder)
+        finally:
+            for node in nodes:
+                node.kill()
+    without = subprocess.run(nodes[0].words, capture_output=True, text=True, timeout=60, env={"PATH": "/nonexistent"})
+    assert without.returncode == 1 and "Debian's package nats-server" in without.stderr, without
 
 
 main()

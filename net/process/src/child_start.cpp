@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -59,6 +60,8 @@ struct child_plan {
   const int* signals = nullptr; // to give their default action, ends with 0
   bool session = false;         // it leads one of its own
   bool terminal = false;        // and 0 becomes its terminal
+  int parent_death_signal = 0;
+  pid_t parent = 0; // who must be there for it
   bool drop_groups = false;
   bool has_uid = false;
   bool has_gid = false;
@@ -102,6 +105,16 @@ TROUPE_IN_CHILD bool prepare(child_plan& plan) {
     return false;
   if (plan.has_uid && failed(plan, ::syscall(SYS_setresuid, plan.uid, plan.uid, plan.uid), "uid"))
     return false;
+  // Behind the change of user, which takes it back. If the parent had ended before, the system would never send it; a
+  // parent outside of the namespace is 0, and cannot be asked for.
+  if (plan.parent_death_signal != 0) {
+    if (failed(plan, ::syscall(SYS_prctl, PR_SET_PDEATHSIG, plan.parent_death_signal, 0, 0, 0),
+               "parent_death_signal"))
+      return false;
+    const auto parent = ::syscall(SYS_getppid);
+    if (parent != plan.parent && parent != 0)
+      ::syscall(SYS_exit_group, 127);
+  }
   // Zeros are the default action and an empty mask, on every architecture.
   const unsigned long zeros[8] = {};
   for (const int* s = plan.signals; *s != 0; ++s)
@@ -360,6 +373,8 @@ started_child start_child(const std::string& executable, const std::vector<std::
   plan.signals = signals.data();
   plan.session = options.use_pty || options.own_group;
   plan.terminal = options.use_pty;
+  plan.parent_death_signal = options.parent_death_signal;
+  plan.parent = ::getpid();
   plan.drop_groups = options.uid.has_value() || options.gid.has_value();
   plan.has_uid = options.uid.has_value();
   plan.has_gid = options.gid.has_value();

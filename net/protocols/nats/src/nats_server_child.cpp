@@ -116,8 +116,13 @@ public:
       transport().signal_group(SIGKILL); // nothing if it has exited
     if (ready_)
       return;
-    if (why.check(errc::spawn_failed))
-      return start_report::tell(report_, why);
+    if (why.check(errc::spawn_failed)) {
+      const bool usual = family_->options.program == nats_server_options{}.program;
+      return start_report::tell(
+        report_, usual ? failure{errc::spawn_failed,
+                                 why.context() + " (it is in Debian's package nats-server)"}
+                       : why);
+    }
     start_report::tell(
       report_, failure{errc::child_start_failed, complaint_.empty() ? why.message() : complaint_});
   }
@@ -243,6 +248,7 @@ child_spec nats_server_child(runtime& rt, std::string id, nats_server_options op
                                       {2, child_fd::we_read()},
                                       {config_fd, child_fd::we_write()}}};
     how.own_group = true;
+    how.parent_death_signal = SIGKILL;
     (void)spawn_process(family->rt, build<nats_server_process>(family, report),
                         family->options.program, {"-c", "/dev/fd/3"}, how);
     return result;

@@ -98,6 +98,8 @@ nats_backplane::nats_backplane(nats_options options) : options_(std::move(option
   options_.reconnect_buffer = 0;
   if (options_.ping_interval == nats_options{}.ping_interval)
     options_.ping_interval = std::chrono::milliseconds(500);
+  if (options_.reconnect.max == nats_options{}.reconnect.max)
+    options_.reconnect.max = std::chrono::milliseconds(500);
 }
 
 std::unique_ptr<backplane_link> nats_backplane::attach(const backplane_site& site,

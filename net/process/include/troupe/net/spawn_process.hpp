@@ -68,6 +68,12 @@ struct process_options {
   /// exited, what is left of it is killed.
   bool own_group = false;
 
+  /// What the system sends it when the thread that started it ends, so also when this process is killed, and nobody is
+  /// left to end what it started: SIGKILL, say; 0: nothing. The thread is that of its loop, and so ends with the
+  /// runtime; that of loop 0 is the one that calls `run()`. What it starts itself is sent nothing, and a program that
+  /// changes its user or has rights of its own (set-user-ID, capabilities of its file) loses it.
+  int parent_death_signal = 0;
+
   /// Who it runs as; supplementary groups are dropped. With `uid` alone it keeps our group: give
   /// both. This process must have the right to do so.
   std::optional<uid_t> uid{};

@@ -40,7 +40,7 @@ struct process_child_options {
 /// A child that leaves the group, by a session of its own, is not ours.
 ///
 /// When the runtime stops, it is told to end in the same way, within the grace time; whatever ends the
-/// child, no process of the group is left behind. It is, though, if this process itself is killed.
+/// child, no process of the group is left behind. If this process itself is killed, the program goes on, unless `process.parent_death_signal` is set.
 ///
 /// ```cpp
 /// troupe::root_supervisor(rt)->start_child(

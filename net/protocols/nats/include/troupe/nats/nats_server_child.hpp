@@ -108,7 +108,8 @@ struct nats_server_options {
 /// It has started when the server is ready for clients; one that ends before, or takes longer than `start_timeout`, is
 /// a start that failed: `errc::spawn_failed` or `errc::child_start_failed`, with the last complaint of the server. Its
 /// configuration goes through a pipe and never to a disk. Its log goes to the runtime's, warnings and worse as warnings.
-/// The child ends with the program, as with `process_child`, and is ended in the same way (SIGTERM, then SIGKILL).
+/// The child ends with the program, as with `process_child`, and is ended in the same way (SIGTERM, then SIGKILL). Where
+/// this process is killed, the server is, too.
 ///
 /// ```cpp
 /// troupe::root_supervisor(rt)->start_child(troupe::nats_server_child(rt, "nats", {.started = [](const auto& where) {

@@ -27,7 +27,8 @@ namespace troupe {
 class nats_backplane final : public backplane {
 public:
   /// \param options  as of a `nats_connection`; `echo`, `reconnect_buffer`, `name` and `on_event` are its own affair. A server that
-  ///                 falls silent is noticed by `ping_interval`, 500 ms unless it is set to something else than at first
+  ///                 falls silent is noticed by `ping_interval`, 500 ms unless it is set to something else than at first, and
+  ///                 one that is away is tried again each half second (`reconnect.max`), likewise
   /// \throws std::invalid_argument as `nats_connection`, when it is attached
   explicit nats_backplane(nats_options options = {});
 
