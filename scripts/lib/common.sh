@@ -50,13 +50,13 @@ jobs() {
 }
 
 # build PRESET [ARGUMENT...]: configures and builds; what has not changed is left alone. Who looks at Troupe for the
-# first time waits for all of it, so sources are compiled several at once; the libraries' are taken one by one in the
-# sanitizers' builds, so that what a source forgot to include is seen, as in those of whoever calls cmake.
+# first time waits for all of it, so sources are compiled several at once; the libraries' are taken one by one under the
+# address sanitizer, so that what a source forgot to include is seen, as in builds of whoever calls cmake.
 build() {
   local preset=$1 log unity=()
   shift
   case $preset in
-    dev | release | bench) unity=(-DTROUPE_UNITY=ON -DTROUPE_UNITY_TESTS=ON) ;;
+    dev | release | bench | tsan) unity=(-DTROUPE_UNITY=ON -DTROUPE_UNITY_TESTS=ON) ;;
     asan) unity=(-DTROUPE_UNITY_TESTS=ON) ;;
   esac
   log=$(mktemp)

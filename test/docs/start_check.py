@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 root, inside = Path(__file__).resolve().parents[2], Path(sys.argv[1]).resolve()
@@ -18,6 +19,7 @@ page = (root / "docs/guide/start.md").read_text()
 commands = re.findall(r"^```sh\n(.*?)^```$", page, flags=re.M | re.S)
 assert len(commands) == 3 and commands[0] == "scripts/chat\n", commands
 prints = re.search(r"It prints where it listens, `(.*?)`", page)[1]
+for_browsers = re.search(r"`(http://127.0.0.1:\d+/)`", page)[1]
 
 
 def in_root(script):
@@ -28,7 +30,7 @@ def in_root(script):
     return ["bash", "-c", libraries + 'run_in_root "$@"', "bash", str(inside), "bash", "-c", shell + script]
 
 
-# The finished one: somebody comes in, and it ends.
+# The finished one: somebody comes in, a browser asks for the page, and it ends.
 tried = subprocess.Popen(in_root("exec " + commands[0]), stdout=subprocess.PIPE, text=True, start_new_session=True)
 for line in tried.stdout:
     print(line, end="", flush=True)
@@ -37,6 +39,8 @@ for line in tried.stdout:
 else:
     sys.exit("scripts/chat ended before it listened")
 user(8123).reads("What's your name?")
+with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(for_browsers, timeout=20) as answer:
+    assert b"<title>Chat</title>" in answer.read(), f"{for_browsers} has another page"
 os.killpg(tried.pid, signal.SIGTERM)
 assert tried.wait(timeout=20) == 0, f"scripts/chat ended with {tried.returncode}"
 
