@@ -82,6 +82,10 @@ caf::actor_system::module* loop_scheduler::make(caf::actor_system& sys, caf::det
 
 void loop_scheduler::init(caf::actor_system_config& cfg) {
   super::init(cfg);
+  // CAF waits, when a system ends, for the actors that it has made for groups, and by then no loop turns. Under the
+  // scheduler of this name, which turns by hand as well, it leaves them to the end of the scheduler. Nothing else asks
+  // for the name from here on: which scheduler there is, is decided.
+  cfg.set("scheduler.policy", caf::atom("testing"));
   logger_ = options_.logger ? options_.logger : detail::usual_logger();
   clock_ = std::make_unique<detail::loop_clock>(*this);
   pool_ = std::make_unique<thread_pool>(0, options_.max_pool_threads, logger_.get());

@@ -252,3 +252,36 @@ TEST_CASE("CAF's middleman works on the loops") {
   server_thread.join();
   CAF_SET_LOGGER_SYS(nullptr);
 }
+
+TEST_CASE("a runtime ends in which groups of CAF's were used") {
+  const std::size_t loops = GENERATE(1, 3);
+  const bool runs = GENERATE(true, false);
+  const bool keeps = GENERATE(true, false); // a handle of the group, to the end
+  events log;
+  std::vector<caf::group> kept;
+  {
+    running r{loops};
+    auto& groups = r.rt.system().groups();
+    std::vector<caf::group> made{groups.anonymous(), groups.get_local("lobby")};
+    for (const auto& group : made)
+      r.rt.spawn([&log, group](caf::event_based_actor* self) -> caf::behavior {
+        self->join(group);
+        log.add("joined");
+        return {[&log](int) {
+          log.add("got");
+        }};
+      });
+    if (runs) {
+      r.start();
+      REQUIRE(log.wait_for("joined", 2));
+      for (const auto& group : made)
+        caf::anon_send(group, 1);
+      CHECK(log.wait_for("got", 2));
+    }
+    r.stop();
+    if (keeps)
+      kept = made;
+    CAF_SET_LOGGER_SYS(nullptr); // making a group leaves it in the thread
+  }
+  CHECK(log.count("got") == (runs ? 2 : 0));
+}

@@ -72,6 +72,31 @@ const std::vector<benchmark> benchmarks{
      return outcome{n, 60 * sum_to(n / 60)};
    },
    false},
+  {"counting", "messages", 2'000'000, 1'000,
+   [](auto n) {
+     return outcome{n, n};
+   },
+   false},
+  {"fan-in", "messages", 2'000'000, 4'000,
+   [](auto n) {
+     return outcome{n, 1000 * sum_to(n / 1000)};
+   },
+   false},
+  {"chameneos", "meetings", 400'000, 1'000,
+   [](auto n) {
+     return outcome{n, 2 * n};
+   },
+   false},
+  {"big", "questions and answers", 500'000, 1'000,
+   [](auto n) {
+     return outcome{n, n};
+   },
+   false},
+  {"skynet", "actors", 100'000, 1'000, // so many leaves, a power of ten
+   [](auto n) {
+     return outcome{n + (n - 1) / 9, sum_to(n - 1)};
+   },
+   false},
 };
 
 struct contestant {
@@ -80,9 +105,11 @@ struct contestant {
                    const std::string& size);
   words needed; // the files and the programs that it cannot run without
   bool target = false;
+  words knows = {}; // the benchmarks that it has; none of them named: all
 };
 
 std::vector<contestant> the_field() {
+  const words of_caf{"ping-pong", "ring", "fan-out", "spawn", "create", "throughput"};
   return {
     {"Troupe",
      [](auto& name, auto& threads, auto& size) {
@@ -94,13 +121,15 @@ std::vector<contestant> the_field() {
        return words{programs + "caf_actors", name, threads, size};
      },
      {programs + "caf_actors"},
-     true},
+     true,
+     of_caf},
     {"CAF, bounded",
      [](auto& name, auto& threads, auto& size) {
        return words{programs + "caf_actors", name, threads, size, "50"};
      },
      {programs + "caf_actors"},
-     true},
+     true,
+     of_caf},
     {"Go",
      [](auto& name, auto& threads, auto& size) {
        return words{"env", "GOMAXPROCS=" + threads, programs + "go_actors", name, size};
@@ -140,7 +169,10 @@ std::pair<double, double> measure(const words& command, int core, const outcome&
 
 /// Measures all runtimes in turn, who goes first changing from repetition to repetition.
 bench::actors_group measure(const benchmark& b, int threads, int repeat, bool smoke, int& failed) {
-  const auto field = the_field();
+  auto field = the_field();
+  std::erase_if(field, [&b](const contestant& c) {
+    return !c.knows.empty() && std::find(c.knows.begin(), c.knows.end(), b.name) == c.knows.end();
+  });
   const auto size = smoke ? b.little_size : b.size;
   bench::actors_group all{b.name, b.operation, threads, {}};
   for (const auto& c : field) {

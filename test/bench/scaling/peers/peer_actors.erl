@@ -23,7 +23,12 @@ benchmark(ring) -> fun ring/1;
 benchmark('fan-out') -> fun fan_out/1;
 benchmark(throughput) -> fun throughput/1;
 benchmark(create) -> fun create/1;
-benchmark(spawn) -> fun spawn_and_end/1.
+benchmark(spawn) -> fun spawn_and_end/1;
+benchmark(counting) -> fun counting/1;
+benchmark('fan-in') -> fun fan_in/1;
+benchmark(chameneos) -> fun chameneos/1;
+benchmark(big) -> fun big/1;
+benchmark(skynet) -> fun skynet/1.
 
 %% The CPU time of all threads, in nanoseconds: statistics(runtime) knows milliseconds only.
 cpu() ->
@@ -127,3 +132,102 @@ by_the_hundred(N, Spawn) ->
         _ -> ok
     end,
     by_the_hundred(N - 1, Spawn).
+
+counting(Messages) ->
+    Counter = spawn(fun() -> counter(0) end),
+    count(Counter, Messages),
+    Counter ! {report, self()},
+    receive {counted, Counted} -> {Messages, Counted} end.
+
+count(_, 0) -> ok;
+count(Counter, Left) -> Counter ! one_more, count(Counter, Left - 1).
+
+counter(Counted) ->
+    receive
+        one_more -> counter(Counted + 1);
+        {report, To} -> To ! {counted, Counted}, counter(Counted)
+    end.
+
+fan_in(Messages) ->
+    Each = Messages div 1000,
+    To = self(),
+    [spawn(fun() -> count_down(To, Each) end) || _ <- lists:seq(1, 1000)],
+    {1000 * Each, sum(1000 * Each, 0)}.
+
+count_down(_, 0) -> ok;
+count_down(To, Left) -> To ! Left, count_down(To, Left - 1).
+
+chameneos(Meetings) ->
+    Result = self(),
+    Mall = spawn(fun() -> mall(nobody, Meetings) end),
+    [spawn(fun() -> Mall ! {meet, self(), I rem 3}, creature(Mall, Result, I rem 3, 0) end)
+     || I <- lists:seq(0, 99)],
+    {Meetings, sum(100, 0)}.
+
+mall(_, 0) ->
+    receive {meet, Who, _} -> Who ! report, mall(nobody, 0) end;
+mall(nobody, Left) ->
+    receive {meet, Who, _} -> mall(Who, Left) end;
+mall(Waiting, Left) ->
+    receive {meet, _, _} = Met -> Waiting ! Met, mall(nobody, Left - 1) end.
+
+creature(Mall, Result, Colour, Meetings) ->
+    receive
+        {meet, Other, Its} ->
+            New = complement(Colour, Its),
+            Mall ! {meet, self(), New},
+            Other ! {change, Colour},
+            creature(Mall, Result, New, Meetings + 1);
+        {change, Its} ->
+            New = complement(Colour, Its),
+            Mall ! {meet, self(), New},
+            creature(Mall, Result, New, Meetings + 1);
+        report -> Result ! Meetings
+    end.
+
+complement(Colour, Colour) -> Colour;
+complement(Mine, Other) -> 3 - Mine - Other.
+
+big(Questions) ->
+    Each = Questions div 100,
+    Result = self(),
+    All = [spawn(fun() ->
+               receive {others, Others} -> ok end,
+               Random = ask_next(Others, I, Each, 0, Result),
+               big_member(Others, Random, Each, 0, Result)
+           end) || I <- lists:seq(1, 100)],
+    [One ! {others, list_to_tuple(lists:delete(One, All))} || One <- All],
+    {100 * Each, sum(100, 0)}.
+
+big_member(Others, Random, Left, Right, Result) ->
+    receive
+        {ask, From, X} ->
+            From ! {answer, X + 1},
+            big_member(Others, Random, Left, Right, Result);
+        {answer, X} ->
+            Now = case X - 1 of Left -> Right + 1; _ -> Right end,
+            big_member(Others, ask_next(Others, Random, Left - 1, Now, Result), Left - 1, Now, Result)
+    end.
+
+%% Numbers at random that stay small ones, which Troupe's and Go's of 64 bits would not.
+ask_next(_, Random, 0, Right, Result) -> Result ! Right, Random;
+ask_next(Others, Random, Left, _, _) ->
+    Next = Random * 16807 rem 2147483647,
+    element(Next rem 99 + 1, Others) ! {ask, self(), Left},
+    Next.
+
+skynet(Size) ->
+    Leaves = power_of_ten(10, Size),
+    Result = self(),
+    spawn(fun() -> node(Result, 0, Leaves) end),
+    receive Sum -> {Leaves + (Leaves - 1) div 9, Sum} end.
+
+power_of_ten(N, Size) when N * 10 > Size -> N;
+power_of_ten(N, Size) -> power_of_ten(N * 10, Size).
+
+node(Parent, First, 1) -> Parent ! First;
+node(Parent, First, Leaves) ->
+    Self = self(),
+    Part = Leaves div 10,
+    [spawn(fun() -> node(Self, First + I * Part, Part) end) || I <- lists:seq(0, 9)],
+    Parent ! sum(10, 0).
