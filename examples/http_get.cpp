@@ -4,7 +4,8 @@
 //   $ build/release/examples/http_get --head --header "Accept: text/html" http://127.0.0.1:8080/
 //   $ build/release/examples/http_get --data name=joe http://127.0.0.1:8080/form
 //
-// What the head says goes to the standard error output with `--verbose`. It ends with 0 if the status is below 400.
+// What the head says goes to the standard error output with `--verbose`. It ends with 0 if the status is below 400. Servers
+// that speak HTTP/2 over TLS are asked so, and without TLS with `--http2`.
 
 #include <cstdio>
 #include <memory>
@@ -12,6 +13,10 @@
 #include <vector>
 
 #include <troupe/http/http_agent.hpp>
+#ifdef WITH_HTTP2
+#include <troupe/http2/http2_client.hpp>
+#include <troupe/http2/http2_server.hpp>
+#endif
 #include <troupe/net/tcp_endpoint.hpp>
 #include <troupe/runtime/coroutine.hpp>
 
@@ -27,8 +32,9 @@ troupe::deferred<int> fetch(troupe::http_agent& agent, troupe::http_client_reque
   if (verbose) {
     for (const auto& url : response.redirects())
       std::fprintf(stderr, "* from %s\n", url.text().c_str());
-    std::fprintf(stderr, "* %s\n< %d %s\n", response.url().text().c_str(), response.status(),
-                 std::string{response.phrase()}.c_str());
+    std::fprintf(stderr, "* %s\n< HTTP/%d.%d %d %s\n", response.url().text().c_str(),
+                 response.head().major_version(), response.head().minor_version(),
+                 response.status(), std::string{response.phrase()}.c_str());
     for (std::size_t i = 0; i < response.fields().size(); ++i)
       std::fprintf(stderr, "< %s: %s\n", std::string{response.fields().name(i)}.c_str(),
                    std::string{response.fields().value(i)}.c_str());
@@ -55,6 +61,8 @@ int main(int argc, char** argv) {
   bool head = false;
   bool verbose = false;
   bool insecure = false;
+  bool http1 = false;
+  bool http2 = false;
   std::size_t redirects = 20;
   CLI::App app{"Fetches a URL", "http_get"};
   app.add_option("url", url, "http://... or https://...")->required();
@@ -66,6 +74,8 @@ int main(int argc, char** argv) {
   app.add_option("--proxy", proxy, "a proxy of HTTP, as HOST:PORT");
   app.add_option("--trust", trust, "the authorities to trust, PEM (those of the system)");
   app.add_flag("--insecure", insecure, "takes any certificate: anybody on the way can read it all");
+  app.add_flag("--http1", http1, "asks over HTTP/1.1 alone");
+  app.add_flag("--http2", http2, "without TLS asks over HTTP/2 at once");
   app.add_flag("--verbose", verbose, "prints the head, too");
   if (const auto status = command_line::parse(app, argc, argv))
     return *status;
@@ -75,7 +85,17 @@ int main(int argc, char** argv) {
   try {
     troupe::http_agent_options options;
     options.max_redirects = redirects;
-    options.tls.emplace(troupe::tls_client_options{.trusted_file = trust, .verify = !insecure});
+    troupe::tls_client_options tls{.trusted_file = trust, .verify = !insecure};
+#ifdef WITH_HTTP2
+    if (!http1) {
+      tls.alpn = troupe::http2_alpn();
+      options.http2 = troupe::http2_client({.prior_knowledge = http2});
+    }
+#else
+    if (http2)
+      throw std::invalid_argument("--http2 is not built in: libnghttp2 was not there");
+#endif
+    options.tls.emplace(tls);
     if (const auto colon = proxy.rfind(':'); !proxy.empty()) {
       const auto at = troupe::http_url::parse("http://" + proxy);
       if (colon == std::string::npos)

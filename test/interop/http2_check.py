@@ -1,4 +1,5 @@
-"""http_server over HTTP/2 and programs of others: curl, nghttp, h2load, and python3-h2, a stack of its own.
+"""http_server and http_get over HTTP/2 and programs of others: curl, nghttp, h2load, and python3-h2, a stack of its own;
+nginx, node and nghttpd where they are installed.
 
 Usage: http2_check.py <folder of the examples> <folder of the peers>
 """
@@ -11,10 +12,12 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 
 PROGRAM = f"{sys.argv[1]}/http_server"
+GET = f"{sys.argv[1]}/http_get"
 missing = [tool for tool in ("curl", "nghttp", "h2load", "openssl") if not shutil.which(tool)]
 try:
     import h2.config
@@ -26,8 +29,8 @@ except ImportError:
 if missing:
     print("not installed:", ", ".join(missing))
     sys.exit(77)
-if not os.path.exists(PROGRAM):
-    print("http_server is not built")
+if not os.path.exists(PROGRAM) or not os.path.exists(GET):
+    print("http_server or http_get is not built")
     sys.exit(77)
 
 
@@ -226,6 +229,144 @@ def floods():
         ends("a bomb of fields", frame(1, 5, 1, block + entry + b"\xbe" * 10_000))
 
 
+NGINX = """daemon off; master_process off; pid {0}/pid; error_log {0}/errors; events {{}}
+http {{ access_log off; client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f;
+uwsgi_temp_path {0}/u; scgi_temp_path {0}/s; http2_max_requests 3; keepalive_requests 3;
+server {{ listen 127.0.0.1:{1} ssl http2; ssl_certificate {0}/identity.pem; ssl_certificate_key {0}/identity.pem.key;
+root {0}/root; }} }}"""
+
+NODE = """
+const http2 = require('http2'), fs = require('fs');
+const s = http2.createSecureServer({key: fs.readFileSync(process.argv[1] + '.key'), cert: fs.readFileSync(process.argv[1]),
+                                    settings: {initialWindowSize: 1000}});
+s.on('stream', (stream, head) => {
+  let body = '';
+  stream.on('data', (piece) => { body += piece; });
+  stream.on('end', () => {
+    stream.respond({':status': 200, 'x-method': head[':method']}, {waitForTrailers: true});
+    stream.on('wantTrailers', () => stream.sendTrailers({'x-size': String(body.length)}));
+    stream.end(body.length > 0 ? body : 'nothing');
+  });
+});
+s.listen(0, '127.0.0.1', () => console.log('port:' + s.address().port));
+"""
+
+
+@contextmanager
+def running(*command):
+    p = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield p
+    finally:
+        p.terminate()
+        p.wait(20)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def until_open(port):
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            return socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError(port)
+
+
+def get(*arguments):
+    """Returns what http_get prints: the body, and what is told of it."""
+    done = subprocess.run([GET, "--verbose", *arguments], timeout=60, capture_output=True)
+    return done.stdout, done.stderr.decode()
+
+
+def agent_and_servers(folder):
+    identity = f"{folder}/identity.pem"
+    with open(f"{folder}/root/large.bin", "rb") as f:
+        large = f.read()
+    body = "x=" + "y" * 100_000
+    with serving("--tls-cert", identity, "--tls-key", identity + ".key", "--root", f"{folder}/root") as (port, _):
+        for how, version in ((), "2.0"), (("--http1",), "1.1"):
+            got, said = get("--trust", identity, *how, f"https://localhost:{port}/large.bin")
+            assert got == large and f"< HTTP/{version} 200" in said, said
+    with serving() as (port, _):
+        got, said = get("--http2", f"http://127.0.0.1:{port}/")
+        assert got == b"Hello, world!" and "< HTTP/2.0 200" in said, said
+    if shutil.which("nginx"):
+        port = free_port()
+        with open(f"{folder}/conf", "w") as f:
+            f.write(NGINX.format(folder, port))
+        with running("nginx", "-c", f"{folder}/conf", "-e", f"{folder}/errors"):
+            until_open(port)
+            got, said = get("--trust", identity, f"https://localhost:{port}/large.bin")
+            assert got == large and "< HTTP/2.0 200" in said, said
+            got, said = get("--trust", identity, "--http1", f"https://localhost:{port}/small.txt")
+            assert got == b"small" and "< HTTP/1.1 200" in said, said
+            got, said = get("--trust", identity, "--data", body, f"https://localhost:{port}/small.txt")
+            assert "< HTTP/2.0 405" in said, said
+    else:
+        print("without nginx")
+    if shutil.which("node"):
+        with running("node", "-e", NODE, identity) as node:
+            port = int(node.stdout.readline().rsplit(":", 1)[1])
+            got, said = get("--trust", identity, "--data", body, f"https://localhost:{port}/")
+            assert got == body.encode() and "< HTTP/2.0 200" in said and "x-method: POST" in said, said
+            got, said = get("--trust", identity, f"https://localhost:{port}/")
+            assert got == b"nothing", said
+    else:
+        print("without node")
+    if shutil.which("nghttpd"):
+        port = free_port()
+        with running("nghttpd", "-d", f"{folder}/root", str(port), identity + ".key", identity):
+            until_open(port)
+            got, said = get("--trust", identity, f"https://localhost:{port}/large.bin")
+            assert got == large and "< HTTP/2.0 200" in said, said
+    else:
+        print("without nghttpd")
+
+
+def agent_and_h2():
+    """A server by python3-h2, which refuses a request, says goodbye, and answers on the next connection."""
+    door = socket.create_server(("127.0.0.1", 0))
+    heard = []
+
+    def serve():
+        for last in (False, True):
+            s, _ = door.accept()
+            with s:
+                c = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+                c.initiate_connection()
+                s.sendall(c.data_to_send())
+                while True:
+                    data = s.recv(65536)
+                    if not data:
+                        break
+                    for event in c.receive_data(data):
+                        if isinstance(event, h2.events.RequestReceived):
+                            heard.append((event.stream_id, dict(event.headers)[":method"]))
+                            if event.stream_id == 1 and not last:
+                                c.reset_stream(1, 7)  # REFUSED_STREAM
+                            elif not last:
+                                c.close_connection(0, last_stream_id=1)
+                            else:
+                                c.send_headers(event.stream_id, [(":status", "200"), ("x-name", "value")])
+                                c.send_data(event.stream_id, b"at last", end_stream=True)
+                        elif isinstance(event, h2.events.DataReceived):
+                            c.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                    s.sendall(c.data_to_send())
+
+    server = threading.Thread(target=serve, daemon=True)
+    server.start()
+    got, said = get("--http2", "--data", "x=y", f"http://127.0.0.1:{door.getsockname()[1]}/")
+    assert got == b"at last" and "< x-name: value" in said, (got, said)
+    server.join(20)
+    assert heard == [(1, "POST"), (3, "POST"), (1, "POST")], heard
+
+
 with tempfile.TemporaryDirectory() as temporary:
     os.mkdir(f"{temporary}/root")
     with open(f"{temporary}/root/large.bin", "wb") as f:
@@ -234,4 +375,6 @@ with tempfile.TemporaryDirectory() as temporary:
         f.write(b"small")
     curl_and_nghttp(temporary)
     streams_of_h2(temporary)
+    agent_and_servers(temporary)
+agent_and_h2()
 floods()

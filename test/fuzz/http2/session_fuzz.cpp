@@ -10,14 +10,14 @@
 #include <vector>
 
 #include "../splits.hpp"
-#include "http2_session.hpp"
+#include "http2_server_session.hpp"
 
 namespace {
 
 using namespace troupe;
 
 // Answers each request with its body, and shows what it heard.
-class echoes final : public http2_events {
+class echoes final : public http2_server_events {
 public:
   explicit echoes(std::vector<std::string>& events)
     : events_(events), session(*this, limits(), options()) {}
@@ -76,7 +76,7 @@ private:
       std::abort();
     session.consume(s.id, data.size());
   }
-  void request_ended(void* user, http_fields&& trailers) override {
+  void message_ended(void* user, http_fields&& trailers) override {
     if (user == nullptr)
       return;
     auto& s = *static_cast<stream*>(user);
@@ -102,7 +102,7 @@ private:
     into[0] = 'x';
     return 1;
   }
-  void response_sent(void*) override {}
+  void message_sent(void*) override {}
   void stream_closed(void* user, std::uint32_t) override {
     auto& s = *static_cast<stream*>(user);
     session.set_user(s.id, nullptr);
@@ -117,7 +117,7 @@ private:
   std::map<std::int32_t, std::unique_ptr<stream>> streams_;
 
 public:
-  http2_session session;
+  http2_server_session session;
 };
 
 // Returns it up to a goodbye of the client: what follows is not read, or is if it came with that.

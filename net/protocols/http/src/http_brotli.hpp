@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "http_unpacker.hpp"
+#include <troupe/http/detail/http_unpacker.hpp>
 
 namespace troupe::detail {
 

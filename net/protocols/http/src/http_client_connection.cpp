@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include <troupe/http/detail/http_exchange.hpp>
 #include <troupe/http/http_text.hpp>
 #include <troupe/runtime/detail/base64.hpp>
 #include <troupe/runtime/event_loop.hpp>
@@ -34,12 +35,13 @@ void http_client_connection::connection_made() {
   }
   job->connecting = {};
   origin_ = job->origin;
+  probes_ = std::exchange(job->probes, false);
   const auto& proxy = pool_->options().proxy;
   const auto& url = job->request.url();
   if (!proxy.at || !url.secure())
-    return run(job);
+    return begin(job);
   job_ = job;
-  job_->connection = this;
+  job_->exchange = this;
   state_ = state::tunnel;
   auto target = url.authority();
   if (url.port() == 443)
@@ -80,15 +82,38 @@ bool http_client_connection::tunnel_event(std::string_view& in) {
 
 void http_client_connection::handshake_completed() {
   if (state_ == state::handshake)
-    run(job_);
+    begin(std::exchange(job_, nullptr));
+}
+
+// Goes on in the version that both ends speak.
+void http_client_connection::begin(const detail::http_job_ptr& job) {
+  const auto& o = pool_->options();
+  const bool probed = std::exchange(probes_, false);
+  if (o.http2) {
+    const auto* const tls = transport().tls();
+    const bool plain_too =
+      o.http2->prior_knowledge() && (job->request.url().secure() || !o.proxy.at);
+    if (tls != nullptr ? tls->alpn() == "h2" : plain_too) {
+      state_ = state::shared;
+      shared_ = o.http2->make(*this);
+      shared_->begin();
+    }
+  }
+  run(job);
+  if (probed || shared_)
+    pool_->learned(*this, shared_ && !no_more_, probed);
 }
 
 // -- requests -------------------------------------------------------------------------------------
 
 void http_client_connection::run(const detail::http_job_ptr& job) {
+  if (shared_) {
+    ++under_way_;
+    return shared_->run(job);
+  }
   auto& r = job->request;
   job_ = job;
-  job_->connection = this;
+  job_->exchange = this;
   state_ = state::request;
   heard_ = false;
   discarded_ = 0;
@@ -129,20 +154,33 @@ void http_client_connection::write_head(const http_client_request& r) {
      detail::to_base64(o.proxy.user + ':' + o.proxy.password)) += "\r\n";
   if (r.streams_ && !r.size_)
     head += "Transfer-Encoding: chunked\r\n";
-  else if (r.has_body_ || r.method_ == "POST" || r.method_ == "PUT" || r.method_ == "PATCH")
-    ((head += "Content-Length: ") += std::to_string(r.size_ ? *r.size_ : r.text_.size())) += "\r\n";
+  else if (const auto length = detail::http_client_insides::length(r))
+    ((head += "Content-Length: ") += std::to_string(*length)) += "\r\n";
   head += "\r\n";
   head += r.text_;
   transport().write(head);
 }
 
 void http_client_connection::abandon() {
+  enter("a request", [this] { give_up(); });
+}
+
+void http_client_connection::give_up() {
   if (state_ == state::closing || !connected())
     return;
   transport().abort_connection();
 }
 
+void http_client_connection::request_ended() {
+  if (--under_way_ == 0)
+    pool_->shared_idle(*this);
+  else
+    pool_->next(origin_);
+}
+
 void http_client_connection::close_idle() {
+  if (shared_)
+    return shared_->close();
   state_ = state::closing;
   origin_.clear(); // it has no place any more
   transport().lose_connection();
@@ -151,6 +189,8 @@ void http_client_connection::close_idle() {
 // -- what comes -----------------------------------------------------------------------------------
 
 void http_client_connection::data_received(bytes_view data) {
+  if (shared_)
+    return shared_->data_received(data);
   const auto text = as_text(data);
   if (state_ == state::closing)
     return;
@@ -159,6 +199,13 @@ void http_client_connection::data_received(bytes_view data) {
     return;
   }
   process(text);
+}
+
+void http_client_connection::dropped() noexcept {
+  if (event_loop::current() == &loop())
+    wants_more();
+  else // between turns, as before run()
+    loop().post([this, alive = caf::strong_actor_ptr{ctrl()}] { wants_more(); });
 }
 
 void http_client_connection::wants_more() {
@@ -256,7 +303,7 @@ bool http_client_connection::take_event(std::string_view& in) {
       discarded_ += piece.size();
       if (discarded_ <= most_discarded)
         return true;
-      abandon();
+      give_up();
       return false;
     }
     if (!unpacker_) {
@@ -296,17 +343,17 @@ bool http_client_connection::unpack(detail::http_client_body* r, std::string_vie
   discarded_ += passed_over.size();
   if (discarded_ <= most_discarded)
     return true;
-  abandon();
+  give_up();
   return false;
 }
 
 void http_client_connection::begin_response() {
   const auto job = std::exchange(job_, nullptr);
-  job->connection = nullptr;
+  job->exchange = nullptr;
   state_ = state::body;
   auto r = std::make_shared<detail::http_client_body>(job->request.url());
   std::swap(r->head, parser_.head()); // which the parser has no use for any more
-  r->connection = this;
+  r->exchange = this;
   keep_alive_ = r->head.keep_alive() && r->head.status() != 101;
   unpacker_.reset();
   if (pool_->options().decode && r->head.content_length() != std::uint64_t{0}) {
@@ -325,7 +372,7 @@ void http_client_connection::begin_response() {
 // by now, and serves who asks again. If nobody takes it, its body is passed over.
 void http_client_connection::deliver() {
   if (const auto job = std::exchange(answered_, nullptr))
-    job->succeed_with(http_client_response{std::exchange(answer_, nullptr)});
+    job->succeed_with(detail::http_client_insides::response(std::exchange(answer_, nullptr)));
 }
 
 void http_client_connection::response_ended(bool more_came) {
@@ -338,7 +385,7 @@ void http_client_connection::response_ended(bool more_came) {
   const bool whole_request = !source_ && transport().unsent() == 0;
   drop_source();
   if (r) {
-    r->connection = nullptr;
+    r->exchange = nullptr;
     r->body.ended = true;
     if (!parser_.trailers().empty())
       r->trailers = parser_.trailers();
@@ -368,12 +415,14 @@ void http_client_connection::broken(const failure& why) {
   drop_source();
   if (connected())
     transport().abort_connection();
+  if (std::exchange(probes_, false))
+    pool_->probe_failed(origin_);
   if (!origin_.empty())
     pool_->busy_ended(std::exchange(origin_, {}));
   const auto job = std::exchange(job_, nullptr);
   const auto r = std::exchange(response_, {}).lock();
   if (job) {
-    job->connection = nullptr;
+    job->exchange = nullptr;
     job->fail_with(why);
   }
   if (r)
@@ -382,6 +431,8 @@ void http_client_connection::broken(const failure& why) {
 
 void http_client_connection::connection_lost(const failure& reason) {
   const auto before = std::exchange(state_, state::closing);
+  if (shared_)
+    return shared_->connection_lost(reason);
   producing_ = false;
   if (before == state::idle)
     return pool_->idle_ended(*this);
@@ -395,7 +446,7 @@ void http_client_connection::connection_lost(const failure& reason) {
     const auto r = std::exchange(response_, {}).lock();
     pool_->busy_ended(std::exchange(origin_, {}));
     if (r) {
-      r->connection = nullptr;
+      r->exchange = nullptr;
       r->body.ended = true;
       r->hand();
     }
@@ -405,7 +456,7 @@ void http_client_connection::connection_lost(const failure& reason) {
       && !reason.check(errc::runtime_stopped) && job_->request.idempotent()
       && !job_->request.streams_) {
     const auto job = std::exchange(job_, nullptr);
-    job->connection = nullptr;
+    job->exchange = nullptr;
     job->fresh = true;
     pool_->busy_ended(std::exchange(origin_, {}));
     return pool_->start(job);
@@ -460,7 +511,11 @@ void http_client_connection::body_gave(outcome<std::string> piece, std::uint64_t
     if (known_length_ && left_ > 0)
       return broken({errc::invalid_argument, "the body's source gave less than it promised"});
     if (chunked_)
-      t.write("0\r\n\r\n");
+      try {
+        t.write("0\r\n" + detail::trailers_of(*source_) + "\r\n");
+      } catch (...) {
+        return broken(failure::current());
+      }
     return drop_source();
   }
   if (chunked_) {
@@ -492,7 +547,7 @@ void http_client_connection::expect_until(duration after) {
 }
 
 void http_client_connection::look() {
-  if (due_ == time_point::max() || state_ == state::closing || !connected())
+  if (due_ == time_point::max() || state_ == state::closing || shared_ || !connected())
     return;
   const auto now = loop().time();
   // After a pause of this loop the server may have sent what only has not been read yet.

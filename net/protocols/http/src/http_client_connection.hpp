@@ -7,46 +7,28 @@
 #include <string_view>
 #include <vector>
 
-#include <troupe/http/detail/http_incoming_body.hpp>
-#include <troupe/http/http_client_response.hpp>
+#include <troupe/http/detail/http_client_exchange.hpp>
+#include <troupe/http/detail/http_unpacker.hpp>
 #include <troupe/http/http_response_parser.hpp>
 #include <troupe/net/protocol.hpp>
 #include <troupe/net/start_tls.hpp>
 #include <troupe/runtime/detail/patience.hpp>
 
 #include "http_pool.hpp"
-#include "http_unpacker.hpp"
 
 namespace troupe {
 
-namespace detail {
-
-/// What a response shares with its connection.
-struct http_client_body {
-  explicit http_client_body(http_url from) : url(std::move(from)) {}
-  ~http_client_body();
-
-  http_response_head head;
-  http_fields trailers;
-  http_url url;
-  std::vector<http_url> redirects;
-  http_client_connection* connection = nullptr; // null once the body has ended
-  bool decoded = false;
-
-  http_incoming_body body;
-
-  void hand();
-  void end_with(const failure& why);
-};
-
-} // namespace detail
-
 /// One connection of an agent.
 ///
-/// States: (with a proxy: tunnel, TLS) -> idle -> `run`: request under way -> head -> body -> idle.
+/// States: (with a proxy: tunnel, TLS) -> idle -> `run`: request under way -> head -> body -> idle; or shared,
+/// if it speaks HTTP/2: a multiplexer has all that happens on it.
 ///
 /// Thread: its loop's.
-class http_client_connection final : public protocol, public handshake_listener, private producer {
+class http_client_connection final : public protocol,
+                                     public handshake_listener,
+                                     public detail::http_client_exchange,
+                                     private detail::http_multiplexer_host,
+                                     private producer {
 public:
   http_client_connection(caf::actor_config& cfg, std::shared_ptr<detail::http_pool> pool,
                          std::weak_ptr<detail::http_job> job);
@@ -61,16 +43,46 @@ public:
 
   /// Sends the request of `job`, whose place this connection has.
   void run(const detail::http_job_ptr& job);
-  void abandon();    ///< nobody wants its response any more
   void close_idle(); ///< it is in no list any more
   [[nodiscard]] const std::string& origin() const noexcept { return origin_; }
 
-  // -- for responses ----------------------------------------------------------------------------
+  /// Returns how many requests are under way on one that is shared.
+  [[nodiscard]] std::size_t under_way() const noexcept { return under_way_; }
+  [[nodiscard]] bool has_room_for_one() const noexcept { return shared_->has_room(); }
 
-  void wants_more(); ///< the body has room, or nobody has it any more
+  // -- for requests and responses ---------------------------------------------------------------
+
+  void abandon() override;
+  void wants_more() override;
+  void dropped() noexcept override;
 
 private:
-  enum class state : std::uint8_t { opening, tunnel, handshake, idle, request, body, closing };
+  enum class state : std::uint8_t {
+    opening,
+    tunnel,
+    handshake,
+    shared,
+    idle,
+    request,
+    body,
+    closing
+  };
+
+  // -- for what is shared --
+  [[nodiscard]] protocol& carrier() noexcept override { return *this; }
+  [[nodiscard]] const http_agent_options& options() const noexcept override {
+    return pool_->options();
+  }
+  void request_ended() override;
+  void has_room() override { pool_->next(origin_); }
+  void takes_no_more() override {
+    no_more_ = true;
+    pool_->unshare(*this);
+  }
+  void start_again(const detail::http_job_ptr& job) override { pool_->start(job); }
+
+  void begin(const detail::http_job_ptr& job);
+  void give_up();
 
   void process(std::string_view in);
   void keep(std::string_view rest);
@@ -98,6 +110,8 @@ private:
   detail::http_job_ptr job_;              // until its head is there
   detail::http_job_ptr answered_;         // has its response, and will be given it
   std::shared_ptr<detail::http_client_body> answer_;
+  std::unique_ptr<detail::http_multiplexer> shared_;
+  std::size_t under_way_ = 0; // of requests on that
   http_response_parser parser_;
   std::weak_ptr<detail::http_client_body> response_;
   std::unique_ptr<detail::http_unpacker> unpacker_;
@@ -112,6 +126,8 @@ private:
   time_point due_{};
   detail::patience patience_;
   state state_ = state::opening;
+  bool no_more_ = false; // requests, if it is shared
+  bool probes_ = false;  // others wait to hear which version it speaks
   bool processing_ = false;
   bool used_ = false;      // for a request before this one
   bool heard_ = false;     // something came of this response

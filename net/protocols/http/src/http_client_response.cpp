@@ -2,36 +2,24 @@
 
 #include <utility>
 
-#include <troupe/runtime/event_loop.hpp>
-
-#include "http_client_connection.hpp"
+#include <troupe/http/detail/http_client_exchange.hpp>
 
 namespace troupe {
 
 namespace detail {
 
-http_client_body::~http_client_body() {
-  if (connection == nullptr)
-    return;
-  if (event_loop::current() == &connection->loop()) // passes over what is left
-    connection->wants_more();
-  else // between turns, as before run()
-    connection->loop().post(
-      [c = connection, alive = caf::strong_actor_ptr{connection->ctrl()}] { c->wants_more(); });
-}
-
 void http_client_body::hand() {
   if (body.hand())
     return;
-  auto* const c = std::exchange(connection, nullptr);
+  auto* const from = std::exchange(exchange, nullptr);
   body.text = {};
-  if (c != nullptr)
-    c->enter("a response", [c] { c->abandon(); });
+  if (from != nullptr)
+    from->abandon();
   body.fail({errc::message_too_long, "the body of " + url.text()});
 }
 
 void http_client_body::end_with(const failure& why) {
-  connection = nullptr;
+  exchange = nullptr;
   body.fail(why);
 }
 
@@ -73,8 +61,8 @@ deferred<std::string> read_body(const std::shared_ptr<detail::http_client_body>&
     return fail<std::string>(s->body.broken);
   auto waits = s->body.read(all, limit);
   s->hand();
-  if (s->connection != nullptr)
-    s->connection->wants_more();
+  if (s->exchange != nullptr)
+    s->exchange->wants_more();
   return waits;
 }
 

@@ -45,6 +45,19 @@ void http_head_writer::end(std::optional<std::uint64_t> length, bool expects_con
   head_.expects_continue_ = expects_continue;
 }
 
+void http_head_writer::begin(http_response_head& head, int status) {
+  head = {};
+  head.status_ = static_cast<std::uint16_t>(status);
+  head.major_version_ = 2;
+  head.minor_version_ = 0;
+  head.keep_alive_ = true;
+}
+
+void http_head_writer::end(http_response_head& head, std::optional<std::uint64_t> length) noexcept {
+  head.chunked_ = !length;
+  head.length_ = length.value_or(0);
+}
+
 std::string trailers_of(http_body_source& body) {
   http_response fields;
   for (const auto& [name, value] : body.trailers()) {

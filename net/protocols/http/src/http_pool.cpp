@@ -51,14 +51,17 @@ time_point http_pool::deadline() const {
 
 const tls_client_context& http_pool::tls() {
   if (!options_.tls)
-    options_.tls.emplace();
+    options_.tls.emplace(tls_client_options{.alpn = options_.http2 ? options_.http2->alpn()
+                                                                   : std::vector<std::string>{}});
   return *options_.tls;
 }
 
 std::size_t http_pool::idle() const noexcept {
   std::size_t all = 0;
   for (const auto& [key, p] : places_)
-    all += p.idle.size();
+    all += p.idle.size()
+           + static_cast<std::size_t>(
+             std::ranges::count_if(p.shared, [](const auto* c) { return c->under_way() == 0; }));
   return all;
 }
 
@@ -95,14 +98,20 @@ void http_pool::start(const http_job_ptr& job) {
   if (closed_)
     return job->fail_with({errc::cancelled, "the agent is gone"});
   auto& p = places_[job->origin];
+  if (auto* const c = with_room(p)) {
+    if (c->under_way() == 0)
+      ++p.busy;
+    return give(*c, job);
+  }
   if (!job->fresh && !p.idle.empty()) {
     auto* const c = p.idle.back();
     p.idle.pop_back();
     ++p.busy;
     return give(*c, job);
   }
-  if (p.busy < options_.max_per_origin) {
+  if (may_open(p)) {
     ++p.busy;
+    p.probing = job->probes = !p.only_one && may_be_shared(job->request.url());
     return connect(job);
   }
   if (p.waiting.size() >= options_.max_waiting)
@@ -134,6 +143,8 @@ void http_pool::connect(const http_job_ptr& job) {
     if (!std::exchange(job->holds_place, false))
       return;
     job->connecting = {};
+    if (std::exchange(job->probes, false))
+      self->probe_failed(job->origin);
     job->fail_with(why);
     self->busy_ended(job->origin);
   };
@@ -156,10 +167,8 @@ void http_pool::connect(const http_job_ptr& job) {
 void http_pool::cancel(http_job& job) {
   if (job.holds_place)
     return std::exchange(job.connecting, {}).cancel(); // and that fails, and gives the place back
-  if (auto* const c = std::exchange(job.connection, nullptr)) {
-    c->enter("a request", [&] { c->abandon(); });
-    return;
-  }
+  if (auto* const at = std::exchange(job.exchange, nullptr))
+    return at->abandon();
   if (const auto found = places_.find(job.origin); found != places_.end())
     std::erase_if(found->second.waiting, [&](const http_job_ptr& j) { return j.get() == &job; });
 }
@@ -172,8 +181,8 @@ void http_pool::next(const std::string& origin) {
     if (found == places_.end())
       return;
     auto& p = found->second;
-    if (p.waiting.empty() || p.busy >= options_.max_per_origin) {
-      if (p.waiting.empty() && p.busy == 0 && p.idle.empty())
+    if (p.waiting.empty() || (with_room(p) == nullptr && !may_open(p))) {
+      if (p.empty())
         places_.erase(found);
       return;
     }
@@ -212,16 +221,66 @@ void http_pool::idle_ended(http_client_connection& c) {
   next(origin);
 }
 
+// -- connections that are shared ------------------------------------------------------------------
+
+http_client_connection* http_pool::with_room(const place& p) noexcept {
+  const auto found =
+    std::ranges::find_if(p.shared, [](const auto* c) { return c->has_room_for_one(); });
+  return found == p.shared.end() ? nullptr : *found;
+}
+
+bool http_pool::may_open(const place& p) const noexcept {
+  return p.shared.empty() && !p.probing && p.busy < options_.max_per_origin;
+}
+
+// Tells whether a connection for this URL may turn out to be one of HTTP/2.
+bool http_pool::may_be_shared(const http_url& url) const noexcept {
+  return options_.http2
+         && (url.secure() || (options_.http2->prior_knowledge() && !options_.proxy.at));
+}
+
+void http_pool::learned(http_client_connection& c, bool shared, bool probed) {
+  const auto origin = c.origin();
+  auto& p = places_[origin];
+  if (probed)
+    p.probing = false;
+  p.only_one = !shared;
+  if (shared)
+    p.shared.push_back(&c);
+  next(origin);
+}
+
+void http_pool::probe_failed(const std::string& origin) {
+  places_[origin].probing = false;
+}
+
+void http_pool::shared_idle(http_client_connection& c) {
+  const auto origin = c.origin();
+  --places_[origin].busy;
+  next(origin);
+  if (c.under_way() == 0 && (closed_ || options_.max_idle_per_origin == 0))
+    c.close_idle();
+}
+
+void http_pool::unshare(http_client_connection& c) {
+  const auto origin = c.origin();
+  if (const auto found = places_.find(origin); found != places_.end())
+    std::erase(found->second.shared, &c);
+  next(origin);
+}
+
 void http_pool::close_idle() {
   std::vector<http_client_connection*> all;
-  for (auto& [key, p] : places_)
+  for (auto& [key, p] : places_) {
     for (auto* const c : std::exchange(p.idle, {}))
       all.push_back(c);
+    for (auto* const c : p.shared)
+      if (c->under_way() == 0)
+        all.push_back(c);
+  }
   for (auto* const c : all)
     c->enter("an idle connection", [&] { c->close_idle(); });
-  std::erase_if(places_, [](const auto& at) {
-    return at.second.busy == 0 && at.second.waiting.empty() && at.second.idle.empty();
-  });
+  std::erase_if(places_, [](const auto& at) { return at.second.empty(); });
 }
 
 void http_pool::close() {

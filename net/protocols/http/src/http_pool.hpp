@@ -7,39 +7,14 @@
 #include <string>
 #include <vector>
 
+#include <troupe/http/detail/http_client_exchange.hpp>
 #include <troupe/http/http_agent.hpp>
-#include <troupe/runtime/canceller.hpp>
-#include <troupe/runtime/delayed_call.hpp>
-#include <troupe/runtime/promise.hpp>
 
 namespace troupe {
 class http_client_connection;
 }
 
 namespace troupe::detail {
-
-/// A request that has no response yet.
-///
-/// States: waiting for a connection -> connecting (`holds_place`) -> on a `connection` -> answered.
-struct http_job {
-  http_job(http_client_request r, std::string key)
-    : request(std::move(r)), origin(std::move(key)) {}
-
-  http_client_request request;
-  std::string origin;
-  std::optional<promise<http_client_response>> answer;
-  canceller connecting;
-  delayed_call timer; // of all of it
-  http_client_connection* connection = nullptr;
-  bool holds_place = false; // among those of its origin, while its connection is made
-  bool fresh = false;       // wants no connection that was used before
-
-  [[nodiscard]] bool over() const noexcept { return !answer || answer->called(); }
-  void succeed_with(http_client_response r);
-  void fail_with(const failure& why);
-};
-
-using http_job_ptr = std::shared_ptr<http_job>;
 
 /// The connections of an agent, and the requests that wait for one.
 ///
@@ -67,18 +42,34 @@ public:
   void now_idle(http_client_connection& c);   // it has done its request
   void busy_ended(const std::string& origin); // with a request on it
   void idle_ended(http_client_connection& c); // without
+  void next(const std::string& origin);       // there may be room for what waits
+
+  /// It is open, and knows which version it speaks. `probed`: others waited for that.
+  void learned(http_client_connection& c, bool shared, bool probed);
+  void probe_failed(const std::string& origin); // and `busy_ended` follows
+  void shared_idle(http_client_connection& c);  // no request is under way on it
+  void unshare(http_client_connection& c);      // it takes no more of them
 
 private:
   struct place {
     std::vector<http_client_connection*> idle; // the one used last at the end
     std::deque<http_job_ptr> waiting;
-    std::size_t busy = 0; // or being made
+    std::vector<http_client_connection*> shared; // of HTTP/2, which take requests
+    std::size_t busy = 0;                        // connections with requests on them, or being made
+    bool probing = false;  // one is being made, and might be shared: the others wait for that
+    bool only_one = false; // the latest one speaks HTTP/1.1
+
+    [[nodiscard]] bool empty() const noexcept {
+      return idle.empty() && waiting.empty() && shared.empty() && busy == 0;
+    }
   };
 
   void give(http_client_connection& c, const http_job_ptr& job);
   void connect(const http_job_ptr& job);
   [[nodiscard]] std::shared_ptr<client_endpoint> endpoint_for(const http_url& url);
-  void next(const std::string& origin);
+  [[nodiscard]] static http_client_connection* with_room(const place& p) noexcept;
+  [[nodiscard]] bool may_open(const place& p) const noexcept;
+  [[nodiscard]] bool may_be_shared(const http_url& url) const noexcept;
   void cancel(http_job& job);
 
   runtime& rt_;

@@ -1,4 +1,4 @@
-#include "http_unpacker.hpp"
+#include <troupe/http/detail/http_unpacker.hpp>
 
 #include <troupe/http/http_text.hpp>
 

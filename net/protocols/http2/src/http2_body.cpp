@@ -1,9 +1,8 @@
+#include "http2_body.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
-
-#include "http2_session.hpp"
-#include "http2_stream.hpp"
 
 namespace troupe {
 
@@ -32,6 +31,12 @@ void http2_body::begin(detail::http_insides::body&& from, std::optional<std::uin
     source_ = std::move(std::get<detail::http_insides::streamed>(from).source);
     left_ = length.value_or(0);
   }
+}
+
+void http2_body::begin(std::string_view text) noexcept {
+  view_ = text;
+  at_ = 0;
+  ended_ = true;
 }
 
 http2_body::got http2_body::take(std::span<std::uint8_t> into, std::size_t& size, bool& end) {

@@ -120,7 +120,7 @@ void http2_connection::data_received(void* user, std::string_view data) {
   touch(s);
 }
 
-void http2_connection::request_ended(void* user, http_fields&& trailers) {
+void http2_connection::message_ended(void* user, http_fields&& trailers) {
   if (user == nullptr)
     return;
   auto& s = stream_of(user);
@@ -154,7 +154,7 @@ http2_connection::body_wanted(void* user, std::span<std::uint8_t> into, bool& en
   return static_cast<std::ptrdiff_t>(size);
 }
 
-void http2_connection::response_sent(void* user) {
+void http2_connection::message_sent(void* user) {
   auto& s = stream_of(user);
   s.sent_all = true;
   s.streams = false;

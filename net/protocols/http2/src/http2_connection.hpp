@@ -15,7 +15,7 @@
 #include <troupe/net/protocol.hpp>
 #include <troupe/runtime/detail/patience.hpp>
 
-#include "http2_session.hpp"
+#include "http2_server_session.hpp"
 #include "http2_stream.hpp"
 
 namespace troupe {
@@ -26,7 +26,7 @@ namespace troupe {
 /// sources and whoever waits for a body are never called in the middle of it.
 ///
 /// Thread: its loop's.
-class http2_connection final : public http_upgraded, private http2_events, private producer {
+class http2_connection final : public http_upgraded, private http2_server_events, private producer {
 public:
   http2_connection(protocol& carrier, std::shared_ptr<const detail::http_service> service,
                    const http2_options& options);
@@ -47,10 +47,10 @@ private:
   void head_received(std::int32_t stream, http_request_head&& head, bool ended,
                      const http2_refusal& refusal) override;
   void data_received(void* user, std::string_view data) override;
-  void request_ended(void* user, http_fields&& trailers) override;
+  void message_ended(void* user, http_fields&& trailers) override;
   std::optional<std::ptrdiff_t> body_wanted(void* user, std::span<std::uint8_t> into, bool& end,
                                             bool& trailers) override;
-  void response_sent(void* user) override;
+  void message_sent(void* user) override;
   void stream_closed(void* user, std::uint32_t code) override;
   void ping_answered() override;
   void goodbye_sent(std::uint32_t code, std::string_view reason) override;
@@ -97,7 +97,7 @@ private:
   transport* transport_ = nullptr; // while there is a connection
   const std::shared_ptr<const detail::http_service> service_;
   const http2_options options_;
-  http2_session session_;
+  http2_server_session session_;
   std::unordered_map<std::int32_t, std::unique_ptr<http2_stream>> streams_;
   std::vector<http2_stream*> fresh_;                  // whose handler is to be called
   std::vector<http2_stream*> touched_;                // whose request's body got on

@@ -15,44 +15,13 @@
 #include <troupe/runtime/threads.hpp>
 
 #include "http2_connection.hpp"
+#include "http2_fields.hpp"
 
 namespace troupe {
 
 namespace {
 
-using fields = std::vector<nghttp2_nv>;
-
-// nghttp2 copies both, and writes the name in small letters.
-nghttp2_nv field(std::string_view name, std::string_view value) {
-  const bool secret = equal_without_case(name, "set-cookie");
-  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-          reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
-          value.size(),
-          static_cast<std::uint8_t>(secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)};
-}
-
-// Tells whether a field is about a connection of HTTP/1.1 (RFC 9113, 8.2.2).
-bool is_of_connection(std::string_view name) {
-  return equal_without_case(name, "keep-alive") || equal_without_case(name, "proxy-connection")
-         || equal_without_case(name, "te");
-}
-
-// Adds the lines "Name: value\r\n", which stay where they are.
-void add_lines(fields& to, std::string_view lines) {
-  while (!lines.empty()) {
-    const auto line = lines.substr(0, lines.find("\r\n"));
-    const auto colon = line.find(':');
-    if (const auto name = line.substr(0, colon); !is_of_connection(name))
-      to.push_back(field(name, trim_http(line.substr(colon + 1))));
-    lines.remove_prefix(std::min(line.size() + 2, lines.size()));
-  }
-}
-
-fields& scratch_fields() {
-  thread_local fields f;
-  f.clear();
-  return f;
-}
+using detail::http2_field;
 
 std::string_view digits(std::array<char, 24>& into, std::uint64_t n) {
   return {into.data(), std::to_chars(into.data(), into.data() + into.size(), n).ptr};
@@ -131,14 +100,14 @@ void http2_connection::respond(http2_stream& s, http_response r) {
 
   std::array<char, 24> of_status;
   std::array<char, 24> of_length;
-  auto& out = scratch_fields();
-  out.push_back(field(":status", digits(of_status, static_cast<std::uint64_t>(s.status))));
-  out.push_back(field("date", date()));
+  auto& out = detail::http2_scratch_fields();
+  out.push_back(http2_field(":status", digits(of_status, static_cast<std::uint64_t>(s.status))));
+  out.push_back(http2_field("date", date()));
   if (const auto& name = service_->options.server_name; !name.empty())
-    out.push_back(field("server", name));
-  add_lines(out, detail::http_insides::fields(r));
+    out.push_back(http2_field("server", name));
+  detail::add_http2_lines(out, detail::http_insides::fields(r));
   if (length && !never)
-    out.push_back(field("content-length", digits(of_length, *length)));
+    out.push_back(http2_field("content-length", digits(of_length, *length)));
   if (!bodiless) {
     s.body.begin(std::move(body), length);
     s.streams = true;
@@ -210,8 +179,8 @@ void http2_connection::gave(http2_stream& s, outcome<std::string> piece) {
 }
 
 void http2_connection::add_trailers(http2_stream& s) {
-  auto& out = scratch_fields();
-  add_lines(out, s.trailers);
+  auto& out = detail::http2_scratch_fields();
+  detail::add_http2_lines(out, s.trailers);
   session_.add_trailers(s.id, out);
 }
 

@@ -1,9 +1,10 @@
 #include "http2_session.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <new>
 #include <utility>
+
+#include <troupe/http/detail/http_exchange.hpp>
 
 namespace troupe {
 
@@ -14,11 +15,10 @@ constexpr std::size_t most_answers = 2000; // that wait for a client which reads
 constexpr std::uint64_t earned_by_sent =
   2; // a window update for the stream, one for the connection
 
-// Returns `made` unless nghttp2 has no memory, which nobody can go on without.
+constexpr std::size_t bomb = 4; // heads of so many times their limit end the connection
+
 int must(int made) {
-  if (made == NGHTTP2_ERR_NOMEM)
-    throw std::bad_alloc{};
-  return made;
+  return http2_must(made);
 }
 
 std::string_view text_of(nghttp2_rcbuf* b) {
@@ -27,6 +27,12 @@ std::string_view text_of(nghttp2_rcbuf* b) {
 }
 
 } // namespace
+
+int http2_must(int made) {
+  if (made == NGHTTP2_ERR_NOMEM)
+    throw std::bad_alloc{};
+  return made;
+}
 
 // What nghttp2 calls: none of these lets an exception through.
 struct http2_session::callbacks {
@@ -64,17 +70,14 @@ struct http2_session::callbacks {
     }
   }
 
-  static int begin_headers(nghttp2_session* s, const nghttp2_frame* f, void* p) noexcept {
+  static int begin_headers(nghttp2_session*, const nghttp2_frame* f, void* p) noexcept {
+    if (f->hd.type != NGHTTP2_HEADERS) // a push, which was not asked for
+      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     return guarded(p, [&](http2_session& me) {
       me.in_head_ = true;
       me.continuations_ = 0;
       me.in_ = {};
-      me.in_.is_trailers = f->headers.cat != NGHTTP2_HCAT_REQUEST;
-      if (!me.in_.is_trailers) {
-        // Those of one urgency take turns, frame by frame.
-        const nghttp2_extpri turns{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
-        must(nghttp2_session_change_extpri_stream_priority(s, f->hd.stream_id, &turns, 1));
-      }
+      me.in_.is_trailers = me.head_begins(*f);
       return 0;
     });
   }
@@ -82,7 +85,7 @@ struct http2_session::callbacks {
   static int header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name,
                     nghttp2_rcbuf* value, std::uint8_t, void* p) noexcept {
     return guarded(p, [&](http2_session& me) {
-      return me.take_field(text_of(name), text_of(value)) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+      return me.count_field(text_of(name), text_of(value)) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     });
   }
 
@@ -93,7 +96,7 @@ struct http2_session::callbacks {
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
-  static int frame_received(nghttp2_session* s, const nghttp2_frame* f, void* p) noexcept {
+  static int frame_received(nghttp2_session*, const nghttp2_frame* f, void* p) noexcept {
     return guarded(p, [&](http2_session& me) {
       const bool ended = (f->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
       const auto stream = f->hd.stream_id;
@@ -103,8 +106,7 @@ struct http2_session::callbacks {
         if (!me.in_.is_trailers)
           me.head_ended(stream, ended);
         else if (ended)
-          me.events_.request_ended(nghttp2_session_get_stream_user_data(s, stream),
-                                   std::move(me.in_.trailers));
+          me.events_.message_ended(me.user_of(stream), std::move(me.in_.trailers));
         return 0;
       case NGHTTP2_DATA:
         if (f->hd.length > f->data.padlen)
@@ -112,13 +114,14 @@ struct http2_session::callbacks {
         else if (!ended && !me.spend())
           return static_cast<int>(NGHTTP2_ERR_CALLBACK_FAILURE);
         if (ended)
-          me.events_.request_ended(nghttp2_session_get_stream_user_data(s, stream), {});
+          me.events_.message_ended(me.user_of(stream), {});
         return 0;
       case NGHTTP2_PING:
         if ((f->hd.flags & NGHTTP2_FLAG_ACK) != 0)
           me.events_.ping_answered();
         return 0;
       default:
+        me.heard(*f);
         return 0;
       }
     });
@@ -151,7 +154,7 @@ struct http2_session::callbacks {
           me.earn(earned_by_sent);
         if ((f->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
           if (auto* const user = nghttp2_session_get_stream_user_data(s, f->hd.stream_id))
-            me.events_.response_sent(user);
+            me.events_.message_sent(user);
         return 0;
       case NGHTTP2_GOAWAY:
         if (f->goaway.error_code != NGHTTP2_NO_ERROR || me.failed_) {
@@ -199,9 +202,10 @@ struct http2_session::callbacks {
   }
 };
 
-http2_session::http2_session(http2_events& events, const http_request_limits& limits,
-                             const http2_options& o)
-  : events_(events), limits_(limits), options_(o), left_(o.max_overhead) {
+http2_session::http2_session(http2_events& events, bool is_server, std::uint32_t max_overhead,
+                             std::span<const nghttp2_settings_entry> entries,
+                             std::uint32_t connection_window)
+  : events_(events), most_left_(max_overhead), left_(max_overhead) {
   // They serve all sessions, and never change.
   static const auto* const table = [] {
     nghttp2_session_callbacks* c = nullptr;
@@ -229,17 +233,15 @@ http2_session::http2_session(http2_events& events, const http_request_limits& li
     return p;
   }();
   nghttp2_session* made = nullptr;
-  must(nghttp2_session_server_new2(&made, table, this, settings));
+  must(is_server ? nghttp2_session_server_new2(&made, table, this, settings)
+                 : nghttp2_session_client_new2(&made, table, this, settings));
   session_.reset(made);
-  const nghttp2_settings_entry entries[] = {
-    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, o.max_streams},
-    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, o.stream_window},
-    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits.head)},
-    {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}};
-  must(nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, entries, std::size(entries)));
+  must(nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, entries.data(), entries.size()));
   must(nghttp2_session_set_local_window_size(made, NGHTTP2_FLAG_NONE, 0,
-                                             static_cast<std::int32_t>(o.connection_window)));
+                                             static_cast<std::int32_t>(connection_window)));
 }
+
+http2_session::~http2_session() = default;
 
 void http2_session::receive(std::string_view in) {
   if (failed_ || over_)
@@ -285,7 +287,7 @@ bool http2_session::over() const noexcept {
 }
 
 void http2_session::earn(std::uint64_t frames) noexcept {
-  left_ = std::min<std::uint64_t>(left_ + frames, options_.max_overhead);
+  left_ = std::min<std::uint64_t>(left_ + frames, most_left_);
 }
 
 // Counts a frame that serves no request; false if there have been too many.
@@ -299,28 +301,45 @@ bool http2_session::spend() noexcept {
   return true;
 }
 
+// Takes a field that nghttp2 has found right; false ends the connection.
+bool http2_session::count_field(std::string_view name, std::string_view value) {
+  in_.size += name.size() + value.size() + 4; // as it would have in HTTP/1.1
+  ++in_.count;
+  const auto most = most_of_head(in_.is_trailers);
+  if (in_.size > bomb * most.size || in_.count > bomb * most.fields) {
+    failure_ = "a head that is much longer than allowed";
+    failure_code_ = NGHTTP2_ENHANCE_YOUR_CALM;
+    return false;
+  }
+  if (!in_.too_long && (in_.size > most.size || in_.count > most.fields + 4)) {
+    in_.too_long = true;
+    if (!in_.is_trailers)
+      too_long(in_.size > most.size ? "the head is longer than allowed"
+                                    : "there are more fields than allowed");
+  }
+  if (in_.too_long)
+    return true;
+  if (!in_.is_trailers)
+    take_field(name, value);
+  else if (!detail::is_forbidden_in_trailers(name))
+    detail::http_head_writer::add(in_.trailers, name, value);
+  return true;
+}
+
 // -- streams ------------------------------------------------------------------------------------
+
+void* http2_session::user_of(std::int32_t stream) const noexcept {
+  return nghttp2_session_get_stream_user_data(session_.get(), stream);
+}
+
+nghttp2_data_provider http2_session::body_provider() noexcept {
+  nghttp2_data_provider p{};
+  p.read_callback = callbacks::body;
+  return p;
+}
 
 void http2_session::set_user(std::int32_t stream, void* user) {
   nghttp2_session_set_stream_user_data(session_.get(), stream, user);
-}
-
-void http2_session::respond(std::int32_t stream, std::span<const nghttp2_nv> fields,
-                            bool with_body) {
-  nghttp2_data_provider provider{};
-  provider.read_callback = callbacks::body;
-  if (must(nghttp2_submit_response(session_.get(), stream, fields.data(), fields.size(),
-                                   with_body ? &provider : nullptr))
-      != 0)
-    reset(stream, NGHTTP2_INTERNAL_ERROR);
-}
-
-void http2_session::go_on(std::int32_t stream) {
-  std::uint8_t name[] = ":status";
-  std::uint8_t value[] = "100";
-  const nghttp2_nv status{name, value, 7, 3, NGHTTP2_NV_FLAG_NONE};
-  must(nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, stream, nullptr, &status, 1,
-                              nullptr));
 }
 
 void http2_session::add_trailers(std::int32_t stream, std::span<const nghttp2_nv> fields) {
@@ -344,17 +363,6 @@ void http2_session::consume_connection(std::size_t size) {
 }
 
 // -- the end ------------------------------------------------------------------------------------
-
-void http2_session::announce_end() {
-  must(nghttp2_submit_shutdown_notice(session_.get()));
-  must(nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr));
-}
-
-void http2_session::end() {
-  must(nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
-                             nghttp2_session_get_last_proc_stream_id(session_.get()),
-                             NGHTTP2_NO_ERROR, nullptr, 0));
-}
 
 void http2_session::fail(std::uint32_t code, const char* reason) {
   if (failed_ || over_)

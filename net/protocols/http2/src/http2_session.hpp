@@ -11,28 +11,19 @@
 #include <nghttp2/nghttp2.h>
 
 #include <troupe/http/http_head.hpp>
-#include <troupe/http2/http2_server.hpp>
 
 namespace troupe {
-
-/// Why a request is answered here, and not by its handler.
-struct http2_refusal {
-  int status = 0; // none
-  const char* reason = "";
-};
 
 /// What a session hears of, and asks for. It is told in the middle of its work: nothing here calls the
 /// session back but `consume`, `respond`, `reset` and `set_user`, and none runs code of users.
 ///
-/// `user` is what `set_user` was given for the stream, or null.
+/// `user` is what `set_user` was given for the stream, or null. A message is a request or a response.
 class http2_events {
 public:
-  virtual void head_received(std::int32_t stream, http_request_head&& head, bool ended,
-                             const http2_refusal& refusal) = 0;
   virtual void data_received(void* user, std::string_view data) = 0;
-  virtual void request_ended(void* user, http_fields&& trailers) = 0;
+  virtual void message_ended(void* user, http_fields&& trailers) = 0; // the one that comes
 
-  /// Wants some of the response's body.
+  /// Wants some of the body that is sent.
   ///
   /// \returns how much; nothing if there is none yet (`resume` asks again), and -1 if there never will be
   /// \param end       set where this is the last of it
@@ -40,7 +31,7 @@ public:
   virtual std::optional<std::ptrdiff_t> body_wanted(void* user, std::span<std::uint8_t> into,
                                                     bool& end, bool& trailers) = 0;
 
-  virtual void response_sent(void* user) = 0;                          // all of it
+  virtual void message_sent(void* user) = 0;                           // all of it
   virtual void stream_closed(void* user, std::uint32_t code) = 0;      // 0 is no error
   virtual void ping_answered() = 0;                                    // ours
   virtual void goodbye_sent(std::uint32_t code, std::string_view) = 0; // a GOAWAY, and its reason
@@ -49,15 +40,13 @@ protected:
   ~http2_events() = default;
 };
 
-/// The server's side of a connection of HTTP/2: bytes in, events out, and the other way round. nghttp2
-/// does the frames, HPACK and windows; here are the heads of requests, and what a client may not do too
-/// often.
+/// One side of a connection of HTTP/2: bytes in, events out, and the other way round. nghttp2 does the
+/// frames, HPACK and windows; here is what a peer may not do too often. Heads are for those who derive
+/// from it: the server's and the client's side.
 ///
 /// Thread: one at a time. It has no transport and no clock.
 class http2_session {
 public:
-  http2_session(http2_events& events, const http_request_limits& limits, const http2_options& o);
-
   /// Takes bytes that came. What is wrong with them is answered by the session itself: by a reset of
   /// their stream, or by a goodbye, after which it is `over`.
   void receive(std::string_view in);
@@ -68,6 +57,9 @@ public:
   /// Tells whether it has said all, and wants to hear no more.
   [[nodiscard]] bool over() const noexcept;
 
+  /// Tells whether it has failed, and says so as soon as that can be sent.
+  [[nodiscard]] bool failed() const noexcept { return failed_; }
+
   /// Tells whether a head has begun and is not whole.
   [[nodiscard]] bool in_head() const noexcept { return in_head_; }
 
@@ -77,8 +69,6 @@ public:
   // -- streams ----------------------------------------------------------------------------------
 
   void set_user(std::int32_t stream, void* user);
-  void respond(std::int32_t stream, std::span<const nghttp2_nv> fields, bool with_body);
-  void go_on(std::int32_t stream); ///< 100 Continue
   void add_trailers(std::int32_t stream, std::span<const nghttp2_nv> fields);
   void resume(std::int32_t stream);
   void reset(std::int32_t stream, std::uint32_t code);
@@ -89,15 +79,34 @@ public:
 
   // -- the end ----------------------------------------------------------------------------------
 
-  /// Says that it is about to end: the client makes no more requests once it has read that. Then asks
-  /// whether it has (`ping_answered`).
-  void announce_end();
-
-  /// Says which requests it will answer: those that came.
-  void end();
-
   /// Ends at once, and says why. No response goes on.
   void fail(std::uint32_t code, const char* reason);
+
+protected:
+  http2_session(http2_events& events, bool is_server, std::uint32_t max_overhead,
+                std::span<const nghttp2_settings_entry> settings, std::uint32_t connection_window);
+  virtual ~http2_session();
+
+  /// How a head, or trailers, may be.
+  struct measure {
+    std::size_t size;
+    std::size_t fields;
+  };
+
+  // -- what comes, for the sides --
+
+  /// A head begins, or what may be trailers. \returns whether it is trailers
+  [[nodiscard]] virtual bool head_begins(const nghttp2_frame& f) = 0;
+  [[nodiscard]] virtual measure most_of_head(bool trailers) const noexcept = 0;
+  virtual void take_field(std::string_view name, std::string_view value) = 0; // no trailer
+  virtual void
+  too_long(const char* why) noexcept = 0; // what has begun; its fields are not told any more
+  virtual void head_ended(std::int32_t stream, bool ended) = 0; // no trailers
+  virtual void heard(const nghttp2_frame&) {}                   // any other frame
+
+  [[nodiscard]] void* user_of(std::int32_t stream) const noexcept;
+  [[nodiscard]] nghttp2_session* get() const noexcept { return session_.get(); }
+  [[nodiscard]] static nghttp2_data_provider body_provider() noexcept;
 
 private:
   struct callbacks;
@@ -107,35 +116,20 @@ private:
 
   // A head, or trailers, as far as they came.
   struct incoming {
-    std::string method;
-    std::string authority;
-    std::string path;
-    std::string cookie;
-    http_request_head head;
     http_fields trailers;
-    http2_refusal refusal;
-    std::optional<std::uint64_t> length;
     std::size_t size = 0;
     std::size_t count = 0;
-    bool begun = false; // the head has its first line
-    bool has_host = false;
-    bool has_authority = false;
     bool is_trailers = false;
-    bool expects_continue = false;
+    bool too_long = false;
   };
 
   [[nodiscard]] bool spend() noexcept;
-  [[nodiscard]] bool take_field(std::string_view name, std::string_view value);
-  void take_regular(std::string_view name, std::string_view value);
-  void begin_head();
-  void refuse(int status, const char* reason) noexcept;
-  void head_ended(std::int32_t stream, bool ended);
+  [[nodiscard]] bool count_field(std::string_view name, std::string_view value);
 
   http2_events& events_;
-  const http_request_limits limits_;
-  const http2_options options_;
   std::unique_ptr<nghttp2_session, deleter> session_;
   incoming in_;
+  const std::uint64_t most_left_;
   std::uint64_t left_; // frames that serve no request
   const char* failure_ = nullptr;
   std::uint32_t failure_code_ = 0;
@@ -144,5 +138,8 @@ private:
   bool over_ = false;
   bool in_head_ = false;
 };
+
+/// Returns `made` unless nghttp2 has no memory, which nobody can go on without.
+int http2_must(int made);
 
 } // namespace troupe

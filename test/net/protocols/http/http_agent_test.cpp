@@ -4,7 +4,7 @@
 #include <troupe/http/http_server.hpp>
 
 #include "http_agent_fixture.hpp"
-#include "http_unpacker.hpp"
+#include <troupe/http/detail/http_unpacker.hpp>
 #include "support/catch.hpp"
 
 using namespace troupe;

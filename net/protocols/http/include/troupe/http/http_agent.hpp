@@ -19,8 +19,9 @@
 namespace troupe {
 
 namespace detail {
+class http_multiplexing;
 class http_pool;
-}
+} // namespace detail
 
 /// A proxy of HTTP, through which an agent sends all that it sends.
 struct http_proxy {
@@ -75,6 +76,11 @@ struct http_agent_options {
   /// Returns the way to an origin in place of TCP or TLS, which includes TLS where the URL is secure: through
   /// SOCKS, over a UNIX socket, in memory. It may return null: the usual way. Not asked with a proxy.
   std::function<std::shared_ptr<client_endpoint>(const http_url&)> reach{};
+
+  /// What speaks HTTP/2 where the server chooses it: `http2_client()` of the component `http2`; none: HTTP/1.1
+  /// everywhere. Requests for an origin then share one connection. A `tls` that is set here, and what `reach`
+  /// returns, must offer it (`http2_alpn()`).
+  std::shared_ptr<const detail::http_multiplexing> http2{};
 };
 
 /// Asks servers over HTTP: keeps connections, follows redirects, unpacks.
@@ -93,7 +99,8 @@ struct http_agent_options {
 ///
 /// **A connection that was kept may be dead.** If it ends before anything of the response came, a request whose
 /// method is idempotent is sent again, once, on a new connection; another one fails with
-/// `errc::connection_lost`, and may have been done.
+/// `errc::connection_lost`, and may have been done. What a server of HTTP/2 says it has not begun is sent again,
+/// up to three times, whatever its method.
 ///
 /// Dropping an agent closes the connections that are not in use, and fails requests that wait for one with
 /// `errc::cancelled`; others go on.
@@ -110,7 +117,8 @@ public:
 
   /// Sends a request.
   ///
-  /// \returns a deferred of the response, whatever its status. Cancelling it ends the connection.
+  /// \returns a deferred of the response, whatever its status. Cancelling it ends the connection, or the
+  ///          stream of HTTP/2.
   /// Fails with: what the endpoint says if there is no connection (`errc::connection_refused`,
   /// `unknown_host`, `certificate_refused` and so on); `errc::connection_lost`; `errc::timed_out`;
   /// `errc::malformed_input` if what came is no response; `errc::queue_overflow`; `errc::not_supported` if a

@@ -13,6 +13,10 @@
 
 namespace troupe {
 
+namespace detail {
+struct http_client_insides;
+}
+
 /// What a client asks: a method, a URL, fields and a body.
 ///
 /// ```cpp
@@ -64,7 +68,8 @@ public:
     return std::move(body(std::move(text), content_type));
   }
 
-  /// Sets a body that is sent piece by piece, as fast as the server takes it, and once only.
+  /// Sets a body that is sent piece by piece, as fast as the server takes it, and once only. Trailers of its
+  /// source are sent too, over HTTP/1.1 only if the size is not told.
   ///
   /// \param size  if it is known: what the source gives must have it, else the connection is aborted;
   ///              without, the body is sent in chunks
@@ -84,6 +89,7 @@ public:
 private:
   friend class http_client_connection;
   friend class http_redirecting;
+  friend struct detail::http_client_insides;
 
   std::string method_;
   http_url url_;

@@ -14,16 +14,15 @@
 
 namespace troupe {
 
-class http_client_connection;
-
 namespace detail {
 struct http_client_body;
-}
+struct http_client_insides;
+} // namespace detail
 
 /// What a server has answered: the head is there; the body comes as fast as it is read.
 ///
-/// One that is dropped before the end of its body ends its connection, unless the rest is short enough to be
-/// passed over.
+/// One that is dropped before the end of its body ends its connection, or its stream of HTTP/2, unless the rest
+/// is short enough to be passed over.
 ///
 /// ```cpp
 /// troupe::deferred<void> fetch(troupe::http_agent& agent) {
@@ -76,8 +75,8 @@ public:
   [[nodiscard]] deferred<std::string> read_all(std::size_t limit = 10 * 1024 * 1024);
 
 private:
-  friend class http_client_connection;
   friend class http_redirecting;
+  friend struct detail::http_client_insides;
   explicit http_client_response(std::shared_ptr<detail::http_client_body> state) noexcept;
 
   std::shared_ptr<detail::http_client_body> state_;

@@ -15,7 +15,7 @@ class http_response_head {
 public:
   [[nodiscard]] int status() const noexcept { return status_; }
 
-  /// Returns the text behind the status, which may be empty and means nothing.
+  /// Returns the text behind the status, which may be empty and means nothing. HTTP/2 has none.
   [[nodiscard]] std::string_view phrase() const noexcept {
     return std::string_view{fields_.text_}.substr(phrase_at_, phrase_size_);
   }
@@ -25,7 +25,8 @@ public:
     return fields_.find(name);
   }
 
-  /// Returns 1 for HTTP/1.1, and 0 for HTTP/1.0.
+  /// Returns 1 and 1 for HTTP/1.1, 1 and 0 for HTTP/1.0, 2 and 0 for HTTP/2.
+  [[nodiscard]] int major_version() const noexcept { return major_version_; }
   [[nodiscard]] int minor_version() const noexcept { return minor_version_; }
 
   /// Returns the length of the body that follows, if the head tells it: 0 where none follows, as behind
@@ -43,12 +44,14 @@ public:
 
 private:
   friend class http_response_parser;
+  friend class detail::http_head_writer;
 
   http_fields fields_; // its text is the whole head
   std::uint64_t length_ = 0;
   std::uint32_t phrase_at_ = 0;
   std::uint32_t phrase_size_ = 0;
   std::uint16_t status_ = 0;
+  std::uint8_t major_version_ = 1;
   std::uint8_t minor_version_ = 1;
   bool chunked_ = false;
   bool until_close_ = false;

@@ -15,6 +15,7 @@
 #include <troupe/http/detail/http_incoming_body.hpp>
 #include <troupe/http/http_request.hpp>
 #include <troupe/http/http_response.hpp>
+#include <troupe/http/http_response_head.hpp>
 #include <troupe/http/http_server.hpp>
 
 namespace spdlog {
@@ -83,7 +84,7 @@ struct http_insides {
   }
 };
 
-/// Makes a head of what came in another way than as lines of text. What it is given is checked.
+/// Makes a head of what came in another way than as lines of text. What it is given is checked already.
 class http_head_writer {
 public:
   explicit http_head_writer(http_request_head& head) noexcept : head_(head) {}
@@ -95,6 +96,13 @@ public:
 
   /// \param length  of the body; nothing if it is not known
   void end(std::optional<std::uint64_t> length, bool expects_continue) noexcept;
+
+  /// The same for a response. \param length  of the body that follows
+  static void begin(http_response_head& head, int status);
+  static void add(http_response_head& head, std::string_view name, std::string_view value) {
+    add(head.fields_, name, value);
+  }
+  static void end(http_response_head& head, std::optional<std::uint64_t> length) noexcept;
 
 private:
   http_request_head& head_;
