@@ -26,6 +26,7 @@ void event_loop::post_quietly(task fn) {
 void event_loop::exec_later(caf::resumable* job) {
   if (is_current()) {
     const auto waiting = floating_.push(job);
+    ++woken_;
     if (alone_)
       return;
     if (waiting > 1)

@@ -38,6 +38,23 @@ TEST_CASE("a queue of floating actors is first in, first out, however it grows a
   CHECK(queue.pop_front() == nullptr);
 }
 
+TEST_CASE("those that were queued last can be put in front, in their order") {
+  stealable_queue queue{true};
+  const auto gone = fill(queue, 60); // so that it wraps
+  for (std::size_t i = 0; i < gone.size(); ++i)
+    queue.pop_front();
+  const auto jobs = fill(queue, 64);
+  queue.hasten(64); // there are no others
+  queue.hasten(65);
+  queue.hasten(3);
+  CHECK(queue.size() == 64);
+  for (std::size_t i = 61; i < 64; ++i)
+    CHECK(queue.pop_front() == &jobs[i]);
+  for (std::size_t i = 0; i < 61; ++i)
+    CHECK(queue.pop_front() == &jobs[i]);
+  CHECK(queue.pop_front() == nullptr);
+}
+
 TEST_CASE("a thief takes the later half, in its order, behind what it has") {
   stealable_queue victim{true};
   stealable_queue thief{true};

@@ -84,6 +84,99 @@ private:
   int times_;
 };
 
+/// What feeders have sent that is not handled yet.
+struct backlog {
+  int handled = 0;
+  int now = 0;
+  int most = 0;
+};
+
+/// Takes what feeders send.
+class eater : public floating_actor {
+public:
+  eater(caf::actor_config& cfg, backlog& waiting) : floating_actor(cfg), waiting_(waiting) {}
+  caf::behavior make_behavior() override {
+    return {[this](std::int64_t) {
+      --waiting_.now;
+      ++waiting_.handled;
+    }};
+  }
+
+private:
+  backlog& waiting_;
+};
+
+/// Sends so many numbers for each message, and goes on by itself, for ever.
+class feeder : public floating_actor {
+public:
+  feeder(caf::actor_config& cfg, backlog& waiting, caf::actor to, int each)
+    : floating_actor(cfg), waiting_(waiting), to_(std::move(to)), each_(each) {}
+  caf::behavior make_behavior() override {
+    return {[this](go_atom) {
+      for (int i = 0; i < each_; ++i)
+        send(to_, std::int64_t{i});
+      waiting_.now += each_;
+      waiting_.most = std::max(waiting_.most, waiting_.now);
+      send(caf::actor{this}, go_atom::value);
+    }};
+  }
+
+private:
+  backlog& waiting_;
+  caf::actor to_;
+  int each_;
+};
+
+/// How many actors there are, and were.
+struct census {
+  int now = 0;
+  int most = 0;
+  int all = 0;
+};
+
+/// Has ten others below it, as deep as it is told, and ends.
+class branch : public floating_actor {
+public:
+  branch(caf::actor_config& cfg, census& living) : floating_actor(cfg), living_(living) {
+    ++living_.all;
+    living_.most = std::max(living_.most, ++living_.now);
+  }
+  ~branch() override { --living_.now; }
+  caf::behavior make_behavior() override {
+    return {[this](int depth) {
+      for (int i = 0; depth > 0 && i < 10; ++i)
+        send(spawn<branch>(living_), depth - 1);
+      quit();
+    }};
+  }
+
+private:
+  census& living_;
+};
+
+/// Returns a message to its sender and takes memory that it does not give back before the end.
+class hoarder : public floating_actor {
+public:
+  hoarder(caf::actor_config& cfg, int& times, int most)
+    : floating_actor(cfg), times_(times), most_(most) {}
+  ~hoarder() override {
+    for (auto* const block : hoard_)
+      troupe::detail::give_block(block, 1000);
+  }
+  caf::behavior make_behavior() override {
+    return {[this](const caf::actor& other) {
+      hoard_.push_back(troupe::detail::take_block(1000));
+      if (++times_ < most_)
+        send(other, caf::actor{this});
+    }};
+  }
+
+private:
+  int& times_;
+  int most_;
+  std::vector<void*> hoard_;
+};
+
 record run(int takers, int each, int times) {
   record all;
   manual_runtime rt;
@@ -121,4 +214,66 @@ TEST_CASE("an actor for which many wait works them off in one turn, but not with
 
 TEST_CASE("an actor for which few more than its share wait handles its share") {
   CHECK(run(2, 100, 1).runs == std::vector<int>{1, 50, 50, 50, 50});
+}
+
+TEST_CASE("what one actor gets from many that go on does not heap up behind them") {
+  if (!knows_memory())
+    return;
+  // What one sends in a turn is more than the share of who gets it, by little or by much.
+  const auto each = GENERATE(2, 10);
+  backlog waiting;
+  manual_runtime rt;
+  const auto to = caf::actor_cast<caf::actor>(rt.spawn<eater>(waiting));
+  std::vector<caf::actor> feeders;
+  for (int i = 0; i < 100; ++i)
+    feeders.push_back(caf::actor_cast<caf::actor>(rt.spawn<feeder>(waiting, to, each)));
+  for (const auto& one : feeders)
+    caf::anon_send(one, go_atom::value);
+  rt.settle(20);
+  CHECK(waiting.handled > 50'000);
+  CHECK(waiting.most < 1'000); // what some of them send
+}
+
+TEST_CASE("a tree of actors is not there as a whole before any of them ends") {
+  if (!knows_memory())
+    return;
+  census living;
+  {
+    manual_runtime rt;
+    caf::anon_send(caf::actor_cast<caf::actor>(rt.spawn<branch>(living)), 4);
+    rt.settle(2'000);
+  }
+  CHECK(living.now == 0);
+  CHECK(living.all == 11'111);
+  CHECK(living.most < 4'000);
+}
+
+TEST_CASE("who waits gets its turn, however much those make that run before it") {
+  if (!knows_memory())
+    return;
+  constexpr int most = 20'000;
+  int times = 0;
+  int when = 0;
+  {
+    manual_runtime rt;
+    const auto one = caf::actor_cast<caf::actor>(rt.spawn<hoarder>(times, most));
+    const auto other = caf::actor_cast<caf::actor>(rt.spawn<hoarder>(times, most));
+    const auto waits = rt.spawn([&](caf::event_based_actor* self) -> caf::behavior {
+      return {[&, self](go_atom) {
+        when = times;
+        self->quit();
+      }};
+    });
+    rt.settle();
+    // It is queued while they make much.
+    caf::anon_send(one, other);
+    while (times < 1'000)
+      rt.reactor().iterate();
+    const auto before = times;
+    caf::anon_send(waits, go_atom::value);
+    rt.settle(2'000);
+    CHECK(times == most);
+    REQUIRE(when > 0);
+    CHECK(when - before <= 64 * 100);
+  }
 }

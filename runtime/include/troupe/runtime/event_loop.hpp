@@ -262,6 +262,7 @@ private:
   std::size_t take_arrivals(event_loop& of);
   void run_actors();
   bool resume(caf::resumable* job, bool pinned);
+  void hasten_woken(bool goes_on);
   void gather();
   void flush();
   bool steal();
@@ -312,6 +313,11 @@ private:
   bool over_ = false;                     // pinned actors have been ended, and none may begin
   std::vector<detail::inbox_node*> kept_; // what the caretaker left to the thread that destroys
   bool runs_floating_ = false;            // at the moment, that is
+  bool in_order_ = false;          // actors run in the present turn, however much has been made
+  bool runs_hastened_ = false;     // one that came before others, at the moment
+  std::size_t hastened_ = 0;       // floating actors, in front of the queue
+  std::size_t woken_ = 0;          // floating actors, by the one that runs at the moment
+  std::ptrdiff_t usual_bytes_ = 0; // of messages and actors, slowly on the way to the present ones
 
   // Whether polling for peers pays: a running mean of the gaps between running dry and being
   // handed work from outside.

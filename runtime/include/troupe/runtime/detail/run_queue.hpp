@@ -21,6 +21,15 @@ public:
     jobs_[(first_ + size_++) & (capacity_ - 1)] = job;
   }
 
+  /// Moves the last `count`, of at least as many, in front of all others; they keep their order.
+  void last_to_front(std::size_t count) noexcept {
+    for (; count > 0; --count) {
+      auto* const job = jobs_[(first_ + size_ - 1) & (capacity_ - 1)];
+      first_ = (first_ - 1) & (capacity_ - 1);
+      jobs_[first_] = job;
+    }
+  }
+
   caf::resumable* pop_front() noexcept {
     if (size_ == 0)
       return nullptr;
@@ -90,6 +99,15 @@ public:
     auto* job = ring_.pop_front();
     note_size();
     return job;
+  }
+
+  /// Moves the `count` jobs that were queued last in front of all others; they keep their order.
+  void hasten(std::size_t count) noexcept {
+    if (count >= size()) // there are no others, or a thief has had some
+      return;
+    guard hold{*this};
+    if (count < ring_.size())
+      ring_.last_to_front(count);
   }
 
   /// Moves half of the jobs, rounded up and at most `most_stolen`, to the end of `thief`: those that
