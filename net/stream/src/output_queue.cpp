@@ -9,9 +9,6 @@ namespace troupe::detail {
 
 namespace {
 
-// Below it, copying costs less than one more entry in the system call and an atomic count.
-constexpr std::size_t worth_sharing = 1024;
-
 void drop(output_chunk* chunk) noexcept {
   chunk->~output_chunk();
   ::operator delete(chunk);
@@ -20,13 +17,20 @@ void drop(output_chunk* chunk) noexcept {
 } // namespace
 
 chunk_pool::~chunk_pool() {
-  for (auto* shelf : {&small_, &large_})
+  for (auto* shelf : {&heads_, &small_, &large_})
     while (shelf->free != nullptr)
       drop(std::exchange(shelf->free, shelf->free->next));
 }
 
 output_chunk* chunk_pool::take(std::size_t room, bool first) {
-  auto& shelf = first && room <= small_.room ? small_ : large_;
+  return from(first && room <= small_.room ? small_ : large_, room);
+}
+
+output_chunk* chunk_pool::take_head() {
+  return from(heads_, 0);
+}
+
+inline output_chunk* chunk_pool::from(shelf& shelf, std::size_t room) {
   if (room <= shelf.room && shelf.free != nullptr) {
     --shelf.kept;
     auto* chunk = std::exchange(shelf.free, shelf.free->next);
@@ -40,7 +44,7 @@ output_chunk* chunk_pool::take(std::size_t room, bool first) {
 }
 
 void chunk_pool::give_back(output_chunk* chunk) noexcept {
-  for (auto* shelf : {&small_, &large_}) {
+  for (auto* shelf : {&small_, &heads_, &large_}) {
     if (chunk->capacity != shelf->room || shelf->kept == shelf->kept_at_most)
       continue;
     chunk->begin = chunk->end = 0;
@@ -57,7 +61,7 @@ void output_queue::push(output_chunk* chunk) noexcept {
   last_ = chunk;
 }
 
-void output_queue::append(bytes_view data) {
+void output_queue::append_apart(bytes_view data) {
   size_ += data.size();
   if (last_ != nullptr && last_->shared.empty()) {
     const auto fits = std::min(data.size(), last_->capacity - last_->end);
@@ -73,10 +77,8 @@ void output_queue::append(bytes_view data) {
   push(chunk);
 }
 
-void output_queue::append(const shared_bytes& data) {
-  if (data.size() < worth_sharing)
-    return append(data.view());
-  auto* chunk = ::new (::operator new(sizeof(output_chunk))) output_chunk;
+void output_queue::append_shared(const shared_bytes& data) {
+  auto* chunk = pool_.take_head();
   chunk->shared = data;
   chunk->end = data.size();
   push(chunk);

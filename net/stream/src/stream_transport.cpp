@@ -20,6 +20,16 @@ constexpr std::size_t worth_sending_directly = 16 * 1024;
 
 constexpr std::size_t pieces_per_call = 64;
 
+// Apart, so that what finds itself in its thread has no register less for it.
+[[gnu::cold, gnu::noinline]] void in_another_thread(const event_loop& loop, const char* function) {
+  loop.expect_here(function, to_its_protocol);
+}
+
+void expect_here(const event_loop& loop, const char* function) {
+  if (!loop.is_here()) [[unlikely]]
+    in_another_thread(loop, function);
+}
+
 } // namespace
 
 stream_transport::stream_transport(event_loop& loop, chunk_pool& pool, const output_limits& limits)
@@ -69,7 +79,11 @@ bool stream_transport::connect(protocol& p) {
 
 // -- output -------------------------------------------------------------------------------------
 
-bool stream_transport::takes_output() {
+inline bool stream_transport::takes_output() {
+  return (accepts_output() && output_.size() < limits_.hard) || takes_output_still();
+}
+
+bool stream_transport::takes_output_still() {
   if (!accepts_output()) {
     ++refused_;
     return false;
@@ -119,12 +133,22 @@ bool stream_transport::send_output(std::error_code& ec) {
   return sent == offered;
 }
 
+inline void stream_transport::written() {
+  if (!dirty_)
+    mark_dirty();
+  if (output_.size() > limits_.high && producer_ != nullptr && streaming_ && !producer_paused_)
+    [[unlikely]] {
+    producer_paused_ = true;
+    producer_->pause_producing();
+  }
+}
+
 bool stream_transport::sends_at_once() const noexcept {
   return !blocked_ && !handshaking_ && (layer_ == nullptr || !layer_->has_pending());
 }
 
 void stream_transport::write(bytes_view data) {
-  loop_.expect_here("write", to_its_protocol);
+  expect_here(loop_, "write");
   if (data.empty() || !takes_output())
     return;
   bytes_written_ += data.size();
@@ -147,7 +171,7 @@ void stream_transport::write(bytes_view data) {
 }
 
 void stream_transport::write(const shared_bytes& data) {
-  loop_.expect_here("write", to_its_protocol);
+  expect_here(loop_, "write");
   if (data.empty() || !takes_output())
     return;
   bytes_written_ += data.size();
@@ -156,7 +180,7 @@ void stream_transport::write(const shared_bytes& data) {
 }
 
 void stream_transport::write_sequence(std::span<const bytes_view> pieces) {
-  loop_.expect_here("write_sequence", to_its_protocol);
+  expect_here(loop_, "write_sequence");
   if (!takes_output())
     return;
   for (const auto piece : pieces)
@@ -165,14 +189,6 @@ void stream_transport::write_sequence(std::span<const bytes_view> pieces) {
       output_.append(piece);
     }
   written();
-}
-
-void stream_transport::written() {
-  mark_dirty();
-  if (producer_ != nullptr && streaming_ && !producer_paused_ && output_.size() > limits_.high) {
-    producer_paused_ = true;
-    producer_->pause_producing();
-  }
 }
 
 void stream_transport::mark_dirty() {

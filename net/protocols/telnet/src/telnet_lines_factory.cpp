@@ -142,10 +142,9 @@ void telnet_lines_protocol::write(bytes_view data) {
 }
 
 void telnet_lines_protocol::write(const shared_bytes& data) {
-  if (!session_)
-    inner().write(data);
-  else
-    write(data.view());
+  if (session_) [[unlikely]]
+    return write(data.view());
+  protocol_wrapper::write(data); // most users of a room have asked for nothing
 }
 
 void telnet_lines_protocol::write_sequence(std::span<const bytes_view> pieces) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include <sys/uio.h>
@@ -25,7 +26,7 @@ struct output_chunk {
 /// Gives chunks, and keeps some of those that come back: one for each loop.
 ///
 /// They come in two sizes: most connections have a few lines to send, and a thousand of these at
-/// once should fit the cache; what is more goes to pages.
+/// once should fit the cache; what is more goes to pages. Those that refer to shared bytes are heads alone.
 class chunk_pool {
 public:
   static constexpr std::size_t small_bytes = 512; // with the head
@@ -38,18 +39,24 @@ public:
 
   /// Returns an empty chunk with room for `room` bytes or more; a large one unless `first`.
   output_chunk* take(std::size_t room, bool first);
+
+  /// Returns a chunk without room, for shared bytes.
+  output_chunk* take_head();
   void give_back(output_chunk* chunk) noexcept;
 
 private:
   struct shelf {
     std::size_t room;         // of a chunk
-    std::size_t kept_at_most; // 256 KiB of small ones, 64 KiB of large ones
+    std::size_t kept_at_most; // 256 KiB of each of those with room
     std::size_t kept = 0;
     output_chunk* free = nullptr;
   };
 
+  static output_chunk* from(shelf& shelf, std::size_t room);
+
+  shelf heads_{0, 1024};
   shelf small_{small_bytes - sizeof(output_chunk), 512};
-  shelf large_{large_bytes - sizeof(output_chunk), 16};
+  shelf large_{large_bytes - sizeof(output_chunk), 64};
 };
 
 /// What a transport has to send. Empty it owns nothing, so an idle connection stays small.
@@ -65,8 +72,23 @@ public:
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
-  void append(bytes_view data);
-  void append(const shared_bytes& data); ///< referenced, not copied, unless it is small
+  // Mostly some bytes go behind others that wait: broadcasts do little else, so that is here, to be inlined.
+  void append(bytes_view data) {
+    if (last_ == nullptr || last_->end + data.size() > last_->capacity) [[unlikely]]
+      return append_apart(data); // also behind shared bytes: such a chunk has no room of its own
+    std::memcpy(last_->own() + last_->end, data.data(), data.size());
+    last_->end += data.size();
+    size_ += data.size();
+  }
+
+  /// References the bytes instead of copying them, unless they are few.
+  void append(const shared_bytes& data) {
+    if (data.size() < worth_sharing) [[likely]]
+      append(data.view());
+    else
+      append_shared(data);
+  }
+
   void clear() noexcept;
 
   /// Tells whether all unsent bytes lie side by side, as they mostly do, and there are some.
@@ -84,6 +106,11 @@ public:
   void consume(std::size_t count) noexcept;
 
 private:
+  // Below it, copying costs less than one more entry in the system call and an atomic count.
+  static constexpr std::size_t worth_sharing = 1024;
+
+  void append_apart(bytes_view data);
+  void append_shared(const shared_bytes& data);
   void push(output_chunk* chunk) noexcept;
 
   chunk_pool& pool_;

@@ -147,6 +147,7 @@ private:
   bool connect(protocol& p);
   void deliver(bytes_view data);
   bool takes_output();
+  bool takes_output_still();
   void send_early();
   bool send_output(std::error_code& ec);
   [[nodiscard]] bool sends_at_once() const noexcept;
