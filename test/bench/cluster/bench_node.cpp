@@ -1,6 +1,7 @@
 // A node for cluster_bench.py, which tells it what to do by lines on standard input; it answers each on standard output.
 //
 //   bench_node cluster NAME URL   a node of a cluster over NATS
+//   bench_node plain              the same commands without a cluster, as far as they need none
 //   bench_node listen             the floor: takes frames of a bare Troupe transport over TLS; prints where
 //   bench_node connect PORT       the floor: sends them
 //
@@ -12,6 +13,9 @@
 //   track N            is present with N keys
 //   present N          answers when N keys are present, with the milliseconds that took
 //   rekey N            says something else of N keys
+//   takes, gives       subscribes to what is published, and to what is said of that
+//   listeners N        has N actors subscribe, too
+//   heard              answers with how many publications these have got
 //   resident           answers with the bytes that it has in memory
 //
 // Publications have 100 bytes, which begin with their number. At most `window` of them are on their way: who takes them says
@@ -26,6 +30,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <malloc.h>
 #include <spdlog/sinks/null_sink.h>
@@ -120,11 +125,25 @@ private:
   bool waits_ = false;
 };
 
+/// Counts what it gets.
+class listener : public troupe::pinned_actor {
+public:
+  listener(caf::actor_config& cfg, std::uint64_t& heard) : pinned_actor(cfg), heard_(heard) {}
+  caf::behavior make_behavior() override {
+    return {[this](const troupe::published& p) {
+      heard_ += p.bytes.size() == length ? 1 : 0;
+    }};
+  }
+
+private:
+  std::uint64_t& heard_;
+};
+
 class node : public troupe::pinned_actor, public side {
 public:
   node(caf::actor_config& cfg, troupe::cluster& of)
-    : pinned_actor(cfg), cluster_(of), rooms_(of), here_(of), room_(rooms_.get("room")),
-      acks_(rooms_.get("acks")) {}
+    : node(cfg, of.home(), troupe::topics{of}, &of) {}
+  node(caf::actor_config& cfg, troupe::runtime& rt) : node(cfg, rt, troupe::topics{rt}, nullptr) {}
   caf::behavior make_behavior() override {
     return {[this](const troupe::published& p) {
               const auto bytes = p.bytes.text();
@@ -142,6 +161,13 @@ public:
   void next_turn(std::function<void()> fn) override { call_later(0s, std::move(fn)); }
 
 private:
+  node(caf::actor_config& cfg, troupe::runtime& rt, troupe::topics rooms, troupe::cluster* of)
+    : pinned_actor(cfg), rt_(rt), cluster_(of), rooms_(std::move(rooms)), room_(rooms_.get("room")),
+      acks_(rooms_.get("acks")) {
+    if (of != nullptr)
+      here_.emplace(*of);
+  }
+
   void told(const std::string& line) {
     std::istringstream in{line};
     std::string what;
@@ -150,7 +176,7 @@ private:
     if (what == "nodes") {
       when([this, n] {
         std::size_t up = 0;
-        for (const auto& other : cluster_.nodes())
+        for (const auto& other : cluster_->nodes())
           up += other.state == troupe::node_state::up ? 1 : 0;
         return up >= n;
       });
@@ -165,26 +191,34 @@ private:
         rooms_.get("topic " + std::to_string(i)).subscribe(this);
       answer();
     } else if (what == "topics") {
-      when([this, n] { return cluster_.topics_elsewhere() >= n; });
+      when([this, n] { return cluster_->topics_elsewhere() >= n; });
     } else if (what == "expect") {
       expect(n);
     } else if (what == "publish") {
       publish(n, m);
     } else if (what == "track") {
       for (std::uint64_t i = 0; i < n; ++i)
-        here_.track(*this, "hall", key(i), "here");
+        here_->track(*this, "hall", key(i), "here");
       answer();
     } else if (what == "rekey") {
       for (std::uint64_t i = 0; i < n; ++i)
-        here_.track(*this, "hall", key(i), "gone" + std::to_string(m));
+        here_->track(*this, "hall", key(i), "gone" + std::to_string(m));
       answer();
     } else if (what == "present") {
-      when([this, n] { return here_.count("hall") >= n; });
+      when([this, n] { return here_->count("hall") >= n; });
     } else if (what == "says") { // the last key says what `rekey` has told
       when([this, n, m] {
-        const auto all = here_.list("hall", n);
+        const auto all = here_->list("hall", n);
         return all.size() == n && all.back().meta == "gone" + std::to_string(m);
       });
+    } else if (what == "listeners") {
+      for (std::uint64_t i = 0; i < n; ++i) {
+        listeners_.push_back(rt_.spawn_on<listener>(0, std::ref(heard_)));
+        room_.subscribe(listeners_.back());
+      }
+      answer();
+    } else if (what == "heard") {
+      answer(std::to_string(heard_));
     } else if (what == "resident") {
       ::malloc_trim(0);
       answer(std::to_string(static_cast<std::uint64_t>(bench::resident())));
@@ -205,11 +239,14 @@ private:
     call_later(5ms, [this, fn = std::move(fn)] { when(fn); });
   }
 
-  troupe::cluster& cluster_;
+  troupe::runtime& rt_;
+  troupe::cluster* cluster_; // or null
   troupe::topics rooms_;
-  troupe::presence here_;
+  std::optional<troupe::presence> here_;
   troupe::topic room_;
   troupe::topic acks_;
+  std::vector<caf::actor> listeners_;
+  std::uint64_t heard_ = 0;
 };
 
 class framed : public troupe::protocol, public side {
@@ -324,6 +361,13 @@ int main(int argc, char** argv) {
   const auto quiet =
     std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>());
   troupe::runtime rt{{.loops = 1, .logger = quiet}};
+  if (what == "plain") {
+    const auto self = rt.spawn_on<node>(0, std::ref(rt));
+    auto reader = reads_lines(rt, [self](const std::string& line) { caf::anon_send(self, line); });
+    const auto code = rt.run().exit_code();
+    reader.join();
+    return code;
+  }
   if (what == "cluster" && argc == 4)
     return run_node(rt, argv[2], argv[3]);
   if (what == "listen" || (what == "connect" && argc == 3))

@@ -171,6 +171,37 @@ def flow(two, count, batch):
         return (giver.cpu_ns() + taker.cpu_ns() - before) / count / 1000, count / took / 1000
 
 
+def fan_out(kind, lines, listeners=1000):
+    """Returns nanoseconds of the node with the listeners for each line that reaches one of them; who says it is there too, or elsewhere."""
+    with ExitStack() as stack:
+        if kind == "remote":
+            giver, taker = stack.enter_context(two_nodes())
+        elif kind == "local":
+            [giver], _ = stack.enter_context(nodes(1))
+            taker = giver
+        else:
+            giver = taker = stack.enter_context(Process(f"{PROGRAMS}/bench_node", "plain"))
+        if giver is taker:
+            taker.do("takes")
+            taker.do("gives")
+        taker.do(f"listeners {listeners}")
+
+        def say(count):
+            for _ in range(count // 10):  # not so many at once that mailboxes are what is measured
+                taker.tell("expect 10")
+                taker.hear("expecting")
+                giver.tell("publish 10 10")
+                giver.hear("ok")
+                taker.hear("ok")
+        say(lines // 5)
+        before, heard = taker.cpu_ns(), int(taker.do("heard"))
+        say(lines)
+        cost, heard = taker.cpu_ns() - before, int(taker.do("heard")) - heard
+        if heard != lines * listeners:
+            raise RuntimeError(f"{heard} deliveries, not {lines * listeners}")
+        return (cost / heard,)
+
+
 def interest(count):
     """Returns microseconds of both nodes for each topic that is subscribed to, and is known to be elsewhere."""
     with nodes(2) as ((one, other), _):
@@ -333,6 +364,12 @@ def rows(smoke):
             "frames over TLS": lambda: flow(two_frames, 300_000 // n, 1),
             "libnats": lambda: flow(two_libnats, 1_000_000 // n, 1),
             "Erlang": lambda: flow(two_erlang, 300_000 // n, 1)}, {"libnats": 0.3, "Erlang": 0.15}),
+        "local": ("a line to one of 1,000 actors, said in a cluster where nobody else wants it", ("ns",), {
+            "Troupe": lambda: fan_out("local", 5000 // n),
+            "without cluster": lambda: fan_out("plain", 5000 // n)}, {"without cluster": 1.02}),
+        "fan-out": ("the same, said at another node", ("ns of the node with the actors",), {
+            "Troupe": lambda: fan_out("remote", 5000 // n),
+            "said there": lambda: fan_out("local", 5000 // n)}, {"said there": 1.05}),
         "interest": ("a topic that is subscribed to, and known elsewhere", ("us of both nodes",), {
             "Troupe": lambda: interest(50_000 // n)}, {}),
         "presence": ("an entry of presence at another node, beside key and meta; all of 100,000 told to a node that comes", ("bytes", "s"), {
@@ -388,7 +425,7 @@ def main():
     p.add_argument("programs")
     p.add_argument("examples")
     p.add_argument("--repeat", type=int, default=5, help="how often each figure is taken; the median counts (5)")
-    p.add_argument("--only", action="append", help="a row: gathered, single, interest, presence, presence-change, chat, idle")
+    p.add_argument("--only", action="append", help="a row: gathered, single, local, fan-out, interest, presence, presence-change, chat, idle")
     p.add_argument("--out", help="folder for cluster.csv, which has every run")
     p.add_argument("--smoke", action="store_true", help="each once and short: do they work?")
     o = p.parse_args()
