@@ -392,6 +392,7 @@ TEST_CASE("a response that is none of HTTP/2 fails, and others of the connection
   const auto [name, bytes] = GENERATE(table<std::string, std::string>(
     {{"no status", headers(3, literal("x", "y"))},
      {"a status that is none", headers(3, literal(":status", "abc"))},
+     {"a status below 100", headers(3, literal(":status", "099"))},
      {"two", headers(3, literal(":status", "200") + literal(":status", "200"))},
      {"101", headers(3, literal(":status", "101"), false)},
      {"the fields of a connection", answer(3, literal("connection", "close"))},
