@@ -231,7 +231,7 @@ def floods():
 
 NGINX = """daemon off; master_process off; pid {0}/pid; error_log {0}/errors; events {{}}
 http {{ access_log off; client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f;
-uwsgi_temp_path {0}/u; scgi_temp_path {0}/s; http2_max_requests 3; keepalive_requests 3;
+uwsgi_temp_path {0}/u; scgi_temp_path {0}/s; keepalive_requests 3;
 server {{ listen 127.0.0.1:{1} ssl http2; ssl_certificate {0}/identity.pem; ssl_certificate_key {0}/identity.pem.key;
 root {0}/root; }} }}"""
 

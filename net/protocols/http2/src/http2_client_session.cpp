@@ -68,6 +68,8 @@ void http2_client_session::head_ended(std::int32_t stream, bool ended) {
   auto* const user = user_of(stream);
   if (user == nullptr)
     return;
+  if (in_.status < 100 && in_.wrong == nullptr) // nghttp2 takes any three digits
+    in_.wrong = "the status is none";
   if (in_.status / 100 == 1 && in_.wrong == nullptr)
     return events_.informed(user);
   detail::http_head_writer::end(in_.head, ended ? std::optional<std::uint64_t>{0} : in_.length);

@@ -169,6 +169,7 @@ TEST_CASE("a source of which nothing was taken is sent again, another one is not
           two);
   t.say(rst(5, NGHTTP2_REFUSED_STREAM) + setting(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 100));
   CHECK_FALSE(two);
+  CHECK(t.data_heard(7) == 4);
   t.say(answer(7));
   REQUIRE(two);
   CHECK(*two);
@@ -190,6 +191,36 @@ TEST_CASE("a connection that is dead is found out, and what may be asked again i
   REQUIRE(get);
   CHECK(get->error().check(errc::connection_lost));
   CHECK(t.server.connections == 2);
+}
+
+TEST_CASE("a request is asked again once only, also if its second connection has answered others") {
+  http2_agent_fixture t;
+  use(t);
+  result get;
+  t.get(url, get);
+  t.hang_up();
+  result other;
+  t.get(url, other);
+  t.say(settings() + answer(3));
+  REQUIRE(other);
+  t.hang_up();
+  REQUIRE(get);
+  CHECK(get->error().check(errc::connection_lost));
+  CHECK(t.server.connections == 2);
+}
+
+TEST_CASE("a request that goes on behind its response is reset") {
+  http2_agent_fixture t;
+  use(t);
+  t.say(setting(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 10));
+  result got;
+  t.ask(http_client_request{"POST", url}.body(std::string(1000, 'x'), "text/plain"), got);
+  t.frames_heard();
+  t.say(answer(3));
+  REQUIRE(got);
+  CHECK(*got);
+  CHECK(t.errors_heard() == std::vector<std::string>{"RST 3 CANCEL"});
+  CHECK(t.agent->idle_connections() == 1);
 }
 
 TEST_CASE("a server that hangs up in a body has not sent all of it") {
@@ -392,6 +423,7 @@ TEST_CASE("a response that is none of HTTP/2 fails, and others of the connection
   const auto [name, bytes] = GENERATE(table<std::string, std::string>(
     {{"no status", headers(3, literal("x", "y"))},
      {"a status that is none", headers(3, literal(":status", "abc"))},
+     {"a status below 100", headers(3, literal(":status", "099"))},
      {"two", headers(3, literal(":status", "200") + literal(":status", "200"))},
      {"101", headers(3, literal(":status", "101"), false)},
      {"the fields of a connection", answer(3, literal("connection", "close"))},

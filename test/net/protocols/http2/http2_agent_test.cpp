@@ -239,6 +239,19 @@ TEST_CASE("a server is not faster than who reads, and others of the connection g
   CHECK(t.net.connections().size() == 1);
 }
 
+TEST_CASE("responses that are whole and not read take nothing of the connection's window") {
+  http2_agent_fixture t{says(std::string(60'000, 'x')),
+                        {.stream_window = 65'000, .connection_window = 65'535}};
+  std::array<result, 3> got;
+  for (auto& g : got)
+    t.get("http://a:81/", g);
+  CHECK(t.agent->idle_connections() == 1);
+  for (auto& g : got) {
+    REQUIRE(g);
+    CHECK(t.body(**g).size() == 60'000);
+  }
+}
+
 TEST_CASE("the rest of a short body that nobody wants is passed over") {
   http2_agent_fixture t{says("Hello, world!")};
   result got;
