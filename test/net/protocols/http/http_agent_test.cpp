@@ -3,8 +3,8 @@
 #include <troupe/http/http_router.hpp>
 #include <troupe/http/http_server.hpp>
 
-#include "http_agent_fixture.hpp"
 #include <troupe/http/detail/http_unpacker.hpp>
+#include "http_agent_fixture.hpp"
 #include "support/catch.hpp"
 
 using namespace troupe;
