@@ -98,10 +98,9 @@ struct node_options {
 };
 
 void add_node_options(CLI::App& app, node_options& node) {
-  auto* const nats =
-    app.add_option("--nats", node.nats,
-                   "a NATS server (nats://HOST:PORT), at which several processes are one chat; "
-                   "embedded: starts one on this machine, and prints where it is");
+  auto* const nats = app.add_option(
+    "--nats", node.nats,
+    "nats://HOST:PORT, where several processes are one chat; embedded: a server of its own");
   auto* const name =
     app.add_option("--node", node.name, "the name of this process among them, as no other has it");
   nats->needs(name);
@@ -111,8 +110,7 @@ void add_node_options(CLI::App& app, node_options& node) {
   jetstream->needs(nats);
   app
     .add_option("--nats-folder", node.folder,
-                "where --nats embedded keeps what is said; without, in a temporary one that goes "
-                "at the end")
+                "where --nats embedded keeps what is said; otherwise in a temporary one")
     ->needs(nats);
   if (auto* const file = app.get_option_no_throw("--history"))
     jetstream->excludes(file);
