@@ -112,7 +112,12 @@ void event_loop::turn(mode how) {
   if (!timers_.empty())
     make_calls();
   take_inbox();
-  run_actors();
+  if (has_jobs()) {
+    run_actors();
+  } else {
+    hastened_ = 0; // they may have been stolen
+    watch_.begin_step();
+  }
   if (!alone_ && ending_.size() >= worth_gathering)
     gather();
   flush();

@@ -152,6 +152,8 @@ def embedded():
             ann.wait("<bob> hello from elsewhere")
 
             # Killed, the server is there again at its place, with what it keeps.
+            ann.ask("/history 10", "That was it.")
+            ann.lines.clear()
             [server] = children(nodes[0].process)
             os.kill(server, signal.SIGKILL)
             ann.ask("/history 10", "That was it.")
