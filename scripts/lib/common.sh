@@ -56,7 +56,7 @@ build() {
   local preset=$1 log unity=()
   shift
   case $preset in
-    dev | release | bench | tsan) unity=(-DTROUPE_UNITY=ON -DTROUPE_UNITY_TESTS=ON) ;;
+    dev | release | bench | tsan | arm64) unity=(-DTROUPE_UNITY=ON -DTROUPE_UNITY_TESTS=ON) ;;
     asan) unity=(-DTROUPE_UNITY_TESTS=ON) ;;
   esac
   log=$(mktemp)

@@ -238,7 +238,7 @@ TEST_CASE("irc door: nothing that a terminal obeys goes through it") {
              "ACTION y\x01\r\n/msg ann \x1b[2J");
   REQUIRE(ann.heard.size() == 2);
   for (const auto& line : ann.heard)
-    CHECK(std::ranges::none_of(line, [](char c) { return c >= 0 && c < ' '; }));
+    CHECK(std::ranges::none_of(line, [](char c) { return static_cast<unsigned char>(c) < ' '; }));
 }
 
 TEST_CASE("irc door: what is said under a name that is none is left out, and what comes behind it "

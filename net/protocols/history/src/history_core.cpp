@@ -18,7 +18,7 @@ constexpr std::size_t most_held = 10'000;
 std::string history_core::shown(std::string_view name) {
   std::string text{name.substr(0, 64)};
   for (auto& c : text)
-    if (c < ' ' || c == 0x7f)
+    if (static_cast<unsigned char>(c - ' ') >= 0x7f - ' ') // no printable ASCII
       c = '?';
   return '"' + text + '"';
 }

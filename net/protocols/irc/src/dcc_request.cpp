@@ -34,7 +34,7 @@ std::string_view next_dcc_word(std::string_view& rest) {
 }
 
 bool breaks_out(char c) {
-  return c == '"' || (c >= 0 && c < ' ') || c == 0x7f;
+  return c == '"' || static_cast<unsigned char>(c) < ' ' || c == 0x7f;
 }
 
 bool is_dcc_token(std::string_view token) {
