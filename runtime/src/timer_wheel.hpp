@@ -35,7 +35,7 @@ public:
   void add(const timer_entry& e);
 
   /// Takes out all entries of the times that come next: at least one, and no more than `few` unless they are due at the same
-  /// sixteen nanoseconds. What is due as early does not belong here any more. Not to be called if it is empty.
+  /// time. What is due as early does not belong here any more. Not to be called if it is empty.
   template <class F>
   void take_next(std::size_t few, F out) {
     for (bool any = false; !any;) {

@@ -88,6 +88,7 @@ private:
   [[nodiscard]] time_point now() const;
   void arm(time_point due);
   void arm_after(time_point since, duration wait);
+  [[nodiscard]] bool is_due(time_point since, duration wait, time_point at);
   void look();
   void check_stream(http2_client_stream& s, time_point at);
 

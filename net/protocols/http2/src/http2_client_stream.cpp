@@ -312,6 +312,16 @@ void http2_client_connection::arm(time_point due) {
   due_ = due;
 }
 
+// Tells whether `wait` has passed at `at`; if not, `look` is called when it has. Zero: never.
+bool http2_client_connection::is_due(time_point since, duration wait, time_point at) {
+  if (wait <= duration::zero())
+    return false;
+  if (at >= saturating_add(since, wait))
+    return true;
+  arm_after(since, wait);
+  return false;
+}
+
 void http2_client_connection::look() {
   if (transport_ == nullptr || over_)
     return;
@@ -320,23 +330,15 @@ void http2_client_connection::look() {
   if (!patience_.is_over(carrier_.loop(), due_, std::chrono::seconds(1)))
     return arm(saturating_add(at, std::chrono::milliseconds(1)));
   const auto& o = host_.options();
-  const auto is_due = [&](time_point since, duration wait) {
-    if (wait <= duration::zero())
-      return false;
-    if (at >= saturating_add(since, wait))
-      return true;
-    arm_after(since, wait);
-    return false;
-  };
-  if (in_head_ && is_due(head_since_, o.timeout)) {
+  if (in_head_ && is_due(head_since_, o.timeout, at)) {
     in_head_ = false;
     session_.fail(NGHTTP2_PROTOCOL_ERROR, "the head took too long");
   }
-  if (open_ == 0 && is_due(idle_since_, o.idle_timeout))
+  if (open_ == 0 && is_due(idle_since_, o.idle_timeout, at))
     leaving_ = true;
   if (open_ > 0 && options_.ping_after > duration::zero()) {
-    if (pinged_at_ ? is_due(*pinged_at_, options_.ping_timeout)
-                   : is_due(heard_at_, options_.ping_after)) {
+    if (pinged_at_ ? is_due(*pinged_at_, options_.ping_timeout, at)
+                   : is_due(heard_at_, options_.ping_after, at)) {
       if (pinged_at_)
         return be_dead();
       session_.ping();
@@ -366,18 +368,10 @@ void http2_client_connection::check_stream(http2_client_stream& s, time_point at
   const auto& o = host_.options();
   if (s.closed || s.unwanted)
     return;
-  const auto is_due = [&](time_point since, duration wait) {
-    if (wait <= duration::zero())
-      return false;
-    if (at >= saturating_add(since, wait))
-      return true;
-    arm_after(since, wait);
-    return false;
-  };
-  if (s.job && !s.waits && is_due(s.moved_at, o.timeout))
+  if (s.job && !s.waits && is_due(s.moved_at, o.timeout, at))
     return drop(s, {errc::timed_out, "no response from " + s.job->origin});
   if (s.has_head && !s.ended && s.owed == 0
-      && is_due(std::max(s.heard_at, s.moved_at), o.body_timeout))
+      && is_due(std::max(s.heard_at, s.moved_at), o.body_timeout, at))
     drop(s, {errc::timed_out, "nothing came of the body"});
 }
 
