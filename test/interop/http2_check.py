@@ -196,6 +196,7 @@ def stops_well(port, server):
         while next_frame():
             pass
         assert got == 3_000_000
+    assert server.wait(20) == 0  # a second signal would cut its end short
 
 
 def floods():
