@@ -114,6 +114,7 @@ TEST_CASE("an embedded server does not outlive its process, and what it kept goe
   CHECK(entries(d.path) == 1);
   far.kill();
   CHECK(gone(server));
+  CHECK(far.end() == -1);      // the lock goes with its last thread
   CHECK(entries(d.path) == 1); // is left
   {
     troupe::detail::temporary_store next{d.path};
