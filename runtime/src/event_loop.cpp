@@ -63,7 +63,9 @@ event_loop::event_loop(loop_scheduler& scheduler, std::size_t index, const runti
   : caf::execution_unit(&scheduler.system()), scheduler_(scheduler), index_(index),
     options_(options), time_source_(options.time_source), alone_(loops == 1),
     home_(index, options.check_threads),
-    io_(std::in_place, 1), // Asio's hint for a context with one thread
+    // Sockets and descriptors are touched by the loop's thread alone, so Asio need lock none of
+    // them; what it keeps a lock for is `wake`, which posts from other threads.
+    io_(std::in_place, ASIO_CONCURRENCY_HINT_UNSAFE_IO),
     work_(std::in_place, io_->get_executor()),
     wake_timer_(std::make_unique<detail::wake_timer>(*io_)),
     lookout_(loops > 1 ? std::make_unique<detail::wake_timer>(*io_) : nullptr),
