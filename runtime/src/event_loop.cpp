@@ -65,8 +65,7 @@ event_loop::event_loop(loop_scheduler& scheduler, std::size_t index, const runti
     home_(index, options.check_threads),
     // Sockets and descriptors are touched by the loop's thread alone, so Asio need lock none of
     // them; what it keeps a lock for is `wake`, which posts from other threads.
-    io_(std::in_place, ASIO_CONCURRENCY_HINT_UNSAFE_IO),
-    work_(std::in_place, io_->get_executor()),
+    io_(std::in_place, ASIO_CONCURRENCY_HINT_UNSAFE_IO), work_(std::in_place, io_->get_executor()),
     wake_timer_(std::make_unique<detail::wake_timer>(*io_)),
     lookout_(loops > 1 ? std::make_unique<detail::wake_timer>(*io_) : nullptr),
     timers_(&tell_time, this, 8, &home_), lane_(&scheduler.system(), *this), floating_(loops > 1),
