@@ -415,6 +415,16 @@ TEST_CASE("a connection of HTTP/2 that nobody uses is closed in time, or with it
   CHECK(t.agent->idle_connections() == 0);
 }
 
+TEST_CASE("a connection of HTTP/2 that nobody uses is closed when no other time-out is near") {
+  http2_agent_fixture t{says("x"), {}, {.idle_timeout = 1s}};
+  result got;
+  t.get("http://a:81/", got);
+  t.net.advance(1s - 1ms);
+  CHECK(t.agent->idle_connections() == 1);
+  t.net.advance(1s + 1ms);
+  CHECK(t.agent->idle_connections() == 0);
+}
+
 TEST_CASE("an agent that keeps no connections closes one of HTTP/2 behind its last request") {
   http2_agent_fixture t{says("x"), {}, {.max_idle_per_origin = 0}};
   result got;
