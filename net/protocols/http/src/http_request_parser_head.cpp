@@ -2,6 +2,7 @@
 #include <troupe/http/http_request_parser.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -11,6 +12,23 @@
 #include "http_digit.hpp"
 
 namespace troupe {
+
+namespace {
+
+constexpr std::array<bool, 256> make_host_table() {
+  std::array<bool, 256> table{};
+  for (int c = '0'; c <= '9'; ++c)
+    table[static_cast<std::size_t>(c)] = true;
+  for (int c = 'a'; c <= 'z'; ++c)
+    table[static_cast<std::size_t>(c)] = table[static_cast<std::size_t>(c - 32)] = true;
+  for (const char c : std::string_view{"-._~%!$&'()*+,;="})
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}
+
+constexpr auto host_characters = make_host_table();
+
+} // namespace
 
 namespace detail {
 
@@ -41,8 +59,7 @@ bool is_http_host(std::string_view text) noexcept {
       text.remove_prefix(colon + 1);
   }
   for (const char c : name)
-    if (!is_http_digit(c) && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')
-        && std::string_view{"-._~%!$&'()*+,;="}.find(c) == std::string_view::npos)
+    if (!host_characters[static_cast<unsigned char>(c)])
       return false;
   if (text.size() > 5)
     return false;

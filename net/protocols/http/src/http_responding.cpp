@@ -16,6 +16,8 @@
 
 namespace troupe {
 
+using namespace std::string_view_literals; // whose lengths are known
+
 namespace {
 
 constexpr std::size_t worth_a_write = 16 * 1024;
@@ -51,11 +53,11 @@ std::time_t http_connection::wall_time() const {
 void http_connection::append_head(std::string& out, const http_response& r,
                                   std::optional<std::uint64_t> length) {
   if (r.status_ == 200) {
-    out += "HTTP/1.1 200 OK\r\n";
+    out += "HTTP/1.1 200 OK\r\n"sv;
   } else {
-    out += "HTTP/1.1 ";
+    out += "HTTP/1.1 "sv;
     append_number(out, static_cast<std::uint64_t>(r.status_));
-    ((out += ' ') += http_phrase(r.status_)) += "\r\n";
+    ((out += ' ') += http_phrase(r.status_)) += "\r\n"sv;
   }
   auto& s = of_this_thread();
   if (const auto now = wall_time(); now != s.date_of) {
@@ -64,25 +66,25 @@ void http_connection::append_head(std::string& out, const http_response& r,
   }
   out += s.date;
   if (const auto& name = service_->options.server_name; !name.empty())
-    ((out += "Server: ") += name) += "\r\n";
+    ((out += "Server: "sv) += name) += "\r\n"sv;
   out += r.fields_;
   if (r.upgraded_) {
     if (r.status_ == 101)
-      out += "Connection: Upgrade\r\n";
+      out += "Connection: Upgrade\r\n"sv;
   } else {
     if (!keep_alive_)
-      out += "Connection: close\r\n";
+      out += "Connection: close\r\n"sv;
     else if (request_ && request_->head.minor_version() == 0)
-      out += "Connection: keep-alive\r\n";
+      out += "Connection: keep-alive\r\n"sv;
     if (chunked_) {
-      out += "Transfer-Encoding: chunked\r\n";
+      out += "Transfer-Encoding: chunked\r\n"sv;
     } else if (length) {
-      out += "Content-Length: ";
+      out += "Content-Length: "sv;
       append_number(out, *length);
-      out += "\r\n";
+      out += "\r\n"sv;
     }
   }
-  out += "\r\n";
+  out += "\r\n"sv;
 }
 
 void http_connection::send(http_response r) {

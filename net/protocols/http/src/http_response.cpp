@@ -32,9 +32,10 @@ void http_response::check(std::string_view name, std::string_view value) {
     throw std::invalid_argument("the name of a field is no token: \"" + std::string{name} + '"');
   if (!is_http_field_value(value))
     throw std::invalid_argument("the field " + std::string{name} + " has a control character");
-  for (const std::string_view ours :
-       {"Content-Length", "Transfer-Encoding", "Connection", "Upgrade", "Date"})
-    if (equal_without_case(name, ours))
+  static constexpr std::string_view written[]{"Content-Length", "Transfer-Encoding", "Connection",
+                                              "Upgrade", "Date"};
+  for (const auto ours : written)
+    if (name.size() == ours.size() && equal_without_case(name, ours))
       throw std::invalid_argument("the server writes the field " + std::string{name});
 }
 

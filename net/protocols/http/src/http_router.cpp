@@ -29,6 +29,15 @@ std::string_view next_segment(std::string_view& path) {
   return segment;
 }
 
+bool can_be_decoded(std::string_view path) {
+  while (!path.empty()) {
+    const auto decoded = percent_decode(next_segment(path));
+    if (!decoded || decoded->find('\0') != std::string::npos)
+      return false;
+  }
+  return true;
+}
+
 http_response bad_path() {
   return {400, "The path cannot be decoded.\n"};
 }
@@ -37,34 +46,36 @@ http_response bad_path() {
 
 // The way through the tree for one path. What is the most specific is tried first.
 struct http_router::search {
-  const std::vector<std::string>& segments;
-  const std::vector<std::size_t>& ends; // of the segments in the path
-  std::vector<std::pair<const std::string*, const std::string*>> parameters{};
+  std::string_view path; // whose segments can all be decoded
+  std::vector<std::pair<const std::string*, std::string>> parameters{};
   const node* found = nullptr;
   const node* mounted = nullptr;
   std::size_t mounted_at = 0;
-  std::size_t mounted_depth = 0;
 
-  bool look(const node& at, std::size_t depth) {
-    if (at.mounted && (mounted == nullptr || depth > mounted_depth)) {
+  // Goes on with the rest of the path at this place.
+  bool look(const node& at, std::string_view rest) {
+    const auto here = path.size() - rest.size();
+    if (at.mounted && (mounted == nullptr || here > mounted_at)) {
       mounted = &at;
-      mounted_depth = depth;
-      mounted_at = depth == 0 ? 0 : ends[depth - 1];
+      mounted_at = here;
     }
-    if (depth == segments.size()) {
+    if (rest.empty()) {
       if (at.methods.empty())
         return false;
       found = &at;
       return true;
     }
-    const auto& segment = segments[depth];
+    auto segment = next_segment(rest);
+    std::string decoded;
+    if (segment.find('%') != std::string_view::npos)
+      segment = decoded = percent_decode(segment).value();
     if (const auto word = at.words.find(segment);
-        word != at.words.end() && look(*word->second, depth + 1))
+        word != at.words.end() && look(*word->second, rest))
       return true;
     if (at.placeholder == nullptr || segment.empty())
       return false;
-    parameters.emplace_back(&at.placeholder_name, &segment);
-    if (look(*at.placeholder, depth + 1))
+    parameters.emplace_back(&at.placeholder_name, segment);
+    if (look(*at.placeholder, rest))
       return true;
     parameters.pop_back();
     return false;
@@ -140,23 +151,10 @@ http_handler http_router::handler() const {
         return http_response{};
       return http_response{405, "Not here.\n"}.set("Allow", "OPTIONS");
     }
-    // Of a loop, not of each request: most have the same few segments.
-    std::vector<std::string> segments;
-    std::vector<std::size_t> ends;
-    for (auto rest = path; !rest.empty();) {
-      const auto segment = next_segment(rest);
-      if (segment.find('%') == std::string_view::npos) {
-        segments.emplace_back(segment);
-      } else {
-        auto decoded = percent_decode(segment);
-        if (!decoded || decoded->find('\0') != std::string::npos)
-          return bad_path();
-        segments.push_back(*std::move(decoded));
-      }
-      ends.push_back(path.size() - rest.size());
-    }
-    search s{segments, ends};
-    s.look(*root, 0);
+    if (path.find('%') != std::string_view::npos && !can_be_decoded(path))
+      return bad_path();
+    search s{path};
+    s.look(*root, path);
     if (s.found == nullptr) {
       if (s.mounted == nullptr)
         return http_response{404, "Not Found\n"}.set("X-Content-Type-Options", "nosniff");
@@ -168,8 +166,8 @@ http_handler http_router::handler() const {
     if (of_method == methods.end() && method == "HEAD")
       of_method = methods.find("GET");
     if (of_method != methods.end()) {
-      for (const auto& [name, value] : s.parameters)
-        r.add_parameter(*name, *value);
+      for (auto& [name, value] : s.parameters)
+        r.add_parameter(*name, std::move(value));
       return of_method->second(std::move(r));
     }
     std::string allowed = methods.contains("OPTIONS") ? "" : "OPTIONS";

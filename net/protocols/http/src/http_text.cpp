@@ -19,6 +19,23 @@ constexpr std::array<bool, 256> make_token_table() {
 
 constexpr auto token_characters = make_token_table();
 
+constexpr std::array<bool, 256> make_value_table() {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0; c < table.size(); ++c)
+    table[c] = c == '\t' || (c >= 0x20 && c != 0x7f);
+  return table;
+}
+
+constexpr auto value_characters = make_value_table();
+
+// Looks at all of them, as almost every text is what it should be: no branch for each.
+bool has_only(std::string_view text, const std::array<bool, 256>& allowed) noexcept {
+  bool all = true;
+  for (const char c : text)
+    all &= allowed[static_cast<unsigned char>(c)];
+  return all;
+}
+
 constexpr char lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
@@ -33,19 +50,11 @@ constexpr int hex_value(char c) noexcept {
 } // namespace
 
 bool is_http_token(std::string_view text) noexcept {
-  for (const char c : text)
-    if (!token_characters[static_cast<unsigned char>(c)])
-      return false;
-  return !text.empty();
+  return has_only(text, token_characters) && !text.empty();
 }
 
 bool is_http_field_value(std::string_view text) noexcept {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
-      return false;
-  }
-  return true;
+  return has_only(text, value_characters);
 }
 
 bool equal_without_case(std::string_view a, std::string_view b) noexcept {
