@@ -74,14 +74,19 @@ class server:
             self.process.wait()
 
 
-def expect(s, wanted):
-    """Reads what must come, to the byte."""
+def read(peer, size):
     got = bytearray()
-    while len(got) < len(wanted):
-        part = s.recv(len(wanted) - len(got))
+    while len(got) < size:
+        part = peer.recv(size - len(got))
         if not part:
             raise RuntimeError("the server closed a connection")
         got += part
+    return got
+
+
+def expect(s, wanted):
+    """Reads what must come, to the byte."""
+    got = read(s, len(wanted))
     if got != wanted:
         raise RuntimeError(f"{bytes(got[:80])!r} came, not {wanted[:80]!r}")
 
@@ -121,11 +126,45 @@ def chat(s, rounds, users, senders, lines):
     return rounds * lines * (senders * (users - senders) + senders * (senders - 1))
 
 
+def http(s, rounds, connections):
+    """Every connection asks for a page of 13 bytes."""
+    peers = [s.connect() for _ in range(connections)]
+    request = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n"
+    peers[0].sendall(request)
+    first = b""
+    while not first.endswith(b"world!"):
+        first += read(peers[0], 1)
+    for _ in range(rounds):
+        s.given([(peer, request) for peer in peers])
+        for peer in peers:
+            if not read(peer, len(first)).endswith(b"\r\n\r\nHello, world!"):
+                raise RuntimeError("this is not the page")
+    return rounds * connections
+
+
+def websocket(s, rounds, connections):
+    """Every connection sends a message of 64 bytes and has it back."""
+    peers = [s.connect() for _ in range(connections)]
+    for peer in peers:
+        peer.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += read(peer, 1)
+    for i in range(rounds):
+        text = f"{i} ".ljust(64, "x").encode()
+        s.given([(peer, b"\x81\xc0\0\0\0\0" + text) for peer in peers])
+        for peer in peers:
+            expect(peer, b"\x81\x40" + text)
+    return rounds * connections
+
+
 def rows(build):
     """Returns for each row: what it is, its command, its load (none: the command takes its size), and the size."""
     bench, listening = build / "test/bench", ["--port", "0", "--interface", "127.0.0.1", "--loops", "1"]
     chat_server = [build / "examples/chat_server", *listening]
     actors = [bench / "scaling/peers/troupe_once", "ping-pong", "1"]
+    web = lambda name: [build / "examples" / name, "--port", "0", "--loops", "1"]
     return {
         "echo": ("64 B there and back, one connection", [bench / "bench_echo"],
                  lambda s, n: echo(s, n, 1), 400),
@@ -138,6 +177,9 @@ def rows(build):
         "chat-one": ("a line delivered, 100 users, one sender, single lines", chat_server,
                      lambda s, n: chat(s, n, 100, 1, 1), 100),
         "message": ("a message between two actors", actors, None, 20000),
+        "http": ("a page of 13 bytes, 50 connections at once", web("http_server"), lambda s, n: http(s, n, 50), 40),
+        "websocket": ("a WebSocket's message of 64 B there and back, 50 connections at once", web("websocket_echo_server"),
+                      lambda s, n: websocket(s, n, 50), 40),
     }
 
 
