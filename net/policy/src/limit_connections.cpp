@@ -92,6 +92,7 @@ public:
   counted(std::shared_ptr<counts> all, std::string host)
     : all_(std::move(all)), host_(std::move(host)) {}
   void ended() override { all_->leave(host_); }
+  bool may_move() const noexcept override { return true; }
 
 private:
   const std::shared_ptr<counts> all_;

@@ -1,11 +1,17 @@
 #include <troupe/net/timeout_factory.hpp>
 
+#include <typeinfo>
 #include <utility>
 
 namespace troupe {
 
 void timeout_protocol::timeout_connection() {
   close(inner(), [this] { lose_connection(failure{errc::idle_timed_out}); });
+}
+
+// A connection that is made once more arms the time-out anew, as the other protocol's.
+bool timeout_protocol::may_move() const noexcept {
+  return typeid(*this) == typeid(timeout_protocol);
 }
 
 void timeout_protocol::data_received(bytes_view data) {

@@ -32,6 +32,26 @@ void protocol::make_connection(troupe::transport& t) {
   detail::in_callback("connection_made", [this] { connection_made(); });
 }
 
+bool protocol::hand_over(protocol& next) {
+  auto* const outermost = wrapped_ ? wrapper()->outermost() : nullptr;
+  auto& t = outermost != nullptr ? outermost->inner() : *transport_;
+  if (next.getf(is_cleaned_up_flag) || !transport_->serve(next))
+    return false;
+  if (held_back())
+    t.hold_input(false);
+  connected_ = false;
+  next.factory_ = std::move(factory_);
+  next.wrapped_ = std::exchange(wrapped_, false);
+  next.transport_ = std::exchange(transport_, nullptr);
+  for (auto* w = next.wrapper(); w != nullptr; w = w->next())
+    w->protocol_ = &next;
+  next.enter("connection_made", [&] { next.make_connection(t); });
+  if (!next.connected_)
+    t.protocol_ended(); // does nothing if that has been called, as it was connected
+  quit();
+  return true;
+}
+
 void protocol::hold_back(bool stopped) {
   super::hold_back(stopped);
   if (connected_)
@@ -131,6 +151,7 @@ void protocol::on_exit() {
   if (!reason_)
     reason_ = quit_reason();
   if (connected_) {
+    guarded("last_words", [this] { last_words(); });
     // Does nothing where it was the transport that ended.
     guarded("stop_producing", [this] { transport_->protocol_ended(); });
     for (auto* w = wrapper() != nullptr ? wrapper()->outermost() : nullptr; w != nullptr;

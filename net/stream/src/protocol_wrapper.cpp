@@ -30,6 +30,10 @@ void protocol_wrapper::data_received(bytes_view data) {
     protocol_->data_received(data);
 }
 
+bool protocol_wrapper::may_move() const noexcept {
+  return typeid(*this) == typeid(protocol_wrapper);
+}
+
 void protocol_wrapper::reading_held(bool held) {
   if (toward_protocol_ != nullptr)
     toward_protocol_->reading_held(held);

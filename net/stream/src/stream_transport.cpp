@@ -67,6 +67,14 @@ const tls_info* stream_transport::tls() const noexcept {
   return layer_ != nullptr && !handshaking_ ? layer_->info() : nullptr;
 }
 
+bool stream_transport::serve(protocol& next) {
+  if (!open_ || handshaking_)
+    return false;
+  protocol_ = &next;
+  half_closeable_ = dynamic_cast<half_closeable*>(&next);
+  return true;
+}
+
 bool stream_transport::connect(protocol& p) {
   protocol_ = &p;
   half_closeable_ = dynamic_cast<half_closeable*>(&p);

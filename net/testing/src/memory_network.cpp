@@ -54,6 +54,11 @@ memory_network::~memory_network() {
       if (p.connected())
         p.end_connection(errc::runtime_stopped);
     }
+    rt.scheduler().loop(0).each_pinned(
+      [](pinned_actor& a) { // those that were given theirs by another
+        if (auto* const p = dynamic_cast<protocol*>(&a); p != nullptr && p->connected())
+          p->end_connection(errc::runtime_stopped);
+      });
   });
 }
 

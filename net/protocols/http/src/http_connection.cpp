@@ -19,6 +19,20 @@ constexpr std::size_t most_kept = 16 * 1024;   // of what follows a request that
 constexpr std::size_t most_unsent = 64 * 1024; // then the next request waits
 constexpr duration goodbye = std::chrono::seconds(2);
 
+// What requests were kept in, and read into, for the next ones of this thread: a connection between two requests
+// has neither.
+struct parked_request {
+  std::shared_ptr<detail::http_request_state> state;
+  http_request_head head;
+};
+
+std::vector<parked_request>& parked_requests() noexcept {
+  thread_local std::vector<parked_request> parked;
+  return parked;
+}
+
+constexpr std::size_t most_parked = 64;
+
 } // namespace
 
 http_connection::http_connection(caf::actor_config& cfg,
@@ -59,6 +73,8 @@ void http_connection::drain_requested() {
 }
 
 void http_connection::connection_lost(const failure& reason) {
+  if (timer_.active())
+    timer_.cancel();
   const auto before = std::exchange(state_, state::closing);
   if (before == state::upgraded)
     return upgraded_->connection_lost(reason);
@@ -132,6 +148,24 @@ void http_connection::take_over(std::unique_ptr<http_upgraded> next) {
   upgraded_->taken_over(transport());
 }
 
+// Gives the connection away, if it can be.
+bool http_connection::give_away() {
+  successor_ = upgraded_->successor();
+  if (!successor_)
+    return false;
+  if (std::exchange(reading_paused_, false))
+    transport().resume_producing();
+  if (!hand_over(*successor_)) {
+    successor_ = nullptr;
+    return false;
+  }
+  state_ = state::given_away;
+  upgraded_.reset();
+  if (timer_.active())
+    timer_.cancel();
+  return true;
+}
+
 void http_connection::process_kept() {
   // Also without bytes: a body that was full may end with those that came.
   if (processing_ || (kept_.empty() && body_done_))
@@ -166,7 +200,7 @@ std::size_t http_connection::run(std::string_view in) {
   {
     processing_ = true;
     const guard done{*this};
-    while (connected() && take_event(in)) {
+    while ((connected() || state_ == state::given_away) && take_event(in)) {
     }
   }
   return connected() && state_ != state::closing ? in.size() : 0;
@@ -179,11 +213,22 @@ bool http_connection::take_event(std::string_view& in) {
       upgraded_->data_received(as_bytes(rest));
     return false;
   }
+  if (state_ == state::given_away) { // policies have seen these bytes
+    const auto rest = std::exchange(in, {});
+    if (!rest.empty())
+      successor_->enter("data_received", [&] {
+        if (successor_->connected())
+          successor_->data_received(as_bytes(rest));
+      });
+    return false;
+  }
   if (state_ == state::closing)
     return false;
   if (body_done_ ? state_ != state::waiting || !may_begin()
                  : state_ != state::waiting && request_->body.full())
     return false;
+  if (!request_ && body_done_ && !in.empty() && !parser_.in_head())
+    lend_request();
   switch (parser_.next(in)) {
   case http_request_parser::event::more:
     if (state_ == state::waiting && body_done_ && awaits_ != awaited::head && parser_.in_head())
@@ -236,6 +281,8 @@ bool http_connection::may_begin() {
 void http_connection::watch_reading() {
   if (!connected() || state_ == state::closing)
     return;
+  if (state_ == state::waiting && body_done_ && kept_.empty() && !parser_.in_head())
+    park_request();
   const bool pause = state_ != state::upgraded && kept_.size() - kept_at_ >= most_kept;
   if (pause == reading_paused_)
     return;
@@ -372,6 +419,30 @@ void http_connection::release_request() {
     r.trailers = {};
 }
 
+// A head begins.
+void http_connection::lend_request() {
+  auto& parked = parked_requests();
+  if (parked.empty()) {
+    request_ = std::make_shared<detail::http_request_state>();
+    return;
+  }
+  request_ = std::move(parked.back().state);
+  parser_.head() = std::move(parked.back().head);
+  parked.pop_back();
+}
+
+// No other request has begun.
+void http_connection::park_request() {
+  parser_.shrink();
+  if (auto& parked = parked_requests(); request_ && parked.size() < most_parked) {
+    std::swap(request_->head, parser_.head());
+    parser_.shrink();
+    parked.push_back({std::move(request_), std::move(parser_.head())});
+  }
+  request_.reset();
+  parser_.head() = {};
+}
+
 void http_connection::request_ended() {
   release_request();
   if (refused_)
@@ -380,10 +451,10 @@ void http_connection::request_ended() {
     return end_politely(false);
   state_ = state::waiting;
   await(awaited::request);
-  if (kept_.empty())
-    parser_.shrink();
-  else
+  if (!kept_.empty())
     process_kept();
+  else if (!processing_) // else when all that came has been looked at
+    park_request();
 }
 
 // Closes so that the client gets all of the response: unread input would make the system reset the
@@ -434,9 +505,16 @@ void http_connection::await(awaited what) {
   }
   due_ = saturating_add(loop().time(), after);
   if (!timer_.active())
-    timer_ = call_later(after, [this] { look(); });
+    look_in(after);
   else if (timer_.get_time() > due_)
     timer_.reset(after);
+}
+
+// Not by `call_later`, for whose list of calls each idle connection would pay. `this` is good while it is
+// pending: the end of the connection cancels it.
+void http_connection::look_in(duration after) {
+  timer_ = loop().timers().add(saturating_add(loop().time(), after),
+                               [this] { enter("a time-out", [this] { look(); }); });
 }
 
 void http_connection::look() {
@@ -446,8 +524,7 @@ void http_connection::look() {
   // After a pause of this loop the client may have sent what only has not been read yet.
   if (now < due_ || !patience_.is_over(loop(), due_, std::chrono::seconds(1))) {
     const auto left = std::max<duration>(due_ - now, std::chrono::milliseconds(1));
-    timer_ = call_later(left, [this] { look(); });
-    return;
+    return look_in(left);
   }
   const auto& o = service_->options;
   auto& t = transport();

@@ -21,7 +21,8 @@ namespace troupe {
 /// One connection of a server.
 ///
 /// States: waiting for a request -> (head) handling -> (response begun) responding -> (response and
-/// body at their ends) waiting; or closing, in which what comes is passed over; or upgraded.
+/// body at their ends) waiting; or closing, in which what comes is passed over; or upgraded; or given away
+/// to another protocol, and about to end.
 ///
 /// Thread: its loop's.
 class http_connection final : public protocol,
@@ -47,11 +48,12 @@ protected:
   void stop_requested() override;
 
 private:
-  enum class state : std::uint8_t { waiting, handling, responding, closing, upgraded };
+  enum class state : std::uint8_t { waiting, handling, responding, closing, upgraded, given_away };
   enum class awaited : std::uint8_t { nothing, request, head, body, reader, goodbye };
 
   bool begins_http2(std::string_view& text);
   void take_over(std::unique_ptr<http_upgraded> next);
+  bool give_away();
   void process(std::string_view in);
   void process_kept();
   std::size_t run(std::string_view in);
@@ -64,6 +66,8 @@ private:
   void answered(outcome<http_response> got, std::uint64_t number);
   void refuse(int status, const char* reason);
   void release_request();
+  void lend_request();
+  void park_request();
   void request_ended();
   void end_politely(bool drain);
 
@@ -85,17 +89,19 @@ private:
 
   // -- time --
   void await(awaited what);
+  void look_in(duration after);
   void look();
   [[nodiscard]] std::time_t wall_time() const;
 
   const std::shared_ptr<const detail::http_service> service_;
   http_request_parser parser_;
-  std::shared_ptr<detail::http_request_state> request_;
+  std::shared_ptr<detail::http_request_state> request_; // null between requests
   std::string kept_; // came, and waits until the present request is done
   std::size_t kept_at_ = 0;
   canceller handler_;
   std::unique_ptr<http_body_source> source_;
   std::unique_ptr<http_upgraded> upgraded_;
+  protocol_ptr successor_;                // has the connection
   std::shared_ptr<file_descriptor> file_; // shared with the thread that reads it
   std::uint64_t file_at_ = 0;
   std::uint64_t number_ = 0;    // of the request

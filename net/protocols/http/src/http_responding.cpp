@@ -112,12 +112,14 @@ void http_connection::send(http_response r) {
     transport().write(out);
     log_access(true);
     release_request();
-    request_.reset(); // there is no other one: what is idle from now on should be small
-    parser_.head() = {};
+    park_request(); // there is no other one
     state_ = state::upgraded;
     awaits_ = awaited::nothing;
     upgraded_ = std::move(r.upgraded_);
-    detail::in_callback("taken_over", [this] { upgraded_->taken_over(transport()); });
+    detail::in_callback("taken_over", [this] {
+      if (!give_away())
+        upgraded_->taken_over(transport());
+    });
     return process_kept();
   }
   auto* const text = std::get_if<std::string>(&r.body_);

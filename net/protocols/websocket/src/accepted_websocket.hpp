@@ -14,8 +14,8 @@
 
 namespace troupe::detail {
 
-/// Stands between the actor of an HTTP connection, which goes on to own it, and that of the WebSocket
-/// which speaks on it.
+/// Makes the WebSocket that an HTTP connection is given to; where that has to go on to own it, stands between its
+/// actor and that of the WebSocket which speaks on it.
 ///
 /// Thread: the connection's. Lifetime: that of the HTTP connection.
 class accepted_websocket final : public http_upgraded, private websocket_host {
@@ -25,12 +25,15 @@ public:
                      std::optional<int> deflate_bits);
   ~accepted_websocket() override;
 
+  protocol_ptr successor() override;
   void taken_over(transport& t) override;
   void data_received(bytes_view data) override;
   void connection_lost(const failure& reason) override;
-  void stop_requested(transport&) override {} // the WebSocket hears of it itself
+  void stop_requested(transport& t) override;
 
 private:
+  websocket_protocol& build();
+
   struct plan {
     builder<websocket_protocol> make;
     std::shared_ptr<const websocket_options> options;

@@ -133,7 +133,6 @@ std::uint64_t message_transport::bytes_written() const noexcept {
 }
 
 void message_transport::protocol_ended() {
-  owner_.say_goodbye();
   if (host_ != nullptr)
     host_->websocket_ended();
   else

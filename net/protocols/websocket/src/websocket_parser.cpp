@@ -33,6 +33,28 @@ constexpr std::size_t size_of_head(std::uint8_t second) noexcept {
 
 } // namespace
 
+namespace detail {
+
+/// What came of a message, and of a control frame.
+struct websocket_buffers {
+  std::string message;
+  std::string control;
+};
+
+} // namespace detail
+
+namespace {
+
+// The buffers of one parser between two messages, for the next one of this thread which has something to hold.
+std::unique_ptr<detail::websocket_buffers>& spare_buffers() noexcept {
+  thread_local std::unique_ptr<detail::websocket_buffers> spare;
+  return spare;
+}
+
+constexpr std::size_t most_spare = 4096;
+
+} // namespace
+
 websocket_parser::websocket_parser(peer from, const websocket_limits& limits) noexcept
   : limits_(limits), from_(from) {}
 
@@ -52,18 +74,37 @@ websocket_parser::event websocket_parser::refuse(std::uint16_t code, const char*
   return event::refused;
 }
 
+detail::websocket_buffers& websocket_parser::buffers() {
+  if (!buffers_)
+    buffers_ = std::move(spare_buffers());
+  if (!buffers_)
+    buffers_ = std::make_unique<detail::websocket_buffers>();
+  return *buffers_;
+}
+
+std::size_t websocket_parser::held() const noexcept {
+  return buffers_ ? buffers_->message.size() + buffers_->control.size() : 0;
+}
+
+void websocket_parser::clear_buffers() noexcept {
+  given_ = false;
+  payload_ = {};
+  if (!buffers_)
+    return;
+  if (!started_)
+    buffers_->message.clear();
+  buffers_->control.clear();
+}
+
 void websocket_parser::release() noexcept {
-  if (given_) {
-    payload_ = {};
-    given_ = false;
-    if (!started_)
-      message_.clear();
-    control_.clear();
-  }
-  if (message_.empty())
-    std::string{}.swap(message_);
-  if (control_.empty())
-    std::string{}.swap(control_);
+  if (given_)
+    clear_buffers();
+  if (!buffers_ || held() > 0)
+    return;
+  if (buffers_->message.capacity() > most_spare)
+    buffers_.reset();
+  else
+    spare_buffers() = std::move(buffers_);
 }
 
 websocket_parser::event websocket_parser::next(bytes_view& in) {
@@ -71,13 +112,8 @@ websocket_parser::event websocket_parser::next(bytes_view& in) {
     in = {};
     return state_ == state::refused ? event::refused : event::more;
   }
-  if (given_) {
-    given_ = false;
-    payload_ = {};
-    if (!started_)
-      message_.clear();
-    control_.clear();
-  }
+  if (given_)
+    clear_buffers();
   auto work = most_work;
   for (;;) {
     if (!in_frame_ && !take_head(in))
@@ -209,14 +245,15 @@ websocket_parser::event websocket_parser::take_control(bytes_view& in) {
   const auto piece = in.first(std::min<std::uint64_t>(left_, in.size()));
   in = in.subspan(piece.size());
   left_ -= piece.size();
+  auto& control = buffers().control;
   if (from_ == peer::client)
-    append_unmasked(control_, piece, mask_, phase_);
+    append_unmasked(control, piece, mask_, phase_);
   else
-    control_ += as_text(piece);
+    control += as_text(piece);
   if (left_ > 0)
     return event::more;
   in_frame_ = false;
-  payload_ = as_bytes(control_);
+  payload_ = as_bytes(control);
   given_ = true;
   if (opcode_ == websocket_opcode::close)
     return closed();
@@ -228,8 +265,8 @@ websocket_parser::event websocket_parser::closed() {
   if (!payload_.empty()) {
     if (payload_.size() == 1)
       return refuse(websocket_code::protocol_error, "a code of one byte");
-    code_ =
-      static_cast<std::uint16_t>(byte_at(control_.data(), 0) << 8 | byte_at(control_.data(), 1));
+    const auto* const code = as_text(payload_).data();
+    code_ = static_cast<std::uint16_t>(byte_at(code, 0) << 8 | byte_at(code, 1));
     payload_ = payload_.subspan(2);
     if (!is_sendable_code(code_))
       return refuse(websocket_code::protocol_error, "a code that nobody may send");
@@ -250,8 +287,9 @@ std::uint64_t websocket_parser::most_payload() const noexcept {
 
 // Adds what the inflater makes of its piece, as far as there is work left.
 websocket_parser::event websocket_parser::drain_inflater(std::size_t& work) {
+  auto& message = buffers().message;
   while (work > 0) {
-    const auto room = limits_.max_message - std::min(limits_.max_message, message_.size());
+    const auto room = limits_.max_message - std::min(limits_.max_message, message.size());
     // One byte more tells that there is too much.
     if (!inflater_->step(std::min(room, detail::websocket_inflater::most - 1) + 1)) {
       unpacking_ = false;
@@ -264,7 +302,7 @@ websocket_parser::event websocket_parser::drain_inflater(std::size_t& work) {
       return refuse(websocket_code::not_utf8, "the text is not UTF-8");
     if (fresh.size() > room)
       return refuse(websocket_code::too_big, "the message is too long once it is unpacked");
-    message_ += fresh;
+    message += fresh;
   }
   return event::unpacking;
 }
@@ -319,7 +357,7 @@ websocket_parser::event websocket_parser::take_packed(bytes_view& in, std::size_
     return event::more;
   unpacks_end_ = false;
   inflater_.reset();
-  return complete(as_bytes(message_));
+  return complete(as_bytes(buffers().message));
 }
 
 websocket_parser::event websocket_parser::take_data(bytes_view& in) {
@@ -327,15 +365,17 @@ websocket_parser::event websocket_parser::take_data(bytes_view& in) {
   in = in.subspan(piece.size());
   left_ -= piece.size();
   const bool text = kind_ == websocket_opcode::text;
-  const bool in_place = from_ == peer::server && left_ == 0 && final_ && message_.empty();
+  const bool in_place =
+    from_ == peer::server && left_ == 0 && final_ && (!buffers_ || buffers_->message.empty());
   auto fresh = as_text(piece);
   if (!in_place) {
-    const auto before = message_.size();
+    auto& message = buffers().message;
+    const auto before = message.size();
     if (from_ == peer::client)
-      append_unmasked(message_, piece, mask_, phase_);
+      append_unmasked(message, piece, mask_, phase_);
     else
-      message_ += fresh;
-    fresh = std::string_view{message_}.substr(before);
+      message += fresh;
+    fresh = std::string_view{message}.substr(before);
   }
   if (text && !utf8_.take(fresh))
     return refuse(websocket_code::not_utf8, "the text is not UTF-8");
@@ -344,7 +384,7 @@ websocket_parser::event websocket_parser::take_data(bytes_view& in) {
   in_frame_ = false;
   if (!final_)
     return event::more;
-  return complete(in_place ? piece : as_bytes(message_));
+  return complete(in_place ? piece : as_bytes(buffers().message));
 }
 
 websocket_parser::event websocket_parser::complete(bytes_view message) {

@@ -61,13 +61,21 @@ const websocket_options& websocket_protocol::options() const noexcept {
   return options_ ? *options_ : defaults;
 }
 
+const std::string& websocket_protocol::subprotocol() const noexcept {
+  static const std::string none;
+  return subprotocol_ ? *subprotocol_ : none;
+}
+
+void websocket_protocol::set_subprotocol(std::string name) {
+  if (!name.empty())
+    subprotocol_ = std::make_unique<const std::string>(std::move(name));
+}
+
 void websocket_protocol::set_up(std::shared_ptr<const websocket_options> options,
-                                std::string subprotocol, std::optional<int> deflate_bits,
-                                detail::websocket_host& host) {
+                                std::string subprotocol, std::optional<int> deflate_bits) {
   options_ = std::move(options);
-  subprotocol_ = std::move(subprotocol);
+  set_subprotocol(std::move(subprotocol));
   set_deflate_bits(deflate_bits);
-  messages_.set_host(host);
 }
 
 void websocket_protocol::set_deflate_bits(std::optional<int> bits) noexcept {
@@ -119,7 +127,7 @@ void websocket_protocol::shake_hands(bytes_view in) {
     return a->fail({answered ? errc::connection_refused : errc::malformed_input,
                     "WebSocket: " + a->handshake.reason()});
   }
-  subprotocol_ = a->handshake.subprotocol();
+  set_subprotocol(a->handshake.subprotocol());
   set_deflate_bits(a->handshake.deflate_bits());
   open();
   if (!connected())
@@ -137,6 +145,8 @@ void websocket_protocol::open() {
 }
 
 void websocket_protocol::connection_lost(const failure& reason) {
+  if (timer_.active())
+    timer_.cancel();
   const auto before = std::exchange(state_, state::closed);
   if (const auto a = std::exchange(attempt_, nullptr)) {
     a->socket = nullptr;
@@ -155,11 +165,19 @@ void websocket_protocol::connection_lost(const failure& reason) {
   websocket_closed(how);
 }
 
+void websocket_protocol::drain_requested() {
+  leaving_ = true;
+  if (state_ <= state::connecting)
+    return messages_.below().lose_connection(); // nobody to say goodbye to
+  close(websocket_code::going_away);
+}
+
 void websocket_protocol::stop_requested() {
   leaving_ = true;
   if (connected())
     close(websocket_code::going_away);
-  super::stop_requested();
+  if (wrapper() == nullptr || state_ <= state::connecting)
+    super::stop_requested(); // which only notes the reason, if it is closing
 }
 
 void websocket_protocol::text_received(std::string_view) {
@@ -434,7 +452,7 @@ void websocket_protocol::close(std::uint16_t code, std::string_view reason) {
 }
 
 // The actor ends though the WebSocket is open.
-void websocket_protocol::say_goodbye() {
+void websocket_protocol::last_words() {
   if (!is_open() || !messages_.connected())
     return;
   state_ = state::closing;
@@ -455,9 +473,16 @@ void websocket_protocol::await(awaited what, duration after) {
   }
   due_ = saturating_add(loop().time(), after);
   if (!timer_.active())
-    timer_ = call_later(after, [this] { look(); });
+    look_in(after);
   else if (timer_.get_time() > due_)
     timer_.reset(after);
+}
+
+// Not by `call_later`, for whose list of calls each idle WebSocket would pay. `this` is good while it is
+// pending: the end of the connection cancels it.
+void websocket_protocol::look_in(duration after) {
+  timer_ = loop().timers().add(saturating_add(loop().time(), after),
+                               [this] { enter("a time-out", [this] { look(); }); });
 }
 
 void websocket_protocol::look() {
@@ -467,8 +492,7 @@ void websocket_protocol::look() {
   // After a pause of this loop the peer may have sent what only has not been read yet.
   if (now < due_ || !patience_.is_over(loop(), due_, std::chrono::seconds(1))) {
     const auto left = std::max<duration>(due_ - now, std::chrono::milliseconds(1));
-    timer_ = call_later(left, [this] { look(); });
-    return;
+    return look_in(left);
   }
   const auto& o = options();
   send_pending_pong();

@@ -2,8 +2,10 @@
 
 #include <troupe/http/http_status.hpp>
 #include <troupe/http/http_text.hpp>
+#include <troupe/net/builder.hpp>
 #include <troupe/runtime/coroutine.hpp>
 #include <troupe/testing/logged_errors.hpp>
+#include <troupe/testing/memory_network.hpp>
 
 #include "http_exchange.hpp"
 #include "http_handlers.hpp"
@@ -352,6 +354,83 @@ TEST_CASE("after 101 all that comes is the other protocol's") {
   t.transport.clear();
   t.deliver("second");
   CHECK(t.sent() == "second");
+}
+
+TEST_CASE(
+  "after 101 a successor has the connection, and where it cannot be given away it is taken over") {
+  struct line final : protocol {
+    explicit line(caf::actor_config& cfg, std::string* heard) : protocol(cfg), heard(*heard) {}
+    void connection_made() override { heard += "made "; }
+    void data_received(bytes_view data) override { heard += as_text(data); }
+    void connection_lost(const failure&) override { heard += " lost"; }
+    std::string& heard;
+  };
+  struct to_line final : http_upgraded {
+    to_line(protocol& c, std::string* heard) : carrier(c), heard(heard) {}
+    protocol_ptr successor() override {
+      return protocol_ptr{build<line>(heard)(carrier.system(), carrier.loop())};
+    }
+    void taken_over(transport&) override { *heard += "taken over "; }
+    void data_received(bytes_view data) override { *heard += as_text(data); }
+    void connection_lost(const failure&) override {}
+    protocol& carrier;
+    std::string* heard;
+  };
+  std::string heard;
+  const auto handler = [&](http_request r) {
+    return http_response::upgrade("line", std::make_unique<to_line>(r.actor(), &heard));
+  };
+  const std::string asks =
+    "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: line\r\n\r\n";
+  {
+    testing::memory_network net;
+    const auto server = http_server(handler);
+    net.listen(80, server);
+    auto& c = net.connect<protocol>(80);
+    net.enter(c, [&] { c.transport().write(asks + "first "); });
+    net.flush();
+    net.enter(c, [&] { c.transport().write("second"); });
+    net.flush();
+    CHECK(heard == "made first second");
+    CHECK(server.get()->connections() == 1);
+    net.enter(c, [&] { c.transport().lose_connection(); });
+    net.flush();
+    CHECK(heard == "made first second lost");
+    CHECK(server.get()->connections() == 0);
+  }
+  heard.clear();
+  http_exchange t{handler};
+  t.deliver(asks + "first ");
+  t.deliver("second");
+  CHECK(heard == "taken over first second");
+}
+
+TEST_CASE(
+  "connections between two requests share what requests are kept in, and nothing that was in it") {
+  const auto echo = [](http_request r) -> http_reply {
+    const auto all = std::string{r.field("X").value_or("none")};
+    return r.read_all().add_callback([r, all](std::string body) {
+      return http_response{200, all + ' ' + body};
+    });
+  };
+  http_exchange a{echo};
+  http_exchange b{echo};
+  const auto text_of = [](http_exchange& t) {
+    const auto all = t.take();
+    return all.substr(all.rfind("\r\n\r\n") + 4);
+  };
+  a.deliver("POST /long/path HTTP/1.1\r\nHost: a\r\nX: one\r\nContent-Length: 3\r\n\r\nab");
+  b.deliver("GET / HTTP/1.1\r\nHo");
+  a.deliver("c");
+  CHECK(text_of(a) == "one abc");
+  a.deliver("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(text_of(a) == "none ");
+  b.deliver("st: b\r\nX: two\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\n\r\nGET");
+  CHECK(text_of(b) == "none ");
+  a.deliver("nonsense\r\n\r\n");
+  CHECK(a.take().find(" 400 ") != std::string::npos);
+  b.deliver(" / HTTP/1.1\r\nHost: b\r\nX: three\r\n\r\n");
+  CHECK(text_of(b) == "three ");
 }
 
 TEST_CASE("each response is told to the access log, in one line that nobody can break") {

@@ -28,7 +28,8 @@ public:
   /// Closes the connection, unless overridden.
   virtual void timeout_connection();
 
-  void connection_made() override { set_timeout(first_); }
+  void connection_made() override { set_timeout(timeout().value_or(first_)); }
+  [[nodiscard]] bool may_move() const noexcept override;
   void data_received(bytes_view data) override;
   using protocol_wrapper::write;
   void write(bytes_view data) override;

@@ -118,6 +118,20 @@ protected:
   /// reason instead of `errc::connection_done`.
   void lose_connection(const failure& reason);
 
+  /// Gives the connection to `next`, which has never had one and is on the same loop: its `make_connection` is
+  /// called, it takes the wrappers, and counts for the factories in the place of this actor, which ends without
+  /// `connection_lost`. If `next` ends in there, the connection is closed.
+  ///
+  /// Before it the actor unregisters its producer, and resumes reading; bytes that it has and wants read are
+  /// for it to hand over, behind this call.
+  ///
+  /// \returns false, and nothing has changed, if the transport, or one of the wrappers (`may_move`), cannot do so, or
+  ///          `next` has ended
+  [[nodiscard]] bool hand_over(protocol& next);
+
+  /// The actor ends, and its connection may be open still: the place for last words.
+  virtual void last_words() {}
+
   /// Stops reading. An override calls it.
   void hold_back(bool stopped) override;
 

@@ -62,8 +62,15 @@ public:
   /// sends: meanwhile its silence tells nothing. Passes it on toward the protocol unless overridden.
   virtual void reading_held(bool held);
 
-  /// The protocol has ended, with or without ever having had a connection. Called exactly once.
+  /// The protocol has ended, with or without ever having had a connection. Called exactly once; behind
+  /// `protocol::hand_over` it is the protocol to which the connection was given.
   virtual void ended() {}
+
+  /// Tells whether it can go on around another protocol (`protocol::hand_over`): nothing of it refers to the one
+  /// that it stands around, no delayed call, handle or pointer, and a second `connection_made`, for the other one,
+  /// does no harm. So it is with a plain wrapper; false for others unless overridden, and then the protocol keeps its
+  /// connection.
+  [[nodiscard]] virtual bool may_move() const noexcept;
 
   /// Returns the name under which what it wraps logs: `"echo (timeout_protocol)"`.
   [[nodiscard]] virtual std::string log_prefix() const;
@@ -131,6 +138,7 @@ public:
     return inner_->bytes_written();
   }
   void protocol_ended() override { inner_->protocol_ended(); }
+  [[nodiscard]] bool serve(protocol& next) override { return may_move() && inner_->serve(next); }
   [[nodiscard]] net_address get_peer() const override { return inner_->get_peer(); }
   [[nodiscard]] net_address get_host() const override { return inner_->get_host(); }
   [[nodiscard]] std::optional<peer_credentials> get_peer_credentials() const override {

@@ -16,6 +16,7 @@
 
 namespace troupe {
 
+class protocol;
 class tls_info;
 
 /// Produces what a transport sends, at the pace at which the peer takes it.
@@ -169,6 +170,11 @@ public:
   /// Closes the connection because its protocol has ended; called by the protocol, which calls its
   /// `connection_lost` itself. What is unsent is sent as far as the network takes it at once.
   virtual void protocol_ended() { abort_connection(); }
+
+  /// Hands what comes, and the end, to `next` from now on, in the place of the protocol that it has, which has no
+  /// producer registered; called by that (`protocol::hand_over`). Returns false, and nothing has changed, where
+  /// that cannot be, as it is unless overridden.
+  [[nodiscard]] virtual bool serve(protocol& /*next*/) { return false; }
 
   // -- about the connection ---------------------------------------------------------------------
 

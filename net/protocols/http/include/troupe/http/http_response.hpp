@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include <troupe/net/factory.hpp>
 #include <troupe/net/file_descriptor.hpp>
 #include <troupe/net/transport.hpp>
 #include <troupe/runtime/bytes.hpp>
@@ -52,6 +53,14 @@ struct http_file {
 class http_upgraded {
 public:
   virtual ~http_upgraded() = default;
+
+  /// Returns a protocol, new and on the connection's loop, that is to have the connection for its own, so that
+  /// nothing is left of HTTP: then the head is written, its `make_connection` and `data_received` follow, the actor
+  /// of the HTTP connection ends, and this object is destroyed without hearing more. None unless overridden.
+  ///
+  /// If the connection cannot be given away, `taken_over` follows: policies stand around it that know the
+  /// protocol (`protocol_wrapper::may_move`), or it carries others too, as with HTTP/2.
+  [[nodiscard]] virtual protocol_ptr successor() { return nullptr; }
 
   /// The head is written, and the connection is this object's; bytes that came already follow as
   /// `data_received`.

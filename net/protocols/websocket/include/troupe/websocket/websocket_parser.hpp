@@ -15,7 +15,8 @@ namespace troupe {
 
 namespace detail {
 class websocket_inflater;
-}
+struct websocket_buffers;
+} // namespace detail
 
 /// What a parser takes from its peer.
 struct websocket_limits {
@@ -95,7 +96,7 @@ public:
   void release() noexcept;
 
   /// Returns how many bytes it holds.
-  [[nodiscard]] std::size_t held() const noexcept { return message_.size() + control_.size(); }
+  [[nodiscard]] std::size_t held() const noexcept;
 
 private:
   enum class state : std::uint8_t { open, closed, refused };
@@ -111,12 +112,13 @@ private:
   [[nodiscard]] std::uint64_t most_payload() const noexcept;
   [[nodiscard]] event closed();
   event refuse(std::uint16_t code, const char* reason) noexcept;
+  [[nodiscard]] detail::websocket_buffers& buffers();
+  void clear_buffers() noexcept;
 
   websocket_limits limits_;
-  std::uint64_t left_ = 0; // of the payload of this frame
-  std::uint64_t size_ = 0; // of this message, as its heads say
-  std::string message_;    // what came of it
-  std::string control_;    // what came of a control frame
+  std::uint64_t left_ = 0;                             // of the payload of this frame
+  std::uint64_t size_ = 0;                             // of this message, as its heads say
+  std::unique_ptr<detail::websocket_buffers> buffers_; // what came; null between messages
   bytes_view payload_;
   const char* reason_ = "";
   std::uint32_t fragments_ = 0;

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <troupe/net/drainable.hpp>
 #include <troupe/net/protocol.hpp>
 #include <troupe/runtime/delayed_call.hpp>
 #include <troupe/runtime/detail/patience.hpp>
@@ -46,7 +47,7 @@ struct websocket_attempt;
 /// of an open WebSocket: tests deliver frames.
 ///
 /// Thread: its loop's. Source: RFC 6455, RFC 7692
-class websocket_protocol : public protocol {
+class websocket_protocol : public protocol, public drainable {
 public:
   using super = protocol;
 
@@ -108,7 +109,7 @@ public:
   [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
 
   /// Returns the subprotocol that both sides agreed on, or nothing.
-  [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
+  [[nodiscard]] const std::string& subprotocol() const noexcept;
 
   /// Tells whether both sides take packed messages.
   [[nodiscard]] bool is_deflated() const noexcept { return deflated_; }
@@ -125,9 +126,11 @@ public:
   void connection_made() final;
   void data_received(bytes_view data) final;
   void connection_lost(const failure& reason) final;
+  void drain_requested() final; ///< closes with 1001
 
 protected:
   void stop_requested() override;
+  void last_words() final;
 
 private:
   friend class detail::message_transport;
@@ -138,7 +141,8 @@ private:
   enum class awaited : std::uint8_t { nothing, handshake, sign_of_life, pong, close, fin, goodbye };
 
   void set_up(std::shared_ptr<const websocket_options> options, std::string subprotocol,
-              std::optional<int> deflate_bits, detail::websocket_host& host);
+              std::optional<int> deflate_bits);
+  void set_host(detail::websocket_host& host) noexcept { messages_.set_host(host); }
   void set_deflate_bits(std::optional<int> bits) noexcept;
 
   [[nodiscard]] bool stopped() const noexcept;
@@ -158,15 +162,16 @@ private:
   [[nodiscard]] bool packs(std::size_t size) const noexcept;
   void send_frame(websocket_opcode opcode, std::string_view payload, bool packed = false);
   void send_close(std::uint16_t code, std::string_view reason);
-  void say_goodbye();
+  void set_subprotocol(std::string name);
   void await(awaited what, duration after);
+  void look_in(duration after);
   void look();
   [[nodiscard]] const websocket_options& options() const noexcept;
 
   websocket_parser parser_;
   mutable detail::message_transport messages_;
-  std::shared_ptr<const websocket_options> options_; // null: the default ones
-  std::string subprotocol_;
+  std::shared_ptr<const websocket_options> options_;   // null: the default ones
+  std::unique_ptr<const std::string> subprotocol_;     // null: none
   std::shared_ptr<detail::websocket_attempt> attempt_; // a client's, until it is open
   std::unique_ptr<std::string> kept_;                  // what came, and waits to be read
   std::unique_ptr<std::string> pending_pong_;          // while the peer takes nothing

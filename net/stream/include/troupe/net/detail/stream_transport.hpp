@@ -75,6 +75,7 @@ public:
   [[nodiscard]] bool disconnecting() const noexcept final { return disconnecting_; }
   [[nodiscard]] const tls_info* tls() const noexcept final;
   void protocol_ended() final;
+  [[nodiscard]] bool serve(protocol& next) final;
 
 protected:
   ~stream_transport() override;

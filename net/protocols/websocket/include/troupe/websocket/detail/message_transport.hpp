@@ -78,7 +78,7 @@ private:
   transport* below_ = nullptr;
   websocket_host* host_ = nullptr;     // null if the connection is the protocol's own
   std::unique_ptr<entering> producer_; // that of a connection which is not
-  std::uint64_t refused_ = 0;          // messages after the close frame
+  std::uint32_t refused_ = 0;          // messages after the close frame
   bool paused_ = false;
   bool held_ = false;
 };
