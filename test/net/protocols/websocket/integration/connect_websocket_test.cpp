@@ -7,12 +7,15 @@
 #include <troupe/actors/topic.hpp>
 #include <troupe/http/http_router.hpp>
 #include <troupe/http/http_server.hpp>
+#include <troupe/net/listen_ssl.hpp>
 #include <troupe/net/listen_tcp.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/websocket/websocket_acceptor.hpp>
 
 #include "support/catch.hpp"
 #include "support/on_loop.hpp"
 #include "support/running.hpp"
+#include "support/tls.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -174,4 +177,45 @@ TEST_CASE("the end of the runtime says goodbye to both sides") {
   s.server.stop();
   CHECK(s.seen.count("closed 1001  clean") == 1);
   CHECK(s.seen.count("server closed 1001 clean") == 1);
+}
+
+TEST_CASE("over TLS the WebSocket has the connection to itself, in whatever pieces it comes") {
+  events seen;
+  authority ca;
+  running server{2};
+  const topic room{server.rt};
+  http_router routes;
+  routes.get("/room", websocket_acceptor{}.handler(build<member>(&seen, room)));
+  const auto site = http_server(routes.handler());
+  auto port = listen_ssl(server.rt, 0, site,
+                         tls_server_context{{.identities = {ca.issue({.names = {"localhost"}})}}});
+  std::vector<connected_protocol> clients;
+  server.start();
+  const auto url = "wss://localhost:" + std::to_string(port.get_host().port()) + "/room";
+  for (std::size_t i = 1; i <= 4; ++i) {
+    on_loop(server, [&] {
+      connect_websocket(server.rt, url, build<visitor>(&seen), {},
+                        tls_client_context{{.trusted_file = ca.file()}})
+        .add_callbacks(
+          [&](const connected_protocol& p) {
+            clients.push_back(p);
+            seen.add("connected");
+          },
+          [&](const failure& why) { seen.add(why.message()); });
+    });
+    REQUIRE(seen.wait_for("connected", i));
+  }
+  CHECK(on_loop(server, [&] { return site.get()->connections(); }) == 4);
+  clients.at(0).enter<visitor>([](visitor& v) {
+    for (int i = 0; i < 200; ++i)
+      v.send_binary(as_bytes(std::string(3000, 'x')));
+    v.send_text("hello");
+  });
+  CHECK(seen.wait_for("bytes 3000", 200));
+  CHECK(seen.wait_for("text hello", 4));
+  for (auto& c : clients)
+    c.enter<visitor>([](visitor& v) { v.close(); });
+  CHECK(seen.wait_for("server closed 1000 clean", 4));
+  CHECK(seen.wait_for("closed 1000  clean", 4));
+  clients.clear();
 }
