@@ -124,7 +124,57 @@ struct detail::awaited {
   caf::message_id keep_alive;             // of the entry that keeps an actor without behavior alive
   coroutine_base* coroutines = nullptr;   // of this actor, which wait for a deferred
   std::vector<std::weak_ptr<debt>> debts; // and some that are gone
+
+  static std::unique_ptr<awaited> take();
+  static void give_back(std::unique_ptr<awaited>& one) noexcept;
 };
+
+namespace {
+
+// What actors waited with, for the next ones of this thread that wait: one that waits for nothing has none, and one
+// that asks all the time takes no memory for it.
+struct spare_awaited {
+  static constexpr std::size_t most = 64;
+  static constexpr std::size_t most_buckets = 64;
+  static constexpr std::size_t most_debts = 8; // which are looked at behind each answer
+
+  spare_awaited() { all.reserve(most); }
+  ~spare_awaited() { is_over = true; }
+
+  std::vector<std::unique_ptr<detail::awaited>> all;
+  static inline thread_local bool is_over = false;
+
+  static spare_awaited* here() {
+    thread_local spare_awaited spare;
+    return is_over ? nullptr : &spare;
+  }
+};
+
+} // namespace
+
+std::unique_ptr<detail::awaited> detail::awaited::take() {
+  if (auto* const spare = spare_awaited::here(); spare != nullptr && !spare->all.empty()) {
+    auto one = std::move(spare->all.back());
+    spare->all.pop_back();
+    return one;
+  }
+  return std::make_unique<awaited>();
+}
+
+// Unless it waits for something else, or has a large table from a burst, which it keeps for the next one.
+void detail::awaited::give_back(std::unique_ptr<awaited>& one) noexcept {
+  if (one->coroutines != nullptr || one->takers.bucket_count() > spare_awaited::most_buckets
+      || one->debts.size() > spare_awaited::most_debts)
+    return;
+  std::erase_if(one->debts, [](const auto& weak) { return weak.expired(); });
+  if (!one->debts.empty())
+    return;
+  auto* const spare = spare_awaited::here();
+  if (spare != nullptr && spare->all.size() < spare_awaited::most)
+    spare->all.push_back(std::move(one));
+  else
+    one.reset();
+}
 
 basic_actor::~basic_actor() {
   detail::forget_actor(*this);
@@ -190,8 +240,8 @@ caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
         if (awaited_ && awaited_->takers.empty()) {
           keep_alive(false);
           if (awaited_->takers.bucket_count() > 1024)
-            awaited_->takers =
-              decltype(awaited_->takers){}; // it keeps its table otherwise, after a burst
+            awaited_->takers = {};
+          detail::awaited::give_back(awaited_);
         }
         return caf::invoke_message_result::consumed;
       }
@@ -262,7 +312,7 @@ caf::message_id basic_actor::expect_response(std::shared_ptr<detail::response_ta
   const auto id = new_request_id(caf::message_priority::normal);
   if (!has_ended()) {
     if (!awaited_)
-      awaited_ = std::make_unique<detail::awaited>();
+      awaited_ = detail::awaited::take();
     awaited_->takers.emplace(id.request_id().integer_value(),
                              detail::awaited::response{std::move(taker)});
     keep_alive(true);
@@ -274,7 +324,7 @@ void basic_actor::owe(const std::shared_ptr<detail::debt>& what) {
   if (has_ended())
     return what->debtor_ended();
   if (!awaited_)
-    awaited_ = std::make_unique<detail::awaited>();
+    awaited_ = detail::awaited::take();
   auto& debts = awaited_->debts;
   if (debts.size() == debts.capacity())
     std::erase_if(debts, [](const auto& weak) { return weak.expired(); });
@@ -285,7 +335,7 @@ detail::coroutine_base** basic_actor::waiting_coroutines() {
   if (has_ended())
     return nullptr;
   if (!awaited_)
-    awaited_ = std::make_unique<detail::awaited>();
+    awaited_ = detail::awaited::take();
   return &awaited_->coroutines;
 }
 
