@@ -40,10 +40,13 @@ http_request_parser::http_request_parser(const http_request_limits& limits) noex
 void http_request_parser::shrink() {
   if (state_ == state::head && head_.fields_.text_.capacity() > 1024 && !in_head())
     head_ = {};
-  if (trailers_.text_.capacity() > 0)
-    trailers_ = {};
-  if (line_.empty())
-    line_ = {};
+  if (state_ == state::head)
+    chunks_.reset();
+}
+
+const http_fields& http_request_parser::trailers() const noexcept {
+  static const http_fields none;
+  return chunks_ ? chunks_->trailers : none;
 }
 
 http_request_parser::event http_request_parser::refuse(int status, const char* reason) noexcept {
@@ -109,28 +112,29 @@ void http_request_parser::begin_message() noexcept {
 
 // Takes one line, of a chunk's size or behind its data; event::body says that it was one.
 http_request_parser::event http_request_parser::read_line(std::string_view& in) {
-  const auto limit = state_ == state::chunk_end ? 2 : limits_.chunk_line;
+  const auto limit = state_ == state::chunk_end ? std::size_t{2} : std::size_t{limits_.chunk_line};
+  auto& kept = chunks_->line;
   if (in.empty())
     return event::more;
-  const auto at = in.substr(0, limit + 1 - std::min(limit, line_.size())).find('\n');
+  const auto at = in.substr(0, limit + 1 - std::min(limit, kept.size())).find('\n');
   if (at == std::string_view::npos) {
-    if (line_.size() + in.size() >= limit)
+    if (kept.size() + in.size() >= limit)
       return refuse(400, state_ == state::chunk_end ? "something else than CR LF behind a chunk"
                                                     : "the line of a chunk is longer than allowed");
-    line_ += in;
+    kept += in;
     in = {};
-    if (state_ == state::chunk_end && line_ != "\r")
+    if (state_ == state::chunk_end && kept != "\r")
       return refuse(400, "something else than CR LF behind a chunk");
     return event::more;
   }
   auto line = in.substr(0, at + 1);
   in.remove_prefix(at + 1);
-  if (!line_.empty()) {
-    line_ += line;
-    line = line_;
+  if (!kept.empty()) {
+    kept += line;
+    line = kept;
   }
   const auto found = chunk_line(line);
-  line_.clear();
+  kept.clear();
   return found;
 }
 
@@ -174,11 +178,11 @@ http_request_parser::event http_request_parser::chunk_line(std::string_view line
 http_request_parser::event http_request_parser::read_trailers(std::string_view& in) {
   if (in.empty())
     return event::more;
-  if (!find_end(in, trailers_.text_, limits_.trailers))
+  if (!find_end(in, chunks_->trailers.text_, limits_.trailers))
     return state_ == state::failed ? event::refused : event::more;
-  if (!parse_fields(trailers_, 0))
+  if (!parse_fields(chunks_->trailers, 0))
     return event::refused;
-  if (!agrees(trailers_.text_, false) || detail::http_machine(llhttp_).data == nullptr)
+  if (!agrees(chunks_->trailers.text_, false) || detail::http_machine(llhttp_).data == nullptr)
     return refuse(400, "the body is not in chunks");
   begin_message();
   return event::end;

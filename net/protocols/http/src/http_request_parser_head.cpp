@@ -199,8 +199,7 @@ http_request_parser::event http_request_parser::finish_head() {
   extensions_ = 0;
   if (!agrees(text, true))
     return refuse(status_ != 0 ? status_ : 400, *reason_ != 0 ? reason_ : "this is no request");
-  trailers_.text_.clear();
-  trailers_.places_.clear();
+  chunks_ = head_.chunked_ ? std::make_unique<chunks>() : nullptr;
   line_size_ = 0;
   last_ = 0;
   state_ = head_.chunked_ ? state::chunk_line : state::data;
@@ -264,7 +263,7 @@ bool http_request_parser::check_target() {
 // Reads the lines from `at` on up to the empty one.
 bool http_request_parser::parse_fields(http_fields& fields, std::size_t at) {
   const auto& text = fields.text_;
-  const bool trailing = &fields == &trailers_;
+  const bool trailing = chunks_ && &fields == &chunks_->trailers;
   for (;;) {
     const auto end = text.find('\n', at) - 1; // both are there
     if (end == at)

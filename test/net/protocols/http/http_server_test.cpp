@@ -433,6 +433,20 @@ TEST_CASE(
   CHECK(text_of(b) == "three ");
 }
 
+TEST_CASE("a body with a length has no trailers, also behind one in chunks that has some") {
+  http_exchange t{[](http_request r) -> http_reply {
+    return r.read_all().add_callback([r](std::string body) {
+      return http_response{200,
+                           body + ' ' + std::string{r.trailers().find("X").value_or("none")} + ';'};
+    });
+  }};
+  t.deliver(
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: 1\r\n\r\n"
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nb");
+  CHECK(t.sent().find("a 1;") != std::string::npos);
+  CHECK(t.sent().find("b none;") != std::string::npos);
+}
+
 TEST_CASE("each response is told to the access log, in one line that nobody can break") {
   std::vector<std::string> lines;
   http_server_options options;

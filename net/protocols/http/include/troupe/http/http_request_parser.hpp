@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -56,7 +57,7 @@ public:
 
   [[nodiscard]] http_request_head& head() noexcept { return head_; }
   [[nodiscard]] std::string_view body() const noexcept { return body_; }
-  [[nodiscard]] const http_fields& trailers() const noexcept { return trailers_; }
+  [[nodiscard]] const http_fields& trailers() const noexcept;
   [[nodiscard]] int status() const noexcept { return status_; }
   [[nodiscard]] const char* reason() const noexcept { return reason_; }
 
@@ -80,8 +81,33 @@ private:
     failed
   };
 
+  // http_request_limits in half the space: every idle connection has them. 4 GiB is beyond use.
+  struct packed_limits {
+    explicit packed_limits(const http_request_limits& from) noexcept
+      : head(clamp(from.head)), fields(clamp(from.fields)), target(clamp(from.target)),
+        chunk_line(clamp(from.chunk_line)), chunk_extensions(clamp(from.chunk_extensions)),
+        trailers(clamp(from.trailers)) {}
+    static std::uint32_t clamp(std::size_t n) noexcept {
+      return static_cast<std::uint32_t>(n < UINT32_MAX ? n : UINT32_MAX);
+    }
+    std::uint32_t head;
+    std::uint32_t fields;
+    std::uint32_t target;
+    std::uint32_t chunk_line;
+    std::uint32_t chunk_extensions;
+    std::uint32_t trailers;
+  };
+
+  // What a body in chunks needs, which few have.
+  struct chunks {
+    http_fields trailers;
+    std::string line; // of a chunk, unfinished
+  };
+
   // With room for the method and the version.
-  [[nodiscard]] std::size_t longest_request_line() const noexcept { return limits_.target + 64; }
+  [[nodiscard]] std::size_t longest_request_line() const noexcept {
+    return std::size_t{limits_.target} + 64;
+  }
 
   event refuse(int status, const char* reason) noexcept;
   bool find_end(std::string_view& in, std::string& text, std::size_t limit);
@@ -102,10 +128,9 @@ private:
   // llhttp's parser, whose header is not ours to demand of users.
   alignas(8) std::array<std::byte, 160> llhttp_;
 
-  http_request_limits limits_;
+  packed_limits limits_;
   http_request_head head_;
-  http_fields trailers_;
-  std::string line_; // an unfinished line of a chunk
+  std::unique_ptr<chunks> chunks_; // from a head that tells of them until it is told to shrink
   std::string_view body_;
   const char* reason_ = "";
   std::uint64_t left_ = 0; // of the body, or of a chunk
