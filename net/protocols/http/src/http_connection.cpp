@@ -19,15 +19,9 @@ constexpr std::size_t most_kept = 16 * 1024;   // of what follows a request that
 constexpr std::size_t most_unsent = 64 * 1024; // then the next request waits
 constexpr duration goodbye = std::chrono::seconds(2);
 
-// What requests were kept in, and read into, for the next ones of this thread: a connection between two requests
-// has neither.
-struct parked_request {
-  std::shared_ptr<detail::http_request_state> state;
-  http_request_head head;
-};
-
-std::vector<parked_request>& parked_requests() noexcept {
-  thread_local std::vector<parked_request> parked;
+// What requests were kept in, for the next ones of this thread: a connection between two requests has none.
+std::vector<std::shared_ptr<detail::http_request_state>>& parked_requests() noexcept {
+  thread_local std::vector<std::shared_ptr<detail::http_request_state>> parked;
   return parked;
 }
 
@@ -227,7 +221,7 @@ bool http_connection::take_event(std::string_view& in) {
   if (body_done_ ? state_ != state::waiting || !may_begin()
                  : state_ != state::waiting && request_->body.full())
     return false;
-  if (!request_ && body_done_ && !in.empty() && !parser_.in_head())
+  if (body_done_ && state_ == state::waiting && !in.empty() && !parser_.in_head())
     lend_request();
   switch (parser_.next(in)) {
   case http_request_parser::event::more:
@@ -301,7 +295,7 @@ void http_connection::begin_request() {
   if (!request_)
     request_ = std::make_shared<detail::http_request_state>();
   auto& r = *request_;
-  std::swap(r.head, parser_.head()); // and so back and forth: no memory is taken
+  r.head = std::move(parser_.head());
   r.exchange = this;
   r.body.ended = !r.head.has_body();
   is_head_ = r.head.method() == "HEAD";
@@ -370,6 +364,8 @@ void http_connection::refuse(int status, const char* reason) {
       return;
   } else if (state_ == state::waiting && request_) {
     release_request();
+    if (request_)
+      request_->head = {}; // what it was is with the parser
   }
   if (state_ == state::waiting) {
     ++number_;
@@ -419,28 +415,28 @@ void http_connection::release_request() {
     r.trailers = {};
 }
 
-// A head begins.
+// A head begins, and is read into what the one before it was kept in.
 void http_connection::lend_request() {
-  auto& parked = parked_requests();
-  if (parked.empty()) {
-    request_ = std::make_shared<detail::http_request_state>();
-    return;
+  if (!request_) {
+    if (auto& parked = parked_requests(); parked.empty()) {
+      request_ = std::make_shared<detail::http_request_state>();
+    } else {
+      request_ = std::move(parked.back());
+      parked.pop_back();
+    }
   }
-  request_ = std::move(parked.back().state);
-  parser_.head() = std::move(parked.back().head);
-  parked.pop_back();
+  parser_.head() = std::move(request_->head);
 }
 
 // No other request has begun.
 void http_connection::park_request() {
   parser_.shrink();
-  if (auto& parked = parked_requests(); request_ && parked.size() < most_parked) {
-    std::swap(request_->head, parser_.head());
-    parser_.shrink();
-    parked.push_back({std::move(request_), std::move(parser_.head())});
-  }
+  if (!request_)
+    return;
+  if (auto& parked = parked_requests();
+      parked.size() < most_parked && !detail::http_head_writer::holds_much(request_->head))
+    parked.push_back(std::move(request_));
   request_.reset();
-  parser_.head() = {};
 }
 
 void http_connection::request_ended() {

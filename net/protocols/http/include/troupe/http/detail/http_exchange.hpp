@@ -94,6 +94,11 @@ public:
   void add(std::string_view name, std::string_view value) { add(head_.fields_, name, value); }
   static void add(http_fields& fields, std::string_view name, std::string_view value);
 
+  /// Tells whether it has more memory than is worth keeping for another one.
+  [[nodiscard]] static bool holds_much(const http_request_head& head) noexcept {
+    return head.fields_.text_.capacity() > 1024;
+  }
+
   /// \param length  of the body; nothing if it is not known
   void end(std::optional<std::uint64_t> length, bool expects_continue) noexcept;
 
