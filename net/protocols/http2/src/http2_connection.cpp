@@ -116,8 +116,13 @@ void http2_connection::data_received(void* user, std::string_view data) {
   s.owed += data.size();
   s.body_seen += data.size();
   if (s.tunnel) {
-    if (!s.tunnel->over())
+    if (!s.tunnel->over()) {
       s.tunnel->received(data);
+    } else {
+      s.discarded += data.size();
+      if (s.discarded > service_->options.max_discarded)
+        session_.reset(s.id, NGHTTP2_NO_ERROR);
+    }
   } else if (s.sent_all) {
     // Not at once: there are clients which forget a response that is followed by a reset.
     s.discarded += data.size();
@@ -224,7 +229,8 @@ void http2_connection::resume(http2_stream& s) {
 }
 
 void http2_connection::reset(http2_stream& s, std::uint32_t code) {
-  session_.reset(s.id, code);
+  if (!s.closed)
+    session_.reset(s.id, code);
   work_soon();
 }
 
