@@ -19,7 +19,7 @@ PATIENCE = 30
 
 
 class Chromium:
-    def __init__(self):
+    def __init__(self, *more):
         self.profile = tempfile.mkdtemp(prefix="troupe-chromium-")
         to_it, self.to = os.pipe()
         self.of, from_it = os.pipe()
@@ -33,7 +33,7 @@ class Chromium:
         self.program = subprocess.Popen(
             [PROGRAM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
              "--no-first-run", "--disable-background-networking", "--disable-component-update",
-             "--force-color-profile=srgb", "--remote-debugging-pipe", f"--user-data-dir={self.profile}"],
+             *more, "--force-color-profile=srgb", "--remote-debugging-pipe", f"--user-data-dir={self.profile}"],
             preexec_fn=lend, pass_fds=(3, 4), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         os.close(to_it)

@@ -85,7 +85,7 @@ void http2_connection::data_received(bytes_view data) {
 void http2_connection::connection_lost(const failure& reason) {
   transport_ = nullptr;
   stuck_ = false;
-  drop_streams(reason.check(errc::connection_done) ? failure{errc::connection_lost} : reason);
+  drop_streams(reason);
 }
 
 // -- what the session tells ---------------------------------------------------------------------
@@ -97,6 +97,12 @@ void http2_connection::head_received(std::int32_t stream, http_request_head&& he
   s.request =
     spare_ ? std::exchange(spare_, nullptr) : std::make_shared<detail::http_request_state>();
   s.request->head = std::move(head);
+  if (s.request->head.offers_upgrade()) { // which is no body, what follows
+    s.tunnel = std::make_unique<http2_tunnel>(*this, s, *transport_);
+    if (ended)
+      s.tunnel->read_ended();
+    ended = true;
+  }
   s.request->body.ended = ended;
   s.request->exchange = made.get();
   s.refusal = refusal;
@@ -109,7 +115,15 @@ void http2_connection::data_received(void* user, std::string_view data) {
   auto& s = stream_of(user);
   s.owed += data.size();
   s.body_seen += data.size();
-  if (s.sent_all) {
+  if (s.tunnel) {
+    if (!s.tunnel->over()) {
+      s.tunnel->received(data);
+    } else {
+      s.discarded += data.size();
+      if (s.discarded > service_->options.max_discarded)
+        session_.reset(s.id, NGHTTP2_NO_ERROR);
+    }
+  } else if (s.sent_all) {
     // Not at once: there are clients which forget a response that is followed by a reset.
     s.discarded += data.size();
     if (s.discarded > service_->options.max_discarded)
@@ -124,6 +138,10 @@ void http2_connection::message_ended(void* user, http_fields&& trailers) {
   if (user == nullptr)
     return;
   auto& s = stream_of(user);
+  if (s.tunnel) {
+    s.tunnel->read_ended();
+    return touch(s);
+  }
   s.request->trailers = std::move(trailers);
   s.request->body.ended = true;
   s.rated = false;
@@ -134,6 +152,13 @@ std::optional<std::ptrdiff_t>
 http2_connection::body_wanted(void* user, std::span<std::uint8_t> into, bool& end, bool& trailers) {
   auto& s = stream_of(user);
   std::size_t size = 0;
+  if (s.taken_over()) {
+    s.waits = !s.tunnel->take(into, size, end);
+    if (s.waits)
+      return {};
+    s.moved_at = now();
+    return static_cast<std::ptrdiff_t>(size);
+  }
   const auto got = s.body.take(into, size, end);
   if (got == http2_body::got::failed) {
     note(s.body.reason());
@@ -158,11 +183,15 @@ void http2_connection::message_sent(void* user) {
   auto& s = stream_of(user);
   s.sent_all = true;
   s.streams = false;
-  if (!s.request->body.ended) { // nobody reads what is left of it: see `data_received`
-    touch(s);
+  if (s.taken_over()
+        ? !s.tunnel->input_ended()
+        : !s.request->body.ended) { // nobody reads what is left of it: see `data_received`
     s.moved_at = now();
     arm_after(s.moved_at, service_->options.write_timeout);
+  } else if (!s.tunnel) {
+    return;
   }
+  touch(s);
 }
 
 void http2_connection::stream_closed(void* user, std::uint32_t code) {
@@ -181,9 +210,75 @@ void http2_connection::goodbye_sent(std::uint32_t code, std::string_view reason)
     note(reason.empty() ? nghttp2_http2_strerror(code) : reason);
 }
 
+// -- streams that are taken over ------------------------------------------------------------------
+
 void http2_connection::touch(http2_stream& s) {
   if (!std::exchange(s.touched, true))
     touched_.push_back(&s);
+}
+
+void http2_connection::wake(http2_stream& s) {
+  touch(s);
+  work_soon();
+}
+
+void http2_connection::resume(http2_stream& s) {
+  if (std::exchange(s.waits, false))
+    session_.resume(s.id);
+  work_soon();
+}
+
+void http2_connection::reset(http2_stream& s, std::uint32_t code) {
+  if (!s.closed)
+    session_.reset(s.id, code);
+  work_soon();
+}
+
+void http2_connection::consume(http2_stream& s, std::size_t size) {
+  if (s.closed) // the rest is given back with it
+    return;
+  s.owed -= size;
+  session_.consume(s.id, size);
+}
+
+void http2_connection::left(http2_stream& s) {
+  s.streams = true;
+  s.moved_at = now();
+  arm_after(s.moved_at, service_->options.write_timeout);
+  resume(s);
+  wake(s);
+}
+
+void http2_connection::push() {
+  if (busy_ || closing_)
+    return;
+  busy_ = true;
+  struct guard {
+    bool& busy;
+    ~guard() { busy = false; }
+  } const done{busy_};
+  row_ = 0;
+  flush();
+}
+
+// Somebody may be in the middle of a call of the tunnel, or refer to it until his own end.
+void http2_connection::bury(std::unique_ptr<http2_tunnel> t) {
+  buried_.push_back(std::move(t));
+  work_soon();
+}
+
+void http2_connection::work_soon() {
+  if (alive_ || (busy_ && buried_.empty()))
+    return;
+  alive_ = caf::strong_actor_ptr{carrier_.ctrl()};
+  carrier_.loop().at_end_of_turn(*this);
+}
+
+void http2_connection::turn_ended() noexcept {
+  const auto alive = std::move(alive_);
+  auto dead = std::move(buried_);
+  dead.clear();
+  carrier_.enter("the end of a turn", [this] { work(); });
 }
 
 // -- work ---------------------------------------------------------------------------------------
@@ -229,8 +324,7 @@ bool http2_connection::step() {
   });
   take(touched_, [this](http2_stream& s) {
     s.touched = false;
-    if (!s.closed)
-      hand_body(s);
+    look_at(s);
   });
   take(hungry_, [this](http2_stream& s) {
     s.hungry = false;
@@ -331,6 +425,19 @@ deferred<std::string> http2_connection::read_body(http2_stream& s, bool all, std
   return waits;
 }
 
+// Something came for it, or it has sent something.
+void http2_connection::look_at(http2_stream& s) {
+  if (s.closed && (!s.taken_over() || s.code != NGHTTP2_NO_ERROR))
+    return;
+  if (!s.tunnel)
+    return hand_body(s);
+  if (!s.taken_over())
+    return;
+  s.tunnel->look();
+  if (s.tunnel->over())
+    consume(s, s.owed);
+}
+
 void http2_connection::hand_body(http2_stream& s) {
   const auto request = s.request;
   request->hand_body();
@@ -339,7 +446,7 @@ void http2_connection::hand_body(http2_stream& s) {
 
 // Gives back to the client's windows what has been read, or nobody will read.
 void http2_connection::settle(http2_stream& s) {
-  if (s.closed)
+  if (s.closed || s.taken_over())
     return;
   auto& body = s.request->body;
   if (body.broken || s.sent_all)
@@ -354,6 +461,13 @@ void http2_connection::end_stream(http2_stream& s) {
   const auto owner = std::move(streams_.at(s.id));
   streams_.erase(s.id);
   session_.consume_connection(s.owed);
+  if (s.taken_over()) {
+    const bool whole = s.code == NGHTTP2_NO_ERROR && s.sent_all;
+    s.tunnel->end(whole ? failure{errc::connection_done}
+                        : failure{errc::connection_lost, std::string{"the stream was reset: "}
+                                                           + nghttp2_http2_strerror(s.code)});
+    return bury(std::move(s.tunnel));
+  }
   s.request->exchange = nullptr; // before the log, which is a user's code
   log_access(s);
   auto request = std::move(s.request);
@@ -380,15 +494,23 @@ void http2_connection::drop_streams(const failure& why) {
   touched_.clear();
   hungry_.clear();
   ended_.clear();
+  const auto of_requests = why.check(errc::connection_done) ? failure{errc::connection_lost}
+                                                            : why; // for they are not done
   const auto all = std::exchange(streams_, {});
   for (const auto& [id, s] : all) {
     session_.set_user(id, nullptr);
     s->closed = true;
-    s->request->exchange = nullptr; // before any code of a user's
+    if (s->request)
+      s->request->exchange = nullptr; // before any code of a user's
   }
   for (const auto& [id, s] : all) {
+    if (s->taken_over()) {
+      s->tunnel->end(why);
+      bury(std::move(s->tunnel));
+      continue;
+    }
     log_access(*s);
-    s->request->body.fail(why);
+    s->request->body.fail(of_requests);
     std::exchange(s->handler, {}).cancel();
     s->body.clear();
   }

@@ -11,9 +11,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include <caf/actor_control_block.hpp>
+
 #include <troupe/http/detail/http_exchange.hpp>
 #include <troupe/net/protocol.hpp>
 #include <troupe/runtime/detail/patience.hpp>
+#include <troupe/runtime/event_loop.hpp>
 
 #include "http2_server_session.hpp"
 #include "http2_stream.hpp"
@@ -26,7 +29,10 @@ namespace troupe {
 /// sources and whoever waits for a body are never called in the middle of it.
 ///
 /// Thread: its loop's.
-class http2_connection final : public http_upgraded, private http2_server_events, private producer {
+class http2_connection final : public http_upgraded,
+                               private http2_server_events,
+                               private producer,
+                               private end_of_turn {
 public:
   http2_connection(protocol& carrier, std::shared_ptr<const detail::http_service> service,
                    const http2_options& options);
@@ -41,6 +47,16 @@ public:
 
   [[nodiscard]] protocol& carrier() const noexcept { return carrier_; }
   [[nodiscard]] deferred<std::string> read_body(http2_stream& s, bool all, std::size_t limit);
+
+  // -- for streams that are taken over ----------------------------------------------------------
+
+  void touch(http2_stream& s);                     ///< it is to be looked at, in `work`
+  void wake(http2_stream& s);                      ///< the same, at the end of the turn
+  void resume(http2_stream& s);                    ///< it has something to send
+  void reset(http2_stream& s, std::uint32_t code); ///< soon
+  void consume(http2_stream& s, std::size_t size); ///< of what came: it is read
+  void left(http2_stream& s);                      ///< nobody is there any more, but its last words
+  void push();                                     ///< sends what can be sent at once
 
 private:
   // -- what the session tells --
@@ -59,17 +75,21 @@ private:
   void work();
   bool step();
   void flush();
-  void touch(http2_stream& s);
+  void work_soon();
+  void turn_ended() noexcept override;
   void begin_request(http2_stream& s);
+  void look_at(http2_stream& s);
   void hand_body(http2_stream& s);
   void settle(http2_stream& s);
   void end_stream(http2_stream& s);
+  void bury(std::unique_ptr<http2_tunnel> t);
   void drop_streams(const failure& why);
 
   // -- responses --
   void answer(http2_stream& s, http_reply reply);
   void answered(http2_stream& s, outcome<http_response> got);
   void respond(http2_stream& s, http_response r);
+  void open_tunnel(http2_stream& s, http_response r);
   void feed(http2_stream& s);
   void gave(http2_stream& s, outcome<std::string> piece);
   void abort_response(http2_stream& s, const char* why);
@@ -104,6 +124,8 @@ private:
   std::vector<http2_stream*> hungry_;                 // whose response's body wants its next piece
   std::vector<http2_stream*> doing_;                  // the list that is being worked through
   std::vector<http2_stream*> ended_;                  // that are closed
+  std::vector<std::unique_ptr<http2_tunnel>> buried_; // of these: somebody may still refer to them
+  caf::strong_actor_ptr alive_; // the actor, while the end of the turn is awaited
   std::shared_ptr<detail::http_request_state> spare_; // of a request that nobody kept
   std::string date_;
   std::time_t date_of_ = -1;

@@ -36,6 +36,9 @@ void http2_connection::stop_requested(transport&) {
   if (transport_ == nullptr || closing_)
     return;
   drain();
+  for (const auto& [id, s] : streams_)
+    if (s->taken_over())
+      s->tunnel->stop_requested();
   work();
 }
 
@@ -153,7 +156,8 @@ void http2_connection::check_streams(time_point at) {
       if (s->rated)
         arm(s->body_due);
     }
-    if (s->sent_all && o.write_timeout > duration::zero()) { // and the request goes on
+    const bool goes_on = s->taken_over() && !s->tunnel->over();
+    if (s->sent_all && !goes_on && o.write_timeout > duration::zero()) { // and the request goes on
       if (at >= saturating_add(s->moved_at, o.write_timeout))
         session_.reset(id, NGHTTP2_NO_ERROR);
       else

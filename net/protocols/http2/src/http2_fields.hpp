@@ -25,7 +25,7 @@ inline nghttp2_nv http2_field(std::string_view name, std::string_view value) {
 /// Tells whether a field is about a connection of HTTP/1.1 (RFC 9113, 8.2.2).
 inline bool is_of_http1_connection(std::string_view name) {
   return equal_without_case(name, "keep-alive") || equal_without_case(name, "proxy-connection")
-         || equal_without_case(name, "te");
+         || equal_without_case(name, "upgrade") || equal_without_case(name, "te");
 }
 
 /// Adds the lines "Name: value\r\n", which stay where they are.

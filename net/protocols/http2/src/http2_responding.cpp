@@ -77,9 +77,18 @@ void http2_connection::respond(http2_stream& s, http_response r) {
     return;
   s.responded = true;
   s.rated = false;
-  if (r.status() < 200 || r.status() > 999) { // an upgrade, of which HTTP/2 has none
+  const bool upgrades = detail::http_insides::upgraded(r) != nullptr;
+  if (s.tunnel && upgrades)
+    return open_tunnel(s, std::move(r));
+  if (upgrades || r.status() < 200 || r.status() > 999) {
     s.status = r.status();
     return session_.reset(s.id, NGHTTP2_HTTP_1_1_REQUIRED);
+  }
+  if (s.tunnel) {
+    if (r.status() < 300) // which would say that the stream is taken over
+      r = http_response{501, "That protocol is not spoken here.\n"};
+    s.request->body.ended = s.tunnel->input_ended();
+    s.tunnel = nullptr;
   }
   s.status = r.status();
   if (detail::http_insides::closes(r))
@@ -115,6 +124,23 @@ void http2_connection::respond(http2_stream& s, http_response r) {
     arm_after(s.moved_at, service_->options.write_timeout);
   }
   session_.respond(s.id, out, !bodiless);
+}
+
+void http2_connection::open_tunnel(http2_stream& s, http_response r) {
+  s.status = 200;
+  std::array<char, 24> of_status;
+  auto& out = detail::http2_scratch_fields();
+  out.push_back(http2_field(":status", digits(of_status, 200)));
+  out.push_back(http2_field("date", date()));
+  if (const auto& name = service_->options.server_name; !name.empty())
+    out.push_back(http2_field("server", name));
+  detail::add_http2_lines(out, detail::http_insides::fields(r));
+  session_.respond(s.id, out, true);
+  s.request->exchange = nullptr; // before the log, which is a user's code
+  log_access(s);
+  s.request = nullptr;
+  s.tunnel->take_over(std::move(detail::http_insides::upgraded(r)));
+  work_soon();
 }
 
 // -- what is sent piece by piece ----------------------------------------------------------------
@@ -203,7 +229,7 @@ void http2_connection::log_access(const http2_stream& s) {
   a.status = s.status;
   a.body_bytes = s.sent;
   a.at = wall_time();
-  a.complete = s.sent_all;
+  a.complete = s.sent_all || s.tunnel;
   log(a);
 }
 

@@ -27,10 +27,11 @@ http2_server_session::http2_server_session(http2_server_events& events,
                                            const http2_options& o)
   : http2_session(
     events, true, o.max_overhead,
-    std::array<nghttp2_settings_entry, 4>{
+    std::array<nghttp2_settings_entry, 5>{
       {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, o.max_streams},
        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, o.stream_window},
        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits.head)},
+       {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}}},
     o.connection_window),
     events_(events), limits_(limits) {}
@@ -89,6 +90,8 @@ void http2_server_session::take_field(std::string_view name, std::string_view va
     in_.method = value;
   else if (name == ":path")
     in_.path = value;
+  else if (name == ":protocol")
+    in_.protocol = value;
   else if (name == ":authority") {
     in_.authority = value;
     in_.has_authority = true;
@@ -129,9 +132,18 @@ void http2_server_session::take_regular(std::string_view name, std::string_view 
 void http2_server_session::begin_head() {
   if (std::exchange(in_.begun, true))
     return;
+  // An extended CONNECT is to a path (RFC 8441, 4), as the GET is that offers an upgrade.
+  if (!in_.protocol.empty())
+    in_.method = "GET";
   const auto& target = in_.method == "CONNECT" ? in_.authority : in_.path;
   detail::http_head_writer writer{in_.head};
   writer.begin(in_.method, target);
+  if (is_http_token(in_.protocol)) {
+    writer.add("upgrade", in_.protocol);
+    writer.offer_upgrade();
+  } else if (!in_.protocol.empty()) {
+    refuse(400, "the name of the protocol is no token");
+  }
   if (target.size() > limits_.target)
     refuse(414, "the target is longer than allowed");
   else if (!is_target(target))
@@ -152,7 +164,10 @@ void http2_server_session::head_ended(std::int32_t stream, bool ended) {
   detail::http_head_writer writer{in_.head};
   if (!in_.cookie.empty())
     writer.add("cookie", in_.cookie);
-  writer.end(ended ? std::optional<std::uint64_t>{0} : in_.length, in_.expects_continue && !ended);
+  if (!in_.protocol.empty() && !in_.length)
+    in_.length = 0; // what follows is no body
+  writer.end(ended ? std::optional<std::uint64_t>{0} : in_.length,
+             in_.expects_continue && !ended && in_.protocol.empty());
   events_.head_received(stream, std::move(in_.head), ended, in_.refusal);
 }
 

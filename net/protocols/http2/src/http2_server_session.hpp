@@ -54,6 +54,7 @@ private:
     std::string method;
     std::string authority;
     std::string path;
+    std::string protocol; // of an extended CONNECT
     std::string cookie;
     http_request_head head;
     http2_refusal refusal;

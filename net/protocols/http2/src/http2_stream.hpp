@@ -11,12 +11,13 @@
 
 #include "http2_body.hpp"
 #include "http2_server_session.hpp"
+#include "http2_tunnel.hpp"
 
 namespace troupe {
 
 class http2_connection;
 
-/// A request and its response.
+/// A request and its response, or what has taken over from them.
 ///
 /// States: handled -> (`responded`) responding -> (`sent_all`) done, when the request has ended too;
 /// closed at any time, by the client's reset or the end of the connection.
@@ -26,13 +27,16 @@ class http2_stream final : public detail::http_exchange {
 public:
   http2_stream(http2_connection& of, std::int32_t number) noexcept : connection(of), id(number) {}
 
+  [[nodiscard]] bool taken_over() const noexcept { return tunnel && tunnel->taken(); }
+
   [[nodiscard]] protocol& carrier() noexcept override;
   [[nodiscard]] deferred<std::string> read_body(detail::http_request_state& s, bool all,
                                                 std::size_t limit) override;
 
   http2_connection& connection;
   const std::int32_t id;
-  std::shared_ptr<detail::http_request_state> request;
+  std::shared_ptr<detail::http_request_state> request; // null once it is taken over
+  std::unique_ptr<http2_tunnel> tunnel;                // if it may be, or has been
   http2_refusal refusal;
   canceller handler;
   http2_body body;

@@ -30,6 +30,8 @@ protocol_ptr accepted_websocket::successor() {
 }
 
 void accepted_websocket::taken_over(transport& t) {
+  if (&t != &connection_.transport())
+    stream_ = &t;
   auto& socket = build();
   socket_ = &socket;
   socket.set_host(*this);
@@ -54,7 +56,11 @@ void accepted_websocket::stop_requested(transport&) {
 }
 
 void accepted_websocket::websocket_ended() {
-  if (std::exchange(socket_, nullptr) != nullptr)
+  if (std::exchange(socket_, nullptr) == nullptr)
+    return;
+  if (stream_ != nullptr)
+    stream_->protocol_ended();
+  else
     connection_.quit();
 }
 

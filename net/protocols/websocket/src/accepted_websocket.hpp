@@ -15,9 +15,10 @@
 namespace troupe::detail {
 
 /// Makes the WebSocket that an HTTP connection is given to; where that has to go on to own it, stands between its
-/// actor and that of the WebSocket which speaks on it.
+/// actor and that of the WebSocket which speaks on it, or on
+/// a stream of it.
 ///
-/// Thread: the connection's. Lifetime: that of the HTTP connection.
+/// Thread: the connection's. Lifetime: that of the HTTP connection, or of the stream.
 class accepted_websocket final : public http_upgraded, private websocket_host {
 public:
   accepted_websocket(protocol& connection, builder<websocket_protocol> make,
@@ -44,7 +45,8 @@ private:
   void websocket_ended() override;
 
   protocol& connection_;
-  std::unique_ptr<plan> plan_; // until it is built
+  transport* stream_ = nullptr; // of the connection, if it has not all of that
+  std::unique_ptr<plan> plan_;  // until it is built
   caf::strong_actor_ptr actor_;
   websocket_protocol* socket_ = nullptr; // null once it has ended
 };

@@ -79,8 +79,9 @@ websocket_acceptor::websocket_acceptor(websocket_server_options options)
 http_response websocket_acceptor::accept(const http_request& r,
                                          builder<websocket_protocol> make) const {
   if (!r.connected())
-    return http_response{400}; // nobody reads it
-  if (r.method() != "GET" || r.head().minor_version() < 1 || r.head().has_body())
+    return http_response{400};                          // nobody reads it
+  const bool in_stream = r.head().major_version() == 2; // RFC 8441, which does without the key
+  if (r.method() != "GET" || (!in_stream && r.head().minor_version() < 1) || r.head().has_body())
     return refused(r, 400, "A WebSocket begins with a GET of HTTP/1.1 without a body.");
   if (!r.head().offers_upgrade() || !http_list_has(r.fields().joined("Upgrade"), "websocket"))
     return refused(r, 400, "This is for WebSockets: the request offers none.");
@@ -89,7 +90,7 @@ http_response websocket_acceptor::accept(const http_request& r,
       .add("Sec-WebSocket-Version", "13");
   const auto key = only(r, "Sec-WebSocket-Key");
   const auto answer = key ? websocket_accept_key(*key) : std::string{};
-  if (answer.empty())
+  if (answer.empty() && !in_stream)
     return refused(r, 400, "Sec-WebSocket-Key is not one field of 16 bytes in base 64.");
   if (r.field("Origin")) {
     const auto origin = only(r, "Origin");
@@ -110,7 +111,8 @@ http_response websocket_acceptor::accept(const http_request& r,
       r.actor(), std::move(make),
       std::shared_ptr<const websocket_options>{options_, &options_->socket}, chosen.subprotocol,
       deflate ? std::optional{deflate->window_bits} : std::nullopt));
-  response.add("Sec-WebSocket-Accept", answer);
+  if (!in_stream)
+    response.add("Sec-WebSocket-Accept", answer);
   if (!chosen.subprotocol.empty())
     response.add("Sec-WebSocket-Protocol", chosen.subprotocol);
   if (deflate)

@@ -113,7 +113,7 @@ public:
   [[nodiscard]] bool expects_continue() const noexcept { return expects_continue_; }
 
   /// Tells whether the client offers to go on with another protocol (RFC 9110, 7.8): the field Upgrade
-  /// has which.
+  /// has which. So does a CONNECT of HTTP/2 that names a protocol (RFC 8441): it is a GET here.
   [[nodiscard]] bool offers_upgrade() const noexcept { return upgrade_; }
 
 private:

@@ -47,9 +47,10 @@ struct http_file {
   std::uint64_t size = 0;
 };
 
-/// What has taken a connection over from HTTP, after "101 Switching Protocols" or a 2xx to CONNECT.
+/// What has taken a connection over from HTTP, after "101 Switching Protocols" or a 2xx to CONNECT; of
+/// HTTP/2, a stream.
 ///
-/// Thread: the connection's. Lifetime: until the connection has ended.
+/// Thread: the connection's. Lifetime: until the connection, or the stream, has ended.
 class http_upgraded {
 public:
   virtual ~http_upgraded() = default;
@@ -63,7 +64,8 @@ public:
   [[nodiscard]] virtual protocol_ptr successor() { return nullptr; }
 
   /// The head is written, and the connection is this object's; bytes that came already follow as
-  /// `data_received`.
+  /// `data_received`. If `t` is not the transport of the connection's actor, it is a stream, and ends
+  /// alone: with `t.protocol_ended()` where it would end the actor.
   virtual void taken_over(transport& t) = 0;
 
   virtual void data_received(bytes_view data) = 0;
@@ -108,7 +110,8 @@ public:
     return {200, std::move(text), "application/json"};
   }
 
-  /// Makes 101, after which `next` has the connection; to CONNECT, 200.
+  /// Makes 101, after which `next` has the connection; to CONNECT, and over HTTP/2, 200. There only who
+  /// offers an upgrade gets it (`http_request_head::offers_upgrade`): others are told to use HTTP/1.1.
   ///
   /// \param protocol  for the field Upgrade
   [[nodiscard]] static http_response upgrade(std::string_view protocol,

@@ -17,7 +17,8 @@ namespace troupe {
 ///
 /// Time-outs, limits of heads, the log and the rest are those of `http_server_options`.
 struct http2_options {
-  /// How many requests may be under way on a connection; more are refused, and may be made again.
+  /// How many requests may be under way on a connection, and WebSockets; more are refused, and may be
+  /// made again.
   std::uint32_t max_streams = 100;
 
   /// How much of a body comes that its handler has not read, and of all those of a connection.
@@ -41,8 +42,9 @@ struct http2_options {
 /// that begins with the preface of HTTP/2 ("prior knowledge") is one. All others are of HTTP/1.1, as
 /// with `http_server`.
 ///
-/// A request is a stream, whose reset cancels its handler. Of a response that is an upgrade the client is
-/// told to ask again by HTTP/1.1. When the runtime stops, or the factory drains, requests are finished.
+/// A request is a stream, whose reset cancels its handler. An upgrade takes its stream over, where the
+/// client offers that by CONNECT (RFC 8441), as browsers do for WebSockets; others are told to ask again
+/// by HTTP/1.1. When the runtime stops, or the factory drains, requests are finished.
 ///
 /// ```cpp
 /// const troupe::tls_server_context tls{
@@ -52,7 +54,7 @@ struct http2_options {
 ///
 /// \throws std::invalid_argument if an option makes no sense: no streams, or a window that HTTP/2 cannot
 ///         have (2^31 - 1 at most), or one of a stream that is larger than its connection's
-/// Source: RFC 9113
+/// Source: RFC 9113, RFC 8441
 [[nodiscard]] factory_ref http2_server(http_handler handler, http_server_options options = {},
                                        const http2_options& http2 = {});
 

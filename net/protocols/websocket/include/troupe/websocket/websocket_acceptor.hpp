@@ -43,13 +43,13 @@ struct websocket_server_options {
 /// the origin is checked. Browsers cannot add fields: what is to be known of a user is in a cookie, in the query, or
 /// in the first message.
 ///
-/// Thread: any; it does not change, and copies are cheap. Source: RFC 6455, 4.2
+/// Thread: any; it does not change, and copies are cheap. Source: RFC 6455, 4.2; RFC 8441
 class websocket_acceptor {
 public:
   explicit websocket_acceptor(websocket_server_options options = {});
 
-  /// Returns what the handler of the request answers: 101, after which the connection speaks to what is built, an
-  /// actor of its own on the same loop; or why not: 400, 403 or 426.
+  /// Returns what the handler of the request answers: 101 (over HTTP/2, 200), after which the connection, or the
+  /// stream, speaks to what is built, an actor of its own on the same loop; or why not: 400, 403 or 426.
   ///
   /// \param make  called when the answer is sent
   [[nodiscard]] http_response accept(const http_request& request,

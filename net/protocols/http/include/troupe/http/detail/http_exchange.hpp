@@ -79,8 +79,8 @@ struct http_insides {
   }
   [[nodiscard]] static body& of(http_response& r) noexcept { return r.body_; }
   [[nodiscard]] static bool closes(const http_response& r) noexcept { return r.closes_; }
-  [[nodiscard]] static bool upgrades(const http_response& r) noexcept {
-    return r.upgraded_ != nullptr;
+  [[nodiscard]] static std::unique_ptr<http_upgraded>& upgraded(http_response& r) noexcept {
+    return r.upgraded_; // null unless it is an upgrade
   }
 };
 
@@ -92,6 +92,7 @@ public:
   /// Begins it anew, for HTTP/2.
   void begin(std::string_view method, std::string_view target);
   void add(std::string_view name, std::string_view value) { add(head_.fields_, name, value); }
+  void offer_upgrade() noexcept { head_.upgrade_ = true; }
   static void add(http_fields& fields, std::string_view name, std::string_view value);
 
   /// Tells whether it has more memory than is worth keeping for another one.
