@@ -50,6 +50,10 @@ void check(const cluster_options& options);
 /// A message of this many bytes is sent in the middle of a turn.
 inline constexpr std::size_t longest_batch = 256 * 1024;
 
+/// For how long publications of several turns are gathered, and how many bytes.
+inline constexpr duration gather_for = std::chrono::microseconds(50);
+inline constexpr std::size_t worth_sending = 32 * 1024;
+
 /// How many names a node may serve.
 inline constexpr std::size_t most_names = 10'000;
 
@@ -200,7 +204,9 @@ private:
   bool accepts(const peer& who, const std::string& topic, std::string_view bytes);
   void count_missed(peer& who, std::uint64_t stream, std::uint64_t published);
   void add_publication(wanted_topic::by& to, const wanted_topic& on, const shared_bytes& bytes);
+  bool begin_publications(peer& who, std::size_t size);
   void drop_publication(peer& who);
+  [[nodiscard]] bool gathers() const;
   void flush(peer& who);
   void flush_all();
   void look_at_all();
@@ -313,9 +319,13 @@ private:
   own_interest own_;
   std::uint64_t interest_told_ = 0; // the version that has been sent to all
   bool too_many_topics_ = false;
-  std::vector<peer*> dirty_; // with publications of this turn
-  std::size_t buffered_ = 0; // their bytes
+  std::vector<peer*> dirty_;        // with publications of this turn
+  std::size_t buffered_ = 0;        // their bytes
+  std::size_t room_ = 0;            // that there was for them, when a message was begun
+  std::size_t gathered_before_ = 0; // `buffered_` at the end of the turn before
+  time_point flushed_at_{};
   std::uint64_t last_stream_ = 0;
+  topic_arrivals arrivals_;
   std::vector<topic> named_; // of the message that is being read
 
   own_facts facts_;

@@ -75,10 +75,11 @@ enum class while_draining : std::uint8_t {
 /// new incarnation of itself; its clients notice nothing.
 ///
 /// **What is published** is delivered to subscribers of this node in place, as without a cluster; and
-/// once a turn goes, in one message, to each other node that has subscribers of these topics. At most
-/// once: what one publisher publishes reaches each subscriber in that order, over topics too, never
-/// twice; what is lost on the way, or did not fit, is counted at both ends and told
-/// (`node_event::publications_missed`), unless the process that published it has ended. A subscription
+/// at the end of the turn goes, in one message, to each other node that has subscribers of these topics.
+/// Turns that follow one another and all publish share one: nothing waits for longer than 50 us, or
+/// beyond a turn without any. At most once: what one publisher publishes reaches each subscriber in that
+/// order, over topics too, never twice; what is lost on the way, or did not fit, is counted at both ends
+/// and told (`node_event::publications_missed`), unless the process that published it has ended. A subscription
 /// is known at the other nodes a moment after it was made; what they publish before that is not for it.
 ///
 /// **Actors have names** over nodes: `serve` gives one, `actor` refers to whoever serves it, for `ask` and
