@@ -54,6 +54,9 @@ inline constexpr std::size_t longest_batch = 256 * 1024;
 inline constexpr duration gather_for = std::chrono::microseconds(50);
 inline constexpr std::size_t worth_sending = 32 * 1024;
 
+/// How long a node that has drained waits for what is to be done before it leaves.
+inline constexpr duration longest_farewell = std::chrono::seconds(5);
+
 /// How many names a node may serve.
 inline constexpr std::size_t most_names = 10'000;
 
@@ -144,6 +147,7 @@ public:
   void unwatch_presence(std::uint64_t number);
 
   void on_drain(caf::strong_actor_ptr who, std::function<void()> fn);
+  void before_leaving(std::function<deferred<void>()> fn);
   deferred<void> drain(drain_options how);
 
   // -- what the backplane tells -----------------------------------------------------------------
@@ -270,6 +274,7 @@ private:
   void tell_clients();
   void drained_if_empty();
   void drained();
+  void farewell_over();
   void end_drains();
 
   // -- who is told (telling.cpp) ----------------------------------------------------------------
@@ -382,6 +387,8 @@ private:
   std::map<std::uint64_t, client> clients_; // in the order in which they came
   std::deque<std::uint64_t> untold_;
   std::vector<promise<void>> drains_;
+  std::vector<std::function<deferred<void>()>> before_leaving_;
+  bool drained_ = false; // and about to leave
   delayed_call grace_call_;
   delayed_call batch_call_;
 

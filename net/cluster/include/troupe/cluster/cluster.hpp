@@ -201,9 +201,21 @@ public:
     add_client(caf::actor_cast<caf::strong_actor_ptr>(&self), std::move(fn));
   }
 
+  /// Has `fn` called when this node has drained, before it leaves: those who said `on_drain` have ended, or the
+  /// grace time is over. It leaves when what all such functions returned has fired, with a failure too, or
+  /// after 5 s. For what others wait for:
+  ///
+  /// ```cpp
+  /// cluster.before_leaving([&locks] { return locks.give_back(); }); // leases
+  /// ```
+  ///
+  /// Thread: loop 0, or before `run()`, and so is `fn`. Order: they are called in that of these calls; none waits for
+  /// another one.
+  void before_leaving(std::function<deferred<void>()> fn);
+
   /// Empties this node before its end: it is not `ready` from now on, and serves no names to others, who ask
   /// others; what they have asked is answered. Those who have said so by `on_drain` are told in batches. When
-  /// they have all ended, or at the end of the grace time, the node leaves; its users are held by the others for their
+  /// they have all ended, or at the end of the grace time, what `before_leaving` was told is done, and the node leaves; its users are held by the others for their
   /// `cluster_options::leave_hold`. Close listening ports first.
   ///
   /// ```cpp
