@@ -25,9 +25,4 @@ void* topic_sharing::mark_of(const topic& what) noexcept {
   return what.state_ ? what.state_->elsewhere() : nullptr;
 }
 
-void topic_sharing::deliver(const topic& what, const shared_bytes& bytes) {
-  const topic held = what; // a subscriber's producer may drop the last handle
-  held.state().publish_here(bytes, nullptr);
-}
-
 } // namespace troupe

@@ -4,13 +4,12 @@
 #include <utility>
 
 #include <caf/actor_cast.hpp>
-#include <caf/mailbox_element.hpp>
-#include <caf/message.hpp>
 
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/runtime/repeats.hpp>
 
+#include "published_message.hpp"
 #include "subscriber.hpp"
 
 namespace troupe::detail {
@@ -25,40 +24,6 @@ void run_in_order(event_loop& home, F fn) {
   else
     home.post(std::move(fn));
 }
-
-// The message that all readers of one loop get. It is handled by one after the other, so a handler
-// that passes it on takes a copy.
-class shared_message final : public caf::mailbox_element {
-public:
-  explicit shared_message(caf::message content)
-    : mailbox_element(nullptr, caf::make_message_id(), {}), content_(std::move(content)),
-      held_(content_), values_(const_cast<caf::detail::message_data&>(*held_.cvals())) {}
-
-  void give(pinned_actor& who) {
-    if (!who.handle_now(*this))
-      who.enqueue(copy(), &who.loop().lane());
-  }
-
-  void give(const caf::weak_actor_ptr& who, event_loop& home) {
-    if (const auto strong = caf::actor_cast<caf::strong_actor_ptr>(who))
-      strong->enqueue(copy(), &home);
-  }
-
-  caf::type_erased_tuple& content() override { return values_; }
-  const caf::type_erased_tuple& content() const override { return values_; }
-  caf::message move_content_to_message() override { return content_; }
-  caf::message copy_content_to_message() const override { return content_; }
-
-private:
-  [[nodiscard]] caf::mailbox_element_ptr copy() const {
-    return caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, content_);
-  }
-
-  const caf::message content_;
-  const caf::message
-    held_; // a second holder, so that a handler which changes its argument gets its own
-  caf::detail::message_data& values_;
-};
 
 } // namespace
 
@@ -156,14 +121,14 @@ void topic_state::publish(const shared_bytes& bytes, const caf::abstract_actor* 
     return;
   if (bytes.size() > longest_)
     refuse_length(bytes.size());
-  const caf::intrusive_ptr self{this}; // a subscriber's producer may drop the last handle
-  publish_here(bytes, left_out);
   if (elsewhere() != nullptr)
     carry(bytes);
+  publish_here(bytes, left_out);
 }
 
 void topic_state::publish_here(const shared_bytes& bytes, const caf::abstract_actor* left_out) {
   caf::strong_actor_ptr kept; // so that its address stays its own until all have delivered
+  caf::intrusive_ptr<topic_state> self;
   for (std::size_t i = 0; i < home_.loops; ++i) {
     if (!any(i))
       continue;
@@ -172,9 +137,10 @@ void topic_state::publish_here(const shared_bytes& bytes, const caf::abstract_ac
     auto& home = home_.scheduler.loop(i);
     const bool in_place = home.is_current() && home.keeps_order();
     if (in_place) {
+      if (!self)
+        self.reset(this); // a subscriber's producer may drop the last handle
       deliver_to_transports(home, bytes, left_out);
-      const auto* const lists = here(home);
-      if (lists == nullptr || lists->readers.empty())
+      if (!has_readers(home))
         continue;
     }
     if (left_out != nullptr && !kept)
@@ -183,14 +149,21 @@ void topic_state::publish_here(const shared_bytes& bytes, const caf::abstract_ac
     home.post([self = caf::intrusive_ptr{this}, bytes, kept, &home, in_place] {
       if (!in_place)
         self->deliver_to_transports(home, bytes, kept ? kept->get() : nullptr);
-      self->deliver_to_readers(home, bytes, kept ? kept->get() : nullptr);
+      published_message message;
+      self->deliver_to_readers(home, bytes, message, kept ? kept->get() : nullptr);
     });
   }
 }
 
+// Whoever publishes holds the topic, so it is not counted once more.
 void topic_state::carry(const shared_bytes& bytes) {
-  if (alive())
-    directory_->carrier()->carry(topic{caf::intrusive_ptr{this}}, bytes);
+  if (!alive())
+    return;
+  struct borrowed {
+    topic what;
+    ~borrowed() { (void)what.state_.detach(); }
+  } const self{topic{caf::intrusive_ptr{this, false}}};
+  directory_->carrier()->carry(self.what, bytes);
 }
 
 void topic_state::interest_changed() noexcept {
@@ -229,13 +202,13 @@ void topic_state::deliver_to_transports(event_loop& home, const shared_bytes& by
     tell_of_drops(bytes.size(), std::move(missed_by));
 }
 
-void topic_state::deliver_to_readers(event_loop& home, const shared_bytes& bytes,
+void topic_state::deliver_to_readers(event_loop& home, shared_bytes bytes,
+                                     published_message& message,
                                      const caf::abstract_actor* left_out) {
-  auto* const lists = here(home);
-  if (lists == nullptr || lists->readers.empty())
+  if (!has_readers(home))
     return;
-  shared_message message{caf::make_message(published{topic{caf::intrusive_ptr{this}}, bytes})};
-  lists->readers.walk([&](const subscriber_entry& entry) {
+  message.say(*this, std::move(bytes));
+  here(home)->readers.walk([&](const subscriber_entry& entry) {
     if (entry.target != nullptr) {
       if (entry.target != left_out)
         message.give(*entry.target);

@@ -21,6 +21,7 @@
 namespace troupe::detail {
 
 struct subscriber;
+class published_message;
 
 /// What all handles of a topic refer to: who subscribes, and how they get what is published.
 ///
@@ -49,6 +50,7 @@ public:
   }
   void set_elsewhere(void* mark) noexcept { elsewhere_.store(mark, std::memory_order_relaxed); }
   void observe_drops(const caf::actor& who);
+  [[nodiscard]] topic handle() { return topic{caf::intrusive_ptr{this}}; }
   [[nodiscard]] caf::actor_system& system() const noexcept { return home_.system; }
 
   /// Tells whether its runtime is still there; what concerns subscribers does nothing otherwise.
@@ -61,6 +63,16 @@ public:
   void subscribe_here(pinned_actor& who, write_published write);
   void unsubscribe_here(pinned_actor& who) noexcept;
 
+  /// Writes to the transports of `home`. Their producers may drop the last handle, so whoever calls this holds one.
+  void deliver_to_transports(event_loop& home, const shared_bytes& bytes,
+                             const caf::abstract_actor* left_out);
+
+  /// Has the readers of `home` handle what was published. Called by the loop, never inside another actor's code.
+  ///
+  /// \param message  what they get; whoever has several publications passes the same one for all
+  void deliver_to_readers(event_loop& home, shared_bytes bytes, published_message& message,
+                          const caf::abstract_actor* left_out);
+
 private:
   void interest_changed() noexcept override;
   void carry(const shared_bytes& bytes);
@@ -69,10 +81,6 @@ private:
   void remove(subscriber* record, event_loop& home) noexcept;
   void add_entry(subscriber* record, const subscriber_entry& entry, event_loop& home);
   [[nodiscard]] std::uint32_t slot_of(const subscriber& record, event_loop& home) const noexcept;
-  void deliver_to_transports(event_loop& home, const shared_bytes& bytes,
-                             const caf::abstract_actor* left_out);
-  void deliver_to_readers(event_loop& home, const shared_bytes& bytes,
-                          const caf::abstract_actor* left_out);
   void tell_of_drops(std::size_t bytes, std::vector<caf::actor> missed_by);
   void note_drops(event_loop& home, std::uint64_t subscribers, std::size_t bytes);
 

@@ -39,14 +39,6 @@ std::size_t topic_subscribers::count() const noexcept {
   return sum;
 }
 
-bool topic_subscribers::any(std::size_t loop) const noexcept {
-  return shards_[loop].interested.load(std::memory_order_acquire) != 0;
-}
-
-topic_subscribers::lists* topic_subscribers::here(const event_loop& home) const noexcept {
-  return shards_[home.index()].here.get();
-}
-
 subscriber_list& topic_subscribers::list(const event_loop& home, bool readers) {
   auto& here = shards_[home.index()].here;
   if (!here)

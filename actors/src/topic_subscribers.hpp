@@ -38,7 +38,9 @@ public:
   [[nodiscard]] std::size_t count() const noexcept;
 
   /// Tells whether there are subscribers on that loop, or on their way to it.
-  [[nodiscard]] bool any(std::size_t loop) const noexcept;
+  [[nodiscard]] bool any(std::size_t loop) const noexcept {
+    return shards_[loop].interested.load(std::memory_order_acquire) != 0;
+  }
 
   /// Adds a reference, unless the last one is gone already.
   [[nodiscard]] bool try_hold() const noexcept;
@@ -46,7 +48,17 @@ public:
   // -- in the thread of the loop in question ----------------------------------------------------
 
   /// Returns the lists of `home`, or null if it never had a subscriber.
-  [[nodiscard]] lists* here(const event_loop& home) const noexcept;
+  [[nodiscard]] lists* here(const event_loop& home) const noexcept {
+    return shards_[home.index()].here.get();
+  }
+  [[nodiscard]] bool has_transports(const event_loop& home) const noexcept {
+    const auto* const all = here(home);
+    return all != nullptr && !all->transports.empty();
+  }
+  [[nodiscard]] bool has_readers(const event_loop& home) const noexcept {
+    const auto* const all = here(home);
+    return all != nullptr && !all->readers.empty();
+  }
 
   /// Returns those of `home` that get messages (`readers`), or whose transports are written to.
   [[nodiscard]] subscriber_list& list(const event_loop& home, bool readers);

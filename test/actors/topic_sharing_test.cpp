@@ -58,7 +58,8 @@ TEST_CASE("what came from elsewhere is delivered, and not carried back", "[topic
   t.rt.in_turn([&] { lobby.subscribe(&topic_fixture::connection(who)); });
   CHECK(t.carrier->changed == std::vector<std::string>{"lobby"});
   t.sharing->wanted_elsewhere("lobby", &t.mark);
-  t.rt.in_turn([&] { topic_sharing::deliver(lobby, shared_bytes{"hello"}); });
+  topic_arrivals arrivals{t.rt};
+  t.rt.in_turn([&] { arrivals.add(lobby, as_bytes("hello")); });
   CHECK(out.written == "hello");
   CHECK(t.carrier->carried.empty());
   t.rt.in_turn([&] { lobby.unsubscribe(&topic_fixture::connection(who)); });

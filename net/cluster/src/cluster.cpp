@@ -68,6 +68,10 @@ deferred<void> cluster::leave() {
   return core_->leave();
 }
 
+void cluster::before_leaving(std::function<deferred<void>()> fn) {
+  core_->before_leaving(std::move(fn));
+}
+
 deferred<void> cluster::drain(drain_options how) {
   return core_->drain(how);
 }

@@ -52,7 +52,7 @@ cluster_core::cluster_core(runtime& rt, cluster_options options, clock* time)
       if (sharing_)
         sharing_->wanted_elsewhere(name, topic);
     }),
-    own_(options_.max_topics), board_(options_.max_entries) {
+    own_(options_.max_topics), arrivals_(rt), board_(options_.max_entries) {
   while (boot_ == 0)
     boot_ = random_();
   incarnation_ = first_incarnation(options_, time_);
@@ -391,7 +391,12 @@ void cluster_core::want_end_of_turn() {
 void cluster_core::turn_ended() noexcept {
   end_of_turn_wanted_ = false;
   try {
-    flush_all();
+    if (gathers()) {
+      gathered_before_ = buffered_;
+      want_end_of_turn(); // so that the loop does not sleep
+    } else {
+      flush_all();
+    }
     send_interest_changes();
     send_facts_changes();
     if (std::exchange(presence_dirty_, false))

@@ -50,6 +50,13 @@ void check(const cluster_options& options);
 /// A message of this many bytes is sent in the middle of a turn.
 inline constexpr std::size_t longest_batch = 256 * 1024;
 
+/// For how long publications of several turns are gathered, and how many bytes.
+inline constexpr duration gather_for = std::chrono::microseconds(50);
+inline constexpr std::size_t worth_sending = 32 * 1024;
+
+/// How long a node that has drained waits for what is to be done before it leaves.
+inline constexpr duration longest_farewell = std::chrono::seconds(5);
+
 /// How many names a node may serve.
 inline constexpr std::size_t most_names = 10'000;
 
@@ -140,6 +147,7 @@ public:
   void unwatch_presence(std::uint64_t number);
 
   void on_drain(caf::strong_actor_ptr who, std::function<void()> fn);
+  void before_leaving(std::function<deferred<void>()> fn);
   deferred<void> drain(drain_options how);
 
   // -- what the backplane tells -----------------------------------------------------------------
@@ -200,7 +208,9 @@ private:
   bool accepts(const peer& who, const std::string& topic, std::string_view bytes);
   void count_missed(peer& who, std::uint64_t stream, std::uint64_t published);
   void add_publication(wanted_topic::by& to, const wanted_topic& on, const shared_bytes& bytes);
+  bool begin_publications(peer& who, std::size_t size);
   void drop_publication(peer& who);
+  [[nodiscard]] bool gathers() const;
   void flush(peer& who);
   void flush_all();
   void look_at_all();
@@ -264,6 +274,7 @@ private:
   void tell_clients();
   void drained_if_empty();
   void drained();
+  void farewell_over();
   void end_drains();
 
   // -- who is told (telling.cpp) ----------------------------------------------------------------
@@ -313,9 +324,13 @@ private:
   own_interest own_;
   std::uint64_t interest_told_ = 0; // the version that has been sent to all
   bool too_many_topics_ = false;
-  std::vector<peer*> dirty_; // with publications of this turn
-  std::size_t buffered_ = 0; // their bytes
+  std::vector<peer*> dirty_;        // with publications of this turn
+  std::size_t buffered_ = 0;        // their bytes
+  std::size_t room_ = 0;            // that there was for them, when a message was begun
+  std::size_t gathered_before_ = 0; // `buffered_` at the end of the turn before
+  time_point flushed_at_{};
   std::uint64_t last_stream_ = 0;
+  topic_arrivals arrivals_;
   std::vector<topic> named_; // of the message that is being read
 
   own_facts facts_;
@@ -372,6 +387,8 @@ private:
   std::map<std::uint64_t, client> clients_; // in the order in which they came
   std::deque<std::uint64_t> untold_;
   std::vector<promise<void>> drains_;
+  std::vector<std::function<deferred<void>()>> before_leaving_;
+  bool drained_ = false; // and about to leave
   delayed_call grace_call_;
   delayed_call batch_call_;
 

@@ -43,6 +43,13 @@ void cluster_core::on_drain(caf::strong_actor_ptr who, std::function<void()> fn)
   });
 }
 
+void cluster_core::before_leaving(std::function<deferred<void>()> fn) {
+  home_.expect_here("cluster::before_leaving", "use call_from_thread");
+  if (!fn)
+    throw std::logic_error("cluster: before_leaving needs a function");
+  before_leaving_.push_back(std::move(fn));
+}
+
 // -- draining -----------------------------------------------------------------------------------
 
 deferred<void> cluster_core::drain(drain_options how) {
@@ -98,15 +105,41 @@ void cluster_core::tell_clients() {
 }
 
 void cluster_core::drained_if_empty() {
-  if (draining() && clients_.empty() && state() != own_state::left)
+  if (draining() && clients_.empty() && !drained_ && state() != own_state::left)
     drained();
 }
 
 void cluster_core::drained() {
-  if (state() == own_state::left)
+  if (state() == own_state::left || std::exchange(drained_, true))
     return;
   rt_.logger().info("node {} has drained; {} clients are left", options_.name, clients_.size());
-  leave().add_errback([](const failure&) {});
+  later(longest_farewell, &cluster_core::farewell_over, grace_call_);
+  auto open = std::make_shared<std::size_t>(1); // this function
+  const auto done = [weak = weak_from_this(), open] {
+    const auto self = weak.lock();
+    if (--*open == 0 && self)
+      self->farewell_over();
+  };
+  for (const auto& fn : std::exchange(before_leaving_, {})) {
+    ++*open;
+    try {
+      fn().add_callbacks([done] { done(); },
+                         [done, node = options_.name, log = &rt_.logger()](const failure& why) {
+                           log->warn("node {} leaves: {}", node, why.message());
+                           done();
+                         });
+    } catch (...) {
+      rt_.logger().error("node {}: unhandled exception in before_leaving: {}", options_.name,
+                         failure::current().message());
+      done();
+    }
+  }
+  done();
+}
+
+void cluster_core::farewell_over() {
+  if (state() != own_state::left)
+    leave().add_errback([](const failure&) {});
 }
 
 void cluster_core::end_drains() {

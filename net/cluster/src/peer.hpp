@@ -64,6 +64,7 @@ struct peer {
   std::uint64_t published = 0;
   std::uint64_t dropped = 0;
   wire::writer buffer;
+  std::size_t buffer_limit = 0; // how long that may get
   std::size_t topics_in_buffer = 0;
   std::uint64_t message = 1; // counts messages, so that topics know whether theirs has their name
   bool dirty = false;

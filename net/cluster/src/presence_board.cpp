@@ -12,18 +12,58 @@ namespace troupe::detail {
 // -- entries ------------------------------------------------------------------------------------
 
 presence_board::owner& presence_board::owner_of(const owner_id& whose) {
-  return owners_[whose];
+  const auto [found, is_new] = owners_.try_emplace(whose);
+  if (is_new)
+    found->second.id = &found->first;
+  return found->second;
+}
+
+presence_board::entry& presence_board::holders::of(const owner& whose, std::uint64_t id) noexcept {
+  std::size_t i = 0;
+  while (at(i).of != &whose || at(i).id != id)
+    ++i;
+  return at(i);
+}
+
+void presence_board::holders::add(entry one) {
+  if (empty()) {
+    first_ = std::move(one);
+    return;
+  }
+  if (!more_)
+    more_ = std::make_unique<std::vector<entry>>();
+  std::size_t place = 0;
+  while (place < size()
+         && std::tie(*at(place).of->id, at(place).id) < std::tie(*one.of->id, one.id))
+    ++place;
+  if (place == 0)
+    std::swap(first_, one);
+  more_->insert(more_->begin() + static_cast<std::ptrdiff_t>(place == 0 ? 0 : place - 1),
+                std::move(one));
+}
+
+void presence_board::holders::remove(const owner& whose, std::uint64_t id) {
+  std::size_t place = 0;
+  while (at(place).of != &whose || at(place).id != id)
+    ++place;
+  if (!more_) {
+    first_ = {nullptr, 0, {}};
+    return;
+  }
+  if (place == 0)
+    first_ = std::move(more_->front());
+  more_->erase(more_->begin() + static_cast<std::ptrdiff_t>(place == 0 ? 0 : place - 1));
+  if (more_->empty())
+    more_ = nullptr;
 }
 
 // Whoever is there for certain is shown rather than who is held.
-presence_entry presence_board::shown(const std::string& key, const std::vector<entry>& all) {
-  const auto* first = &all.front();
-  for (const auto& one : all)
-    if (!one.of->lost) {
-      first = &one;
-      break;
-    }
-  return {key, first->meta, first->whose->first, all.size()};
+presence_entry presence_board::shown(const std::string& key, const holders& all) {
+  std::size_t first = 0;
+  while (first < all.size() && all.at(first).of->lost)
+    ++first;
+  const auto& one = all.at(first < all.size() ? first : 0);
+  return {key, one.meta, one.of->id->first, all.size()};
 }
 
 void presence_board::note(const std::string& name, room& in, const std::string& key,
@@ -53,15 +93,14 @@ bool presence_board::set(const owner_id& whose, std::uint64_t id, std::string_vi
   const std::lock_guard lock{mutex_};
   auto& by = owner_of(whose);
   const auto known = by.entries.find(id);
-  if (known != by.entries.end() && known->second.room == room_name && known->second.key == key) {
-    known->second.generation = by.generation;
-    auto& in = room_of(known->second.room);
-    auto& all = in.keys.find(key)->second;
-    const auto one = std::find_if(all.begin(), all.end(),
-                                  [&](const auto& e) { return e.of == &by && e.id == id; });
-    if (one->meta != meta) {
-      note(known->second.room, in, known->second.key, presence_cause::joined);
-      one->meta = meta;
+  if (known != by.entries.end() && known->second.in->first == room_name
+      && known->second.key->first == key) {
+    auto& [in, where, generation] = known->second;
+    generation = by.generation;
+    auto& one = where->second.of(by, id);
+    if (one.meta != meta) {
+      note(in->first, in->second, where->first, presence_cause::joined);
+      one.meta = meta;
     }
     return true;
   }
@@ -69,16 +108,12 @@ bool presence_board::set(const owner_id& whose, std::uint64_t id, std::string_vi
     take(by, id, presence_cause::left);
   if (by.entries.size() >= most_)
     return false;
-  const std::string name{room_name}, who{key};
-  auto& in = room_of(name);
-  note(name, in, who, by.healing ? presence_cause::healed : presence_cause::joined);
-  by.entries.emplace(id, located{name, who, by.generation});
-  auto& all = in.keys[who];
-  const auto* const owner_name = &owners_.find(whose)->first;
-  const auto place = std::find_if(all.begin(), all.end(), [&](const auto& e) {
-    return std::tie(whose, id) < std::tie(*e.whose, e.id);
-  });
-  all.insert(place, entry{owner_name, &by, id, std::string{meta}});
+  auto& in = *rooms_.try_emplace(std::string{room_name}).first;
+  const std::string who{key};
+  note(in.first, in.second, who, by.healing ? presence_cause::healed : presence_cause::joined);
+  const auto where = in.second.keys.try_emplace(who).first;
+  by.entries.emplace(id, located{&in, where, by.generation});
+  where->second.add({&by, id, std::string{meta}});
   return true;
 }
 
@@ -93,16 +128,13 @@ void presence_board::take(owner& from, std::uint64_t id, presence_cause cause) {
   const auto known = from.entries.find(id);
   if (known == from.entries.end())
     return;
-  const auto where = std::move(known->second);
+  const auto [in, where, generation] = known->second;
   from.entries.erase(known);
-  const auto which = rooms_.find(where.room);
-  auto& in = which->second;
-  note(where.room, in, where.key, cause);
-  const auto found = in.keys.find(where.key);
-  std::erase_if(found->second, [&](const auto& e) { return e.of == &from && e.id == id; });
-  if (found->second.empty())
-    in.keys.erase(found);
-  tidy(which);
+  note(in->first, in->second, where->first, cause);
+  where->second.remove(from, id);
+  if (where->second.empty())
+    in->second.keys.erase(where);
+  tidy(rooms_.find(in->first));
 }
 
 // -- counts -------------------------------------------------------------------------------------
@@ -211,7 +243,7 @@ void presence_board::keep(const owner_id& whose) {
 // Others may be shown for its keys from now on.
 void presence_board::note_all(const owner& of, presence_cause cause) {
   for (const auto& [id, where] : of.entries)
-    note(where.room, room_of(where.room), where.key, cause);
+    note(where.in->first, where.in->second, where.key->first, cause);
 }
 
 void presence_board::take_all(owner& from, presence_cause cause) {

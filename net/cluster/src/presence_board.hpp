@@ -80,14 +80,49 @@ public:
   void flush();
 
 private:
+  struct owner;
+  struct entry {
+    const owner* of;
+    std::uint64_t id;
+    std::string meta;
+  };
+
+  /// The entries of one key, in the order of their owners. Nearly all keys have one, which takes no memory of its own.
+  class holders {
+  public:
+    [[nodiscard]] std::size_t size() const noexcept {
+      return (first_.of != nullptr ? 1 : 0) + (more_ ? more_->size() : 0);
+    }
+    [[nodiscard]] bool empty() const noexcept { return first_.of == nullptr; }
+    [[nodiscard]] entry& at(std::size_t i) noexcept { return i == 0 ? first_ : (*more_)[i - 1]; }
+    [[nodiscard]] const entry& at(std::size_t i) const noexcept {
+      return i == 0 ? first_ : (*more_)[i - 1];
+    }
+    [[nodiscard]] entry& of(const owner& whose, std::uint64_t id) noexcept;
+    void add(entry one);
+    void remove(const owner& whose, std::uint64_t id);
+
+  private:
+    entry first_{nullptr, 0, {}};
+    std::unique_ptr<std::vector<entry>> more_; // null but for keys with several
+  };
+  using keys = std::map<std::string, holders, std::less<>>;
+
+  struct room;
+  using rooms = std::unordered_map<std::string, room>;
+
+  /// Where an entry is. Both stay where they are as long as it is there.
   struct located {
-    std::string room, key;
+    std::pair<const std::string, room>* in;
+    keys::iterator key;
     std::uint64_t generation; // of the whole that has told it
   };
   struct counted {
     std::uint64_t count, generation;
   };
   struct owner {
+    owner() { entries.max_load_factor(4); } // there are many, and they are looked up rarely
+    const owner_id* id = nullptr;
     std::uint64_t generation = 0;
     bool lost = false;     // what it has is held until `until`
     bool replaced = false; // and it never comes back
@@ -96,12 +131,6 @@ private:
     time_point until{};
     std::unordered_map<std::uint64_t, located> entries; // by number
     std::unordered_map<std::string, counted> counts;    // by room
-  };
-  struct entry {
-    const owner_id* whose;
-    const owner* of;
-    std::uint64_t id;
-    std::string meta;
   };
   struct watcher {
     std::uint64_t number;
@@ -113,16 +142,14 @@ private:
     presence_cause cause;
   };
   struct room {
-    std::map<std::string, std::vector<entry>, std::less<>>
-      keys;                  // entries in the order of their owners
+    presence_board::keys keys;
     std::size_t counted = 0; // entries that are not listed
     std::vector<watcher> watchers;
     std::map<std::string, change> changes; // since the watchers were told
     std::optional<std::size_t> count_before;
   };
-  using rooms = std::unordered_map<std::string, room>;
 
-  static presence_entry shown(const std::string& key, const std::vector<entry>& all);
+  static presence_entry shown(const std::string& key, const holders& all);
   static std::size_t count_of(const room& in) noexcept { return in.keys.size() + in.counted; }
   owner& owner_of(const owner_id& whose);
   void note(const std::string& name, room& in, const std::string& key, presence_cause cause);

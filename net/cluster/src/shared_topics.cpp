@@ -138,8 +138,34 @@ void cluster_core::add_publication(wanted_topic::by& to, const wanted_topic& on,
   auto& who = *to.who;
   if (!talks() || !who.lives())
     return drop_publication(who);
+  auto& out = who.buffer;
   const auto size = bytes.size() + on.name.size() + 32;
-  if (link_->unsent() + buffered_ + size > options_.max_unsent) {
+  if (out.size() == 0 || out.size() + size > who.buffer_limit || buffered_ + size > room_) {
+    if (!begin_publications(who, size))
+      return;
+  }
+  const auto before = out.size();
+  if (to.message == who.message) {
+    out.varints(to.number, bytes.size());
+  } else {
+    to.message = who.message;
+    to.number = who.topics_in_buffer++;
+    out.varint(to.number).text(on.name).varint(bytes.size());
+  }
+  out.raw(bytes.text());
+  buffered_ += out.size() - before;
+  ++who.published;
+  who.beats_to_tell = 4;
+  count_.publications_out.add();
+}
+
+// Sees to it that a message to `who` has room for one more of so many bytes, or drops that one and returns false.
+bool cluster_core::begin_publications(peer& who, std::size_t size) {
+  auto& out = who.buffer;
+  const auto limit = std::min(longest_batch, link_->longest_message());
+  const auto waiting = link_->unsent();
+  room_ = options_.max_unsent > waiting ? options_.max_unsent - waiting : 0;
+  if (buffered_ + size > room_) {
     flush(who); // so that the numbers of what it holds stay without a gap
     drop_publication(who);
     rt_.repeats().note("cluster unsent " + options_.name, log_level::warn, [&] {
@@ -147,33 +173,22 @@ void cluster_core::add_publication(wanted_topic::by& to, const wanted_topic& on,
              + std::to_string(options_.max_unsent)
              + " bytes (cluster_options::max_unsent) wait for the backplane";
     });
-    return;
+    return false;
   }
-  auto& out = who.buffer;
-  if (out.size() != 0 && out.size() + size > std::min(longest_batch, link_->longest_message()))
+  if (out.size() != 0 && out.size() + size > limit)
     flush(who);
-  const auto before = out.size();
-  if (before == 0) {
-    ++who.message;
-    who.topics_in_buffer = 0;
-    out.begin(header(wire::kind::publications));
-    wire::write(out, wire::publications{who.boot, who.out_stream, who.published});
-    if (!std::exchange(who.dirty, true))
-      dirty_.push_back(&who);
-    want_end_of_turn();
-  }
-  if (to.message == who.message) {
-    out.varint(to.number);
-  } else {
-    to.message = who.message;
-    to.number = who.topics_in_buffer++;
-    out.varint(to.number).text(on.name);
-  }
-  out.varint(bytes.size()).raw(bytes.text());
-  buffered_ += out.size() - before;
-  ++who.published;
-  who.beats_to_tell = 4;
-  count_.publications_out.add();
+  if (out.size() != 0)
+    return true;
+  ++who.message;
+  who.topics_in_buffer = 0;
+  who.buffer_limit = limit;
+  out.begin(header(wire::kind::publications));
+  wire::write(out, wire::publications{who.boot, who.out_stream, who.published});
+  buffered_ += out.size();
+  if (!std::exchange(who.dirty, true))
+    dirty_.push_back(&who);
+  want_end_of_turn();
+  return true;
 }
 
 void cluster_core::drop_publication(peer& who) {
@@ -192,10 +207,21 @@ void cluster_core::flush(peer& who) {
 }
 
 void cluster_core::flush_all() {
+  if (dirty_.empty())
+    return;
+  gathered_before_ = 0;
+  flushed_at_ = time_.now();
   for (auto* const who : std::exchange(dirty_, {})) {
     who->dirty = false;
     flush(*who);
   }
+}
+
+// Whoever publishes in one turn after the other fills one message: sending, and taking what was sent, costs more than
+// what is in it. The first publication goes at once, and what follows as soon as a turn brings no more.
+bool cluster_core::gathers() const {
+  return !dirty_.empty() && buffered_ > gathered_before_ && buffered_ < worth_sending
+         && time_.now() - flushed_at_ < gather_for;
 }
 
 // -- publications from others -------------------------------------------------------------------
@@ -226,10 +252,11 @@ void cluster_core::hear_publications(peer& who, wire::reader& in) {
     if (options_.accepts && on && !accepts(who, on.name(), next->bytes))
       continue;
     if (on && on.subscribers() != 0)
-      topic_sharing::deliver(on, shared_bytes{as_bytes(next->bytes)});
+      arrivals_.add(on, as_bytes(next->bytes));
     else
       count_.publications_unwanted.add();
   }
+  arrivals_.hand_over();
   if (!in.ok())
     note_bad_message(who.name, "a publication that is none");
   named.clear();

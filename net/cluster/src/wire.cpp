@@ -1,6 +1,7 @@
 #include "wire.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace troupe::detail::wire {
 
@@ -8,8 +9,10 @@ namespace {
 
 template <class N>
 void append(std::string& out, N n) {
+  std::array<char, sizeof(N)> bytes;
   for (std::size_t i = 0; i < sizeof(N); ++i)
-    out += static_cast<char>(static_cast<std::uint8_t>(n >> (8 * i)));
+    bytes[i] = static_cast<char>(static_cast<std::uint8_t>(n >> (8 * i)));
+  out.append(bytes.data(), bytes.size());
 }
 
 template <class N>
@@ -41,11 +44,6 @@ void writer::clear() {
     out_.shrink_to_fit();
 }
 
-writer& writer::u8(std::uint8_t n) {
-  out_ += static_cast<char>(n);
-  return *this;
-}
-
 writer& writer::u32(std::uint32_t n) {
   append(out_, n);
   return *this;
@@ -56,38 +54,12 @@ writer& writer::u64(std::uint64_t n) {
   return *this;
 }
 
-writer& writer::varint(std::uint64_t n) {
-  for (; n >= 0x80; n >>= 7)
-    u8(static_cast<std::uint8_t>(n | 0x80));
-  return u8(static_cast<std::uint8_t>(n));
-}
-
 writer& writer::text(std::string_view s) {
   s = s.substr(0, 255);
   return u8(static_cast<std::uint8_t>(s.size())).raw(s);
 }
 
-writer& writer::raw(std::string_view s) {
-  out_ += s;
-  return *this;
-}
-
 // -- reader -------------------------------------------------------------------------------------
-
-std::string_view reader::raw(std::size_t size) noexcept {
-  if (size > in_.size()) {
-    fail();
-    return {};
-  }
-  const auto taken = in_.substr(0, size);
-  in_.remove_prefix(size);
-  return taken;
-}
-
-std::uint8_t reader::u8() noexcept {
-  const auto in = raw(1);
-  return in.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(in[0]);
-}
 
 std::uint32_t reader::u32() noexcept {
   const auto in = raw(4);
@@ -99,9 +71,9 @@ std::uint64_t reader::u64() noexcept {
   return in.empty() ? 0 : take<std::uint64_t>(in);
 }
 
-std::uint64_t reader::varint() noexcept {
-  std::uint64_t n = 0;
-  for (unsigned shift = 0; shift < 63; shift += 7) {
+std::uint64_t reader::rest_of_varint(std::uint8_t first) noexcept {
+  std::uint64_t n = first & 0x7f;
+  for (unsigned shift = 7; shift < 63; shift += 7) {
     const auto byte = u8();
     n |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
     if (byte < 0x80)
@@ -109,10 +81,6 @@ std::uint64_t reader::varint() noexcept {
   }
   fail();
   return 0;
-}
-
-std::string_view reader::text() noexcept {
-  return raw(u8());
 }
 
 std::optional<header> read_header(reader& in, std::uint8_t& of_other_version) {

@@ -60,19 +60,41 @@ public:
   /// Forgets the message, and gives back memory if that is much.
   void clear();
 
-  writer& u8(std::uint8_t n);
+  writer& u8(std::uint8_t n) {
+    out_ += static_cast<char>(n);
+    return *this;
+  }
   writer& u32(std::uint32_t n);
   writer& u64(std::uint64_t n);
-  writer& varint(std::uint64_t n);
+  writer& varint(std::uint64_t n) {
+    char bytes[10];
+    out_.append(bytes, put(bytes, n));
+    return *this;
+  }
+  writer& varints(std::uint64_t n, std::uint64_t m) {
+    char bytes[20];
+    out_.append(bytes, put(put(bytes, n), m));
+    return *this;
+  }
 
   /// Appends the length in one byte, and the text; at most 255 bytes.
   writer& text(std::string_view s);
-  writer& raw(std::string_view s);
+  writer& raw(std::string_view s) {
+    out_ += s;
+    return *this;
+  }
 
   [[nodiscard]] std::size_t size() const noexcept { return out_.size(); }
   [[nodiscard]] bytes_view view() const noexcept { return as_bytes(out_); }
 
 private:
+  static char* put(char* at, std::uint64_t n) noexcept {
+    for (; n >= 0x80; n >>= 7)
+      *at++ = static_cast<char>(n | 0x80);
+    *at++ = static_cast<char>(n);
+    return at;
+  }
+
   std::string out_;
 };
 
@@ -81,12 +103,26 @@ class reader {
 public:
   explicit reader(bytes_view message) noexcept : in_(as_text(message)) {}
 
-  [[nodiscard]] std::uint8_t u8() noexcept;
+  [[nodiscard]] std::uint8_t u8() noexcept {
+    const auto in = raw(1);
+    return in.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(in[0]);
+  }
   [[nodiscard]] std::uint32_t u32() noexcept;
   [[nodiscard]] std::uint64_t u64() noexcept;
-  [[nodiscard]] std::uint64_t varint() noexcept;
-  [[nodiscard]] std::string_view text() noexcept;
-  [[nodiscard]] std::string_view raw(std::size_t size) noexcept;
+  [[nodiscard]] std::uint64_t varint() noexcept {
+    const auto byte = u8();
+    return byte < 0x80 ? byte : rest_of_varint(byte);
+  }
+  [[nodiscard]] std::string_view text() noexcept { return raw(u8()); }
+  [[nodiscard]] std::string_view raw(std::size_t size) noexcept {
+    if (size > in_.size()) {
+      fail();
+      return {};
+    }
+    const std::string_view taken{in_.data(), size};
+    in_.remove_prefix(size);
+    return taken;
+  }
 
   /// Returns all that is left.
   [[nodiscard]] std::string_view rest() noexcept { return raw(in_.size()); }
@@ -99,6 +135,8 @@ public:
   }
 
 private:
+  [[nodiscard]] std::uint64_t rest_of_varint(std::uint8_t first) noexcept;
+
   std::string_view in_;
   bool ok_ = true;
 };

@@ -13,6 +13,8 @@
 //   track N            is present with N keys
 //   present N          answers when N keys are present, with the milliseconds that took
 //   rekey N            says something else of N keys
+//   serve        serves the name `echo`
+//   ask N        asks whoever does, one time after the other, N times; answers when it has each number back
 //   takes, gives       subscribes to what is published, and to what is said of that
 //   listeners N        has N actors subscribe, too
 //   heard              answers with how many publications these have got
@@ -38,6 +40,7 @@
 
 #include <troupe/actors/topics.hpp>
 #include <troupe/cluster/cluster.hpp>
+#include <troupe/cluster/cluster_actor.hpp>
 #include <troupe/cluster/presence.hpp>
 #include <troupe/nats_backplane/nats_backplane.hpp>
 #include <troupe/net/connect_ssl.hpp>
@@ -139,6 +142,19 @@ private:
   std::uint64_t& heard_;
 };
 
+using ask_atom = caf::atom_constant<caf::atom("ask")>;
+
+/// Answers with what it is asked.
+class echo : public troupe::pinned_actor {
+public:
+  using pinned_actor::pinned_actor;
+  caf::behavior make_behavior() override {
+    return {[](ask_atom, std::string text) {
+      return text;
+    }};
+  }
+};
+
 class node : public troupe::pinned_actor, public side {
 public:
   node(caf::actor_config& cfg, troupe::cluster& of)
@@ -192,6 +208,19 @@ private:
       answer();
     } else if (what == "topics") {
       when([this, n] { return cluster_->topics_elsewhere() >= n; });
+    } else if (what == "serve") {
+      echo_ = rt_.spawn_on<echo>(0);
+      cluster_->serve("echo", echo_);
+      answer();
+    } else if (what == "ask") {
+      when(
+        [this, n] {
+          const bool there = cluster_->actor("echo").is_served();
+          if (there)
+            ask_on(n);
+          return there;
+        },
+        false);
     } else if (what == "expect") {
       expect(n);
     } else if (what == "publish") {
@@ -232,11 +261,27 @@ private:
     return "user " + std::string(7 - digits.size(), '0') + digits;
   }
 
-  // Answers once `fn` is true. Looking costs something, so not too often.
-  void when(std::function<bool()> fn) {
-    if (fn())
+  void ask_on(std::uint64_t left) {
+    if (left == 0)
       return answer();
-    call_later(5ms, [this, fn = std::move(fn)] { when(fn); });
+    std::string text(length, 'x');
+    std::memcpy(text.data(), &left, sizeof left);
+    troupe::ask<std::string>(*this, cluster_->actor("echo"), 5s, ask_atom::value, text)
+      .add_callbacks(
+        [this, left, text](const std::string& got) {
+          if (got == text)
+            return ask_on(left - 1);
+          answer("wrong");
+        },
+        [](const troupe::failure& why) { answer(why.message()); });
+  }
+
+  // Answers, if it should, once `fn` is true. Looking costs something, so not too often.
+  void when(std::function<bool()> fn, bool answers = true) {
+    if (!fn())
+      return (void)call_later(5ms, [this, fn = std::move(fn), answers] { when(fn, answers); });
+    if (answers)
+      answer();
   }
 
   troupe::runtime& rt_;
@@ -246,6 +291,7 @@ private:
   troupe::topic room_;
   troupe::topic acks_;
   std::vector<caf::actor> listeners_;
+  caf::actor echo_;
   std::uint64_t heard_ = 0;
 };
 

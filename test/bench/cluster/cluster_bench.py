@@ -73,9 +73,9 @@ class Process:
 
 
 @contextmanager
-def nats_server():
+def nats_server(*more):
     """Gives the URL of a fresh one."""
-    with subprocess.Popen(["nats-server", "-a", "127.0.0.1", "-p", "-1"], stderr=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(["nats-server", "-a", "127.0.0.1", "-p", "-1", *more], stderr=subprocess.PIPE, text=True) as server:
         try:
             url = None
             for line in server.stderr:
@@ -169,6 +169,61 @@ def flow(two, count, batch):
         send(count)
         took = time.monotonic() - begin
         return (giver.cpu_ns() + taker.cpu_ns() - before) / count / 1000, count / took / 1000
+
+
+def timed(who, what, count, all_of):
+    """Returns microseconds of the clock, and of the processor for all of these, for each of `count` things that one is told to do."""
+    before, begin = sum(p.cpu_ns() for p in all_of), time.monotonic()
+    if (said := who.do(what)) != "ok":
+        raise RuntimeError(f"{what}: {said}")
+    took = time.monotonic() - begin
+    return took / count * 1e6, (sum(p.cpu_ns() for p in all_of) - before) / count / 1000
+
+
+def ask(kind, count):
+    """Returns what a question to another node and its answer take, one after the other."""
+    with ExitStack() as stack:
+        if kind == "libnats":
+            url = stack.enter_context(nats_server())
+            asked, asks = [stack.enter_context(Process(f"{PROGRAMS}/peer_libnats", url, role)) for role in ("rep", "req")]
+            asked.hear("connected")
+            asks.hear("connected")
+        else:
+            (asks, asked), _ = stack.enter_context(nodes(2))
+            asked.do("serve")
+        asks.do(f"ask {max(count // 10, 100)}")
+        return timed(asks, f"ask {count}", count, [asks, asked])
+
+
+@contextmanager
+def keeper(kind):
+    """Gives who keeps messages: in JetStream, raw or by a node of ours, or in SQLite."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TROUPE_BENCH_DISK")) as folder, ExitStack() as stack:
+        if kind == "sqlite":
+            one = stack.enter_context(Process(f"{PROGRAMS}/bench_history", "sqlite", folder + "/kept.db"))
+        else:
+            url = stack.enter_context(nats_server("-js", "-sd", folder))
+            one = stack.enter_context(Process(f"{PROGRAMS}/peer_libnats", url, "keep") if kind == "libnats" else Process(f"{PROGRAMS}/bench_history", "jetstream", url))
+        if kind == "libnats":
+            one.hear("connected")
+        else:
+            one.do("ready")
+        yield one
+
+
+def append(kind, count, most):
+    """Returns what a message takes until the store has it; ours have heard it by then, too."""
+    with keeper(kind) as one:
+        one.do(f"append {max(count // 10, most)} {most}")
+        return timed(one, f"append {count} {most}", count, [one])
+
+
+def resume(count, missed=20):
+    """Returns what it takes to resume with so many messages missed, from memory."""
+    with keeper("sqlite") as one:
+        one.do("append 100 100")
+        one.do(f"resume {count // 10} {missed}")
+        return timed(one, f"resume {count} {missed}", count, [one])
 
 
 def fan_out(kind, lines, listeners=1000):
@@ -364,6 +419,19 @@ def rows(smoke):
             "frames over TLS": lambda: flow(two_frames, 300_000 // n, 1),
             "libnats": lambda: flow(two_libnats, 1_000_000 // n, 1),
             "Erlang": lambda: flow(two_erlang, 300_000 // n, 1)}, {"libnats": 0.3, "Erlang": 0.15}),
+        "ask": ("a question to an actor of another node and its answer, 100 bytes each, one after the other", ("us", "us of both nodes"), {
+            "Troupe": lambda: ask("Troupe", 4_000 // n),
+            "libnats": lambda: ask("libnats", 4_000 // n)}, {"libnats": 1.1}),
+        "append": ("a message until JetStream has it, and it is heard, one after the other", ("us", "us of the node"), {
+            "Troupe": lambda: append("jetstream", 3_000 // n, 1),
+            "libnats": lambda: append("libnats", 3_000 // n, 1)}, {"libnats": 1.2}),
+        "append-many": ("the same, 1,000 on their way", ("us", "us of the node"), {
+            "Troupe": lambda: append("jetstream", 50_000 // n, 1000),
+            "libnats": lambda: append("libnats", 50_000 // n, 1000)}, {"libnats": 1.11}),
+        "append-sqlite": ("a message until SQLite has it on the disk, and it is heard, 1,000 on their way; target 50 us", ("us", "us of the node"), {
+            "Troupe": lambda: append("sqlite", 50_000 // n, 1000)}, {}),
+        "resume": ("to resume with 20 messages missed, from memory; target 20 us", ("us", "us of the node"), {
+            "Troupe": lambda: resume(20_000 // n)}, {}),
         "local": ("a line to one of 1,000 actors, said in a cluster where nobody else wants it", ("ns",), {
             "Troupe": lambda: fan_out("local", 5000 // n),
             "without cluster": lambda: fan_out("plain", 5000 // n)}, {"without cluster": 1.02}),
@@ -425,7 +493,7 @@ def main():
     p.add_argument("programs")
     p.add_argument("examples")
     p.add_argument("--repeat", type=int, default=5, help="how often each figure is taken; the median counts (5)")
-    p.add_argument("--only", action="append", help="a row: gathered, single, local, fan-out, interest, presence, presence-change, chat, idle")
+    p.add_argument("--only", action="append", help="a row: gathered, single, ask, append, append-many, append-sqlite, resume, local, fan-out, interest, presence, presence-change, chat, idle")
     p.add_argument("--out", help="folder for cluster.csv, which has every run")
     p.add_argument("--smoke", action="store_true", help="each once and short: do they work?")
     o = p.parse_args()

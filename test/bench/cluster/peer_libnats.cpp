@@ -2,6 +2,10 @@
 //
 //   peer_libnats URL sub   expect N: answers that it does, and when N messages more have come, each the next one
 //   peer_libnats URL pub   publish N: publishes as many; answers when the server has had them
+//   peer_libnats URL rep   answers requests with what they say
+//   peer_libnats URL req   ask N: one request after the other, N times; answers when it has each number back
+//   peer_libnats URL keep  append N M: publishes N messages to a stream, of which at most M wait for their acknowledgement; answers when all
+//                          have it. With 1 it waits for each
 //
 // The messages are those of bench_node, and so is the window.
 
@@ -53,26 +57,107 @@ void took(natsConnection* nats, natsSubscription*, natsMsg* m, void* closure) {
   natsMsg_Destroy(m);
 }
 
+void reply(natsConnection* nats, natsSubscription*, natsMsg* m, void*) {
+  must(natsConnection_Publish(nats, natsMsg_GetReply(m), natsMsg_GetData(m),
+                              natsMsg_GetDataLength(m)));
+  natsMsg_Destroy(m);
+}
+
+void ask(natsConnection* nats, std::uint64_t count) {
+  std::string bytes(length, 'x');
+  for (; count > 0; --count) {
+    std::memcpy(bytes.data(), &count, sizeof count);
+    natsMsg* m = nullptr;
+    must(
+      natsConnection_Request(&m, nats, "echo", bytes.data(), static_cast<int>(bytes.size()), 5000));
+    if (bytes
+        != std::string(natsMsg_GetData(m), static_cast<std::size_t>(natsMsg_GetDataLength(m)))) {
+      answer("wrong");
+      std::_Exit(1);
+    }
+    natsMsg_Destroy(m);
+  }
+  answer();
+}
+
+void not_kept(jsCtx*, jsPubAckErr*, void*) {
+  answer("not kept");
+  std::_Exit(1);
+}
+
+void append(natsConnection* nats, std::uint64_t count, std::int64_t most) {
+  jsOptions options;
+  must(jsOptions_Init(&options));
+  options.PublishAsync.MaxPending = most;
+  options.PublishAsync.ErrHandler = not_kept;
+  options.PublishAsync.StallWait = 30'000;
+  jsCtx* js = nullptr;
+  must(natsConnection_JetStream(&js, nats, &options));
+  std::string bytes(length, 'x');
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::memcpy(bytes.data(), &i, sizeof i);
+    if (most == 1)
+      must(js_Publish(nullptr, js, "rooms.room", bytes.data(), static_cast<int>(length), nullptr,
+                      nullptr));
+    else
+      must(js_PublishAsync(js, "rooms.room", bytes.data(), static_cast<int>(length), nullptr));
+  }
+  must(js_PublishAsyncComplete(js, nullptr));
+  jsCtx_Destroy(js);
+  answer();
+}
+
+// As jetstream_history has it, but that nobody hears of what is kept.
+void make_stream(natsConnection* nats) {
+  jsCtx* js = nullptr;
+  must(natsConnection_JetStream(&js, nats, nullptr));
+  jsStreamConfig stream;
+  must(jsStreamConfig_Init(&stream));
+  const char* subjects[] = {"rooms.*"};
+  stream.Name = "rooms";
+  stream.Subjects = subjects;
+  stream.SubjectsLen = 1;
+  stream.Storage = js_FileStorage;
+  stream.MaxMsgsPerSubject = 1000;
+  must(js_AddStream(nullptr, js, &stream, nullptr, nullptr));
+  jsCtx_Destroy(js);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
   if (argc != 3)
     return 2;
-  const bool takes = argv[2] == std::string{"sub"};
+  const std::string role = argv[2];
+  const bool takes = role == "sub";
   natsConnection* nats = nullptr;
   natsSubscription* sub = nullptr;
   must(natsConnection_ConnectTo(&nats, argv[1]));
   taker t;
   if (takes)
     must(natsConnection_Subscribe(&sub, nats, "room", took, &t));
-  else
+  else if (role == "rep")
+    must(natsConnection_Subscribe(&sub, nats, "echo", reply, nullptr));
+  else if (role == "keep")
+    make_stream(nats);
+  else if (role == "pub")
     must(natsConnection_SubscribeSync(&sub, nats, "acks"));
   must(natsConnection_FlushTimeout(nats, 10'000));
   answer("connected");
   std::string bytes(length, 'x');
   std::uint64_t sent = 0, acknowledged = 0;
   for (std::string line; std::getline(std::cin, line);) {
-    const auto count = std::stoull(line.substr(line.find(' ') + 1));
+    std::size_t end_of_count = 0;
+    const auto numbers = line.substr(line.find(' ') + 1);
+    const auto count = std::stoull(numbers, &end_of_count);
+    if (role == "req") {
+      ask(nats, count);
+      continue;
+    }
+    if (role == "keep") {
+      append(nats, count, std::stoll(numbers.substr(end_of_count)));
+      continue;
+    }
     if (takes) {
       t.wanted = t.wanted + count;
       answer("expecting");

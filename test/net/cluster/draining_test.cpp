@@ -1,5 +1,6 @@
 #include <troupe/cluster/cluster.hpp>
 
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include <troupe/cluster/presence.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/testing/cluster_fixture.hpp>
+#include <troupe/testing/logged_errors.hpp>
 
 #include "support/catch.hpp"
 
@@ -156,4 +158,57 @@ TEST_CASE("a drain without clients is over at once, also of a node that leaves b
   CHECK_THROWS_AS(
     net.runtime().in_turn([&] { static_cast<void>(net.node(0).drain({.batch = 0})); }),
     std::invalid_argument);
+}
+
+TEST_CASE("what is to be done before a node leaves is done when its clients have ended",
+          "[cluster][drain]") {
+  drained_net net{{.nodes = 2}};
+  net.run_for(1s);
+  const auto who = net.join(1, 1, false);
+  std::string order;
+  promise<void> first, second;
+  logged_errors errors{net.runtime()};
+  net.runtime().in_turn([&] {
+    CHECK_THROWS_AS(net.node(1).before_leaving({}), std::logic_error);
+    net.node(1).before_leaving([&] {
+      order += 'a';
+      return first.get_deferred();
+    });
+    net.node(1).before_leaving([&]() -> deferred<void> { throw std::runtime_error("boom"); });
+    net.node(1).before_leaving([&] {
+      order += 'b';
+      return second.get_deferred();
+    });
+  });
+  const auto fired = net.drain(1, {.grace = 30s});
+  net.run_for(1s);
+  CHECK(order.empty());
+  caf::anon_send_exit(who, caf::exit_reason::user_shutdown);
+  net.run_for(100ms);
+  CHECK(order == "ab");
+  CHECK(errors.flush<std::runtime_error>().size() == 1);
+  net.runtime().in_turn([&] { first.errback(errc::timed_out); });
+  net.run_for(1s);
+  CHECK(*fired == 0);
+  CHECK(net.view(0, 1).state == node_state::up);
+  net.runtime().in_turn([&] { second.callback(); });
+  net.run_for(100ms);
+  CHECK(*fired == 1);
+  CHECK(net.view(0, 1).state == node_state::left);
+  CHECK(order == "ab");
+}
+
+TEST_CASE("a node that has drained waits five seconds at most for what is to be done",
+          "[cluster][drain]") {
+  drained_net net{{.nodes = 2}};
+  net.run_for(1s);
+  net.join(1, 1, false); // does not end
+  promise<void> never;
+  net.runtime().in_turn([&] { net.node(1).before_leaving([&] { return never.get_deferred(); }); });
+  const auto fired = net.drain(1, {.grace = 2s});
+  net.run_for(6900ms);
+  CHECK(*fired == 0);
+  net.run_for(200ms);
+  CHECK(*fired == 1);
+  CHECK(net.view(0, 1).state == node_state::left);
 }

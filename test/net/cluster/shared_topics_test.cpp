@@ -111,6 +111,39 @@ TEST_CASE("all that a turn publishes goes to another node in one message", "[clu
   CHECK(kitchen.written.size() == 50);
 }
 
+TEST_CASE("publications of turns that follow one another share a message, and wait for no other",
+          "[cluster]") {
+  two_nodes t;
+  fake_connection::output lobby;
+  two_nodes::connect(t.second, t.there->get("lobby"), lobby);
+  t.pass(20ms);
+  const auto room = t.here->get("lobby");
+  const auto before = t.left->counters().messages_out;
+  const auto sent = [&] {
+    return t.left->counters().messages_out - before;
+  };
+  const auto publish = [&] {
+    t.first.in_turn([&] { room.publish("x"); });
+  };
+  publish();
+  CHECK(sent() == 1); // at once
+  for (int i = 0; i < 10; ++i)
+    publish();
+  CHECK(sent() == 1);
+  t.first.settle(1); // a turn without any
+  CHECK(sent() == 2);
+  t.first.advance(10ms);
+  publish();
+  CHECK(sent() == 3);           // it is a while since the latest
+  for (int i = 0; i < 8; ++i) { // each turn has one, and nobody waits for longer than 50 us
+    t.first.reactor().call_later(20us, [&] { room.publish("x"); });
+    t.first.advance(20us);
+  }
+  CHECK(sent() == 5);
+  t.pass(20ms);
+  CHECK(lobby.written.size() == 20);
+}
+
 TEST_CASE("what a node does not accept of others is counted, and the rest is delivered",
           "[cluster]") {
   cluster_options told;

@@ -11,6 +11,10 @@
 
 namespace troupe {
 
+namespace detail {
+class arriving_publications;
+}
+
 /// Takes publications to other processes, for topics that are shared. A `cluster` has one.
 ///
 /// Thread: any; the functions are called by whoever publishes, subscribes or ends.
@@ -19,7 +23,7 @@ public:
   virtual ~topic_carrier() = default;
 
   /// Is handed what was published on a topic that is wanted elsewhere. Called in the publisher's code,
-  /// so what it calls in place must be quick and run nothing of the user's.
+  /// before the subscribers here have it, so what it calls in place must be quick and run nothing of the user's.
   virtual void carry(const topic& what, const shared_bytes& bytes) = 0;
 
   /// Hears that the topic may have its first subscriber here, or may have lost its last one: whoever
@@ -52,12 +56,38 @@ public:
   /// Returns what `wanted_elsewhere` said of this topic last.
   [[nodiscard]] static void* mark_of(const topic& what) noexcept;
 
-  /// Gives `bytes` to the subscribers that the topic has here, as `publish` does, and carries nothing.
-  static void deliver(const topic& what, const shared_bytes& bytes);
-
 private:
   friend class topics;
+  friend class topic_arrivals;
+  [[nodiscard]] static detail::topic_state& state_of(const topic& what) { return what.state(); }
+
   const caf::intrusive_ptr<detail::topic_directory> directory_;
+};
+
+/// Gives what other processes published to the subscribers here, as `publish` does, and carries nothing.
+///
+/// What came together costs one function for each loop with subscribers, however many publications that is: whoever
+/// carries adds them all, and hands them over at the end. A long delivery leaves the loop's other work its share.
+///
+/// Order: a subscriber gets what was added in that order, over topics too. Transports on loop 0 have a publication
+/// when `add` returns.
+/// Lifetime: what was handed over is delivered, whether or not this is still there.
+/// Thread: that of loop 0, in a turn.
+class topic_arrivals {
+public:
+  explicit topic_arrivals(runtime& rt);
+  ~topic_arrivals();
+  topic_arrivals(const topic_arrivals&) = delete;
+  topic_arrivals& operator=(const topic_arrivals&) = delete;
+
+  /// Adds a publication; the bytes are copied. Whoever publishes may be the subscriber's producer, which does anything.
+  void add(const topic& what, bytes_view bytes);
+
+  /// Hands over what was added since the last time.
+  void hand_over();
+
+private:
+  const std::shared_ptr<detail::arriving_publications> state_;
 };
 
 } // namespace troupe

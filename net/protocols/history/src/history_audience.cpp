@@ -124,7 +124,8 @@ resumed history_audience::replay(listener& to, const std::vector<kept_ref>& mess
   return r;
 }
 
-void history_audience::answer(listener& to, const history_answer& with) {
+void history_audience::answer(const room& in, listener& to, const history_answer& with) {
+  to.late = with.unknown && !(in.active && in.ring.known());
   if (to.patience.active())
     to.patience.cancel();
   to.who->enter([&] {
@@ -144,7 +145,7 @@ void history_audience::give_up(const std::string& name, const listener_ref& who)
   known.unknown = true;
   if (r.active && r.ring.known())
     known.page = r.ring.newest(sequence_of(who->since), who->limit);
-  answer(*who, known);
+  answer(r, *who, known);
 }
 
 // -- what loop 0 tells ----------------------------------------------------------------------------
@@ -195,7 +196,7 @@ void history_audience::take(const std::string& name, const history_answer& with)
       continue;
     const auto after = sequence_of(l->since);
     if (with.asked_after <= after && with.asked_limit >= l->limit)
-      answer(*l, with);
+      answer(r, *l, with);
     else
       ask(r, after, l->limit);
   }
@@ -215,21 +216,26 @@ void history_audience::adopt(const std::string& name, const history_ring& ring) 
   tidy(r);
 }
 
-// Who listened when the store became another one hears what that has kept until its ring came here.
+// Who listened when the store became another one, or could not wait for what it missed, hears what was kept until the ring
+// came here. Of one who said no place nobody knows which of that is new: it gets as many of the newest as it wanted.
 void history_audience::catch_up(room& of) {
   if (!of.active || !of.ring.known())
     return;
   const auto messages = of.ring.messages(); // who is told something may come and go
   for (std::size_t i = 0, n = of.listeners.size(); i < n; ++i) {
     const auto l = of.listeners[i];
-    if (!std::exchange(l->renewed, false))
+    const bool renewed = std::exchange(l->renewed, false);
+    const bool late = std::exchange(l->late, false);
+    if (!renewed && !late)
       continue;
-    for (const auto& message : messages) {
-      if (l->who == nullptr || l->waits)
-        break;
-      if (message->at.sequence <= l->last)
+    const auto after = sequence_of(l->since);
+    const bool cut = !renewed && l->since.epoch == 0 && messages.size() > l->limit;
+    for (auto m =
+           messages.begin() + static_cast<std::ptrdiff_t>(cut ? messages.size() - l->limit : 0);
+         m != messages.end() && l->who != nullptr && !l->waits; ++m) {
+      if ((*m)->at.sequence <= std::max(l->last, after))
         continue;
-      give(*l, message);
+      give(*l, *m);
       tallies_.delivered.add();
     }
   }

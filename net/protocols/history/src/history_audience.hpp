@@ -70,6 +70,7 @@ private:
     std::size_t limit = 0;
     bool waits = false;
     bool renewed = false; // it has nothing yet of the present epoch
+    bool late = false;    // it gave up waiting before there was a ring here
     abandoning_promise<resumed> promise;
     delayed_call patience;
   };
@@ -96,7 +97,7 @@ private:
   void give(listener& to, const kept_ref& message);
   resumed replay(listener& to, const std::vector<kept_ref>& messages, std::uint64_t floor,
                  std::uint64_t last, bool unknown);
-  void answer(listener& to, const history_answer& with);
+  void answer(const room& in, listener& to, const history_answer& with);
   void give_up(const std::string& name, const listener_ref& who);
   void watch_end_of(pinned_actor& who);
   void ended(pinned_actor* who);

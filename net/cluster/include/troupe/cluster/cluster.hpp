@@ -75,10 +75,11 @@ enum class while_draining : std::uint8_t {
 /// new incarnation of itself; its clients notice nothing.
 ///
 /// **What is published** is delivered to subscribers of this node in place, as without a cluster; and
-/// once a turn goes, in one message, to each other node that has subscribers of these topics. At most
-/// once: what one publisher publishes reaches each subscriber in that order, over topics too, never
-/// twice; what is lost on the way, or did not fit, is counted at both ends and told
-/// (`node_event::publications_missed`), unless the process that published it has ended. A subscription
+/// at the end of the turn goes, in one message, to each other node that has subscribers of these topics.
+/// Turns that follow one another and all publish share one: nothing waits for longer than 50 us, or
+/// beyond a turn without any. At most once: what one publisher publishes reaches each subscriber in that
+/// order, over topics too, never twice; what is lost on the way, or did not fit, is counted at both ends
+/// and told (`node_event::publications_missed`), unless the process that published it has ended. A subscription
 /// is known at the other nodes a moment after it was made; what they publish before that is not for it.
 ///
 /// **Actors have names** over nodes: `serve` gives one, `actor` refers to whoever serves it, for `ask` and
@@ -200,9 +201,21 @@ public:
     add_client(caf::actor_cast<caf::strong_actor_ptr>(&self), std::move(fn));
   }
 
+  /// Has `fn` called when this node has drained, before it leaves: those who said `on_drain` have ended, or the
+  /// grace time is over. It leaves when what all such functions returned has fired, with a failure too, or
+  /// after 5 s. For what others wait for:
+  ///
+  /// ```cpp
+  /// cluster.before_leaving([&locks] { return locks.give_back(); }); // leases
+  /// ```
+  ///
+  /// Thread: loop 0, or before `run()`, and so is `fn`. Order: they are called in that of these calls; none waits for
+  /// another one.
+  void before_leaving(std::function<deferred<void>()> fn);
+
   /// Empties this node before its end: it is not `ready` from now on, and serves no names to others, who ask
   /// others; what they have asked is answered. Those who have said so by `on_drain` are told in batches. When
-  /// they have all ended, or at the end of the grace time, the node leaves; its users are held by the others for their
+  /// they have all ended, or at the end of the grace time, what `before_leaving` was told is done, and the node leaves; its users are held by the others for their
   /// `cluster_options::leave_hold`. Close listening ports first.
   ///
   /// ```cpp

@@ -99,6 +99,11 @@ public:
   deferred<lease> acquire(basic_actor& self, std::string_view name, acquire_options options = {});
 
   /// Asks all leases back, and gives none from now on: what a program does before it leaves, as at the end of the runtime.
+  /// The children of `leased_child` end first. With a cluster it belongs to what a drain does:
+  ///
+  /// ```cpp
+  /// cluster.before_leaving([&locks] { return locks.give_back(); });
+  /// ```
   ///
   /// \returns what fires when all have been given back, or after `margin`, when those that are left end by themselves
   [[nodiscard]] deferred<void> give_back();
