@@ -1,5 +1,6 @@
 #include "receiver_watches.hpp"
 
+#include <utility>
 #include <vector>
 
 #include <asio/execution_context.hpp>
@@ -58,8 +59,9 @@ void receiver_watches::add(question_base& q, const caf::strong_actor_ptr& receiv
   bool first_one;
   {
     const std::lock_guard hold{part.mutex};
-    auto& first = part.first[key];
-    first_one = first == nullptr;
+    const auto [found, inserted] = part.first.try_emplace(key, nullptr);
+    auto& first = found->second;
+    first_one = inserted; // else it is watched
     q.next_ = first;
     if (first != nullptr)
       first->previous_ = &q;
@@ -71,9 +73,9 @@ void receiver_watches::add(question_base& q, const caf::strong_actor_ptr& receiv
 }
 
 void receiver_watches::remove(question_base& q) noexcept {
-  const auto receiver = caf::actor_cast<caf::strong_actor_ptr>(q.receiver_);
   const auto* const key = caf::actor_cast<caf::abstract_actor*>(q.receiver_);
   auto& part = shard_of(key);
+  caf::actor_addr forgotten;
   {
     const std::lock_guard hold{part.mutex};
     const auto found = part.first.find(key);
@@ -83,16 +85,19 @@ void receiver_watches::remove(question_base& q) noexcept {
       q.next_->previous_ = q.previous_;
     if (q.previous_ != nullptr)
       q.previous_->next_ = q.next_;
-    else if (q.next_ != nullptr)
-      found->second = q.next_;
     else
-      part.first.erase(found);
+      found->second = q.next_;
     const bool last_one = q.previous_ == nullptr && q.next_ == nullptr;
     q.next_ = q.previous_ = nullptr;
-    if (!last_one)
+    if (!last_one || part.idle == q.receiver_)
       return;
+    forgotten = std::exchange(part.idle, q.receiver_); // may be asked again soon
+    const auto idle = part.first.find(caf::actor_cast<caf::abstract_actor*>(forgotten));
+    if (!forgotten || idle == part.first.end() || idle->second != nullptr)
+      return;
+    part.first.erase(idle);
   }
-  if (receiver)
+  if (const auto receiver = caf::actor_cast<caf::strong_actor_ptr>(forgotten))
     receiver->get()->detach({receiver_watch::token_type, this});
 }
 
@@ -101,6 +106,8 @@ void receiver_watches::receiver_ended(const caf::abstract_actor* receiver) {
   {
     auto& part = shard_of(receiver);
     const std::lock_guard hold{part.mutex};
+    if (caf::actor_cast<caf::abstract_actor*>(part.idle) == receiver)
+      part.idle = nullptr;
     const auto found = part.first.find(receiver);
     if (found == part.first.end())
       return;

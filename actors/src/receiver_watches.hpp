@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include <caf/abstract_actor.hpp>
+#include <caf/actor_addr.hpp>
 #include <caf/actor_system.hpp>
 
 #include <troupe/actors/ask.hpp>
@@ -15,7 +16,8 @@ namespace troupe::detail {
 /// Knows which questions wait for which actor, and fails them when that actor ends.
 ///
 /// An asked actor carries one watch however many ask it: CAF keeps those in a list that it searches
-/// to take one back, which a watch for each question would make quadratic.
+/// to take one back, which a watch for each question would make quadratic. The one that was asked last, of each shard, keeps
+/// its watch when no question waits any more: who is asked again and again is watched once.
 ///
 /// Thread: any. One for each runtime, shared by the questions that it knows.
 class receiver_watches : public std::enable_shared_from_this<receiver_watches> {
@@ -32,6 +34,7 @@ private:
   struct shard {
     std::mutex mutex;
     std::unordered_map<const caf::abstract_actor*, question_base*> first; // of each receiver
+    caf::actor_addr idle; // has no questions, perhaps, and its watch
   };
 
   shard& shard_of(const caf::abstract_actor* receiver) noexcept {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include <troupe/runtime/detail/cpu.hpp>
@@ -40,8 +41,11 @@ constexpr std::size_t class_of(std::size_t size) noexcept {
 constexpr std::size_t size_of(std::size_t size_class) noexcept {
   return size_class * 16 + 8;
 }
-constexpr std::ptrdiff_t bytes_of(std::size_t size_class) noexcept {
-  return static_cast<std::ptrdiff_t>(size_class * 16);
+// Two sums in one number: of blocks in its lower bits, of which differences are read, and of bytes above. A carry from
+// the one to the other is a byte in a million blocks.
+constexpr int bits_of_count = 20;
+constexpr std::uint64_t weight_of(std::size_t size_class) noexcept {
+  return (std::uint64_t{size_class} * 16 << bits_of_count) + 1;
 }
 static_assert(sizeof(free_block) <= size_of(1));
 static_assert(size_of(size_classes - 1) == largest_cached_block);
@@ -57,10 +61,11 @@ struct bin {
   std::uint32_t count;
   std::uint32_t limit; // none in the cache of a thread that has none
   free_block* spare;
+  std::uint64_t weight;
 };
 
 struct cache {
-  std::ptrdiff_t taken; // bytes
+  std::uint64_t taken; // sum of the weights
   std::array<bin, size_classes> bins;
 };
 
@@ -105,8 +110,11 @@ private:
   struct hold {
     explicit hold(shared_batches& of) noexcept : batches(of) {
       while (batches.locked_.exchange(true, std::memory_order_acquire))
-        while (batches.locked_.load(std::memory_order_relaxed))
-          cpu_relax();
+        for (int spins = 0; batches.locked_.load(std::memory_order_relaxed);)
+          if (++spins < 64)
+            cpu_relax();
+          else
+            std::this_thread::yield(); // who holds it may have lost its core
     }
     ~hold() { batches.locked_.store(false, std::memory_order_release); }
     shared_batches& batches;
@@ -146,7 +154,7 @@ bool make_cache() noexcept {
   if (made == nullptr)
     return false;
   for (std::size_t i = 1; i < size_classes; ++i)
-    made->bins[i].limit = static_cast<std::uint32_t>(batch_of(i));
+    made->bins[i] = {nullptr, 0, static_cast<std::uint32_t>(batch_of(i)), nullptr, weight_of(i)};
   here = made;
   static thread_local thread_end ends; // it must be used to be made
   static_cast<void>(&ends);
@@ -158,7 +166,7 @@ bool make_cache() noexcept {
   if (size_class >= size_classes || (here == &no_cache && !make_cache()))
     return ::operator new(size);
   auto& bin = here->bins[size_class];
-  here->taken += bytes_of(size_class);
+  here->taken += bin.weight;
   auto* batch = std::exchange(bin.spare, nullptr);
   if (batch == nullptr)
     batch = all_shared[size_class].take();
@@ -174,7 +182,7 @@ bool make_cache() noexcept {
   if (size_class >= size_classes || (here == &no_cache && !make_cache()))
     return ::operator delete(block);
   auto& bin = here->bins[size_class];
-  here->taken -= bytes_of(size_class);
+  here->taken -= bin.weight;
   if (bin.count == bin.limit) {
     if (bin.spare != nullptr && !all_shared[size_class].give(bin.spare, size_class))
       free_all(bin.spare);
@@ -196,7 +204,7 @@ void* take_block(std::size_t size) {
     if (auto* const block = bin.top) [[likely]] {
       bin.top = block->next;
       --bin.count;
-      mine.taken += block_lists::bytes_of(size_class);
+      mine.taken += bin.weight;
       return block;
     }
   }
@@ -211,7 +219,7 @@ void give_block(void* block, std::size_t size) noexcept {
     if (bin.count != bin.limit) [[likely]] {
       bin.top = new (block) block_lists::free_block{bin.top, nullptr};
       ++bin.count;
-      mine.taken -= block_lists::bytes_of(size_class);
+      mine.taken -= bin.weight;
       return;
     }
   }
@@ -219,7 +227,16 @@ void give_block(void* block, std::size_t size) noexcept {
 }
 
 std::ptrdiff_t bytes_taken() noexcept {
+  return static_cast<std::int64_t>(block_lists::here->taken) >> block_lists::bits_of_count;
+}
+
+std::uint64_t block_mark() noexcept {
   return block_lists::here->taken;
+}
+
+std::ptrdiff_t blocks_taken_since(std::uint64_t mark) noexcept {
+  constexpr int above = 64 - block_lists::bits_of_count;
+  return static_cast<std::int64_t>((block_lists::here->taken - mark) << above) >> above;
 }
 
 std::size_t blocks_in_a_batch(std::size_t size) noexcept {

@@ -8,11 +8,13 @@
 #include <sched.h>
 
 #include <troupe/runtime/detail/block_cache.hpp>
+#include <troupe/runtime/detail/turn_references.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
 #include "handler_timing.hpp"
 #include "log.hpp"
 #include "mailbox.hpp"
+#include "theft_watch.hpp"
 #include "wake_timer.hpp"
 
 namespace troupe {
@@ -34,6 +36,10 @@ constexpr std::ptrdiff_t much_for_others = 16 * 1024;
 // others: what waits for it takes memory, and keeps those who sent it.
 constexpr std::size_t many_waiting = 64;
 constexpr std::size_t times_as_many = 8;
+
+// And as many as there are, for as long as actors may run in a turn, if they fill the processor's second cache: otherwise
+// those who feed it make more in each round than it gets to.
+constexpr std::size_t heap_of_waiting = 4096;
 
 // One that goes on lets those whom it has woken run before all others, if they are as few: it feeds them, perhaps with
 // many like it, and what all of them send would come long after it has left the cache.
@@ -68,6 +74,7 @@ event_loop::event_loop(loop_scheduler& scheduler, std::size_t index, const runti
     io_(std::in_place, ASIO_CONCURRENCY_HINT_UNSAFE_IO), work_(std::in_place, io_->get_executor()),
     wake_timer_(std::make_unique<detail::wake_timer>(*io_)),
     lookout_(loops > 1 ? std::make_unique<detail::wake_timer>(*io_) : nullptr),
+    thefts_(loops > 1 ? std::make_unique<detail::theft_watch>(loops) : nullptr),
     timers_(&tell_time, this, 8, &home_), lane_(&scheduler.system(), *this), floating_(loops > 1),
     no_message_(caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, caf::message{})),
     counting_(loops), watch_(index, options, options.time_source, counting_),
@@ -260,6 +267,8 @@ bool event_loop::resume(caf::resumable* job, bool pinned) {
   bool over = false;
   const bool is_actor = job->subtype() == caf::resumable::scheduled_actor;
   acting_ = is_actor ? static_cast<caf::scheduled_actor*>(job) : nullptr;
+  if (is_actor)
+    detail::this_turn.begin(caf::actor_control_block::from(acting_));
   // A few messages first, then more: messages that take long are noticed early.
   auto portion = portion_;
   const auto taken = detail::bytes_taken();
@@ -288,8 +297,10 @@ bool event_loop::resume(caf::resumable* job, bool pinned) {
     const auto made = detail::bytes_taken() - taken;
     if (left == 0 && made < 0 && is_actor) {
       const auto waiting = detail::waiting_messages(static_cast<caf::scheduled_actor&>(*job));
-      if (waiting > many_waiting
-          || (!pinned && runs_hastened_)) // behind others it would be fed by all
+      if (waiting > heap_of_waiting)
+        left = waiting;
+      else if (waiting > many_waiting
+               || (!pinned && runs_hastened_)) // behind others it would be fed by all
         left = std::min(waiting, std::exchange(spare, 0));
     }
     if (left == 0 || (made > much_for_others && has_jobs()))
@@ -297,26 +308,38 @@ bool event_loop::resume(caf::resumable* job, bool pinned) {
   }
   runs_floating_ = false;
   acting_ = nullptr;
-  if (woken_ > 0 && !pinned)
+  detail::this_turn.end();
+  if (woken_ > 0 && !pinned && floating_.size() > woken_) // others wait
     hasten_woken(result == caf::resumable::resume_later);
   switch (result) {
   case caf::resumable::resume_later:
-    if (pinned)
+    if (pinned) {
       pinned_.push(job);
-    else
-      exec_later(job);
+      break;
+    }
+    // The system may have taken the thread away meanwhile, and those who feed it would all come before it.
+    was_cut_ = over && !was_cut_
+               && (runs_hastened_
+                   || (is_actor
+                       && detail::waiting_messages(static_cast<caf::scheduled_actor&>(*job))
+                            > heap_of_waiting));
+    exec_later(job); // from here on another loop may have it
+    if (was_cut_) {
+      floating_.hasten(1);
+      ++hastened_;
+    }
     break;
   default: // awaiting_message, done; no job of ours shuts its unit down
     caf::intrusive_ptr_release(job);
   }
+  if (!alone_)
+    judge_theft(false);
   return over;
 }
 
 // Those who wait come to their turn all the same: who was hastened hastens nobody by going on, and in some turns nobody
 // does by having made much.
 void event_loop::hasten_woken(bool goes_on) {
-  if (floating_.size() <= woken_) // nobody else waits
-    return;
   const bool feeds = goes_on && woken_ <= few_woken && !runs_hastened_;
   if (!feeds && (in_order_ || detail::bytes_taken() - usual_bytes_ <= much_in_all))
     return;

@@ -7,9 +7,16 @@
 #include <troupe/runtime/loop_scheduler.hpp>
 
 #include "log.hpp"
+#include "theft_watch.hpp"
 #include "wake_timer.hpp"
 
 namespace troupe {
+
+namespace {
+
+constexpr auto longest_nap = std::chrono::milliseconds(10);
+
+} // namespace
 
 // A stretch of work begins: turns, one after the other, until the next wait.
 void event_loop::begin_work() {
@@ -23,7 +30,7 @@ void event_loop::begin_work() {
   if (on_lookout_.load(std::memory_order_seq_cst) && on_lookout_.exchange(false)) {
     scheduler_.looks_out_.store(false, std::memory_order_seq_cst);
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (auto* const peer = scheduler_.victim(*this))
+    if (auto* const peer = scheduler_.has_work(*this))
       scheduler_.look_out(*peer); // in case that this loop is busy for long, too
   }
   if (!arrivals_.empty())
@@ -33,7 +40,8 @@ void event_loop::begin_work() {
 void event_loop::stop_sleeping() {
   if (!std::exchange(sleeps_, false))
     return;
-  scheduler_.asleep_.fetch_sub(1, std::memory_order_relaxed);
+  if (alone_ || !thefts_->sleeps_in())
+    scheduler_.asleep_.fetch_sub(1, std::memory_order_relaxed);
   asleep_.store(false, std::memory_order_seq_cst);
   scheduler_.searching_.store(0, std::memory_order_relaxed); // this loop looks for itself now
 }
@@ -52,6 +60,8 @@ void event_loop::wait_for_io() {
 }
 
 void event_loop::wait_for_event() {
+  if (!alone_)
+    note_what_others_did();
   if (!alone_ && mean_gap_ < options_.poll_before_sleep.count() && poll_for_peers())
     return;
   const auto dry_since = now();
@@ -62,12 +72,20 @@ void event_loop::wait_for_event() {
       return;
   }
   asleep_.store(true, std::memory_order_seq_cst);
-  scheduler_.asleep_.fetch_add(1, std::memory_order_seq_cst);
+  const auto rest = alone_ ? duration::zero() : thefts_->rests_for();
+  if (!alone_)
+    thefts_->sleep_in(rest > duration::zero());
+  if (rest == duration::zero())
+    scheduler_.asleep_.fetch_add(1, std::memory_order_seq_cst);
   sleeps_ = true;
   std::atomic_thread_fence(std::memory_order_seq_cst); // see stealable_queue::push
   const bool found = has_arrived() || leaving_.load(std::memory_order_seq_cst)
                      || (!alone_ && scheduler_.victim(*this) != nullptr);
   if (!found) {
+    if (rest > duration::zero())
+      lookout_->end_wait_in(std::min<duration>(rest, longest_nap)); // others may be slow by then
+    else if (auto* const peer = alone_ ? nullptr : scheduler_.has_work(*this))
+      scheduler_.look_out(*peer); // what it would not steal yet
     counting_.sleeps.add();
     counting_.io_events.add(run_operation(true) ? 1 : 0);
   }
@@ -112,21 +130,6 @@ bool event_loop::poll_for_peers() {
   // It did not pay. Only gaps that are measured to be short bring the mean down again.
   mean_gap_ = 4 * options_.poll_before_sleep.count();
   return false;
-}
-
-bool event_loop::steal() {
-  auto* const victim = scheduler_.victim(*this);
-  if (victim == nullptr)
-    return false;
-  auto count = victim->floating_.steal_half(floating_);
-  if (count == 0)
-    count = take_arrivals(*victim);
-  if (count == 0)
-    return false;
-  counting_.actors_stolen.add(count);
-  if (victim->floating_.size() > 0 || floating_.size() > 1)
-    scheduler_.work_available(*this); // one more thief may find something
-  return true;
 }
 
 } // namespace troupe

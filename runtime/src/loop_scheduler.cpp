@@ -17,6 +17,7 @@
 #include "loop_clock.hpp"
 #include "system_config.hpp"
 #include "telling.hpp"
+#include "theft_watch.hpp"
 #include "wake_timer.hpp"
 
 namespace troupe {
@@ -306,7 +307,7 @@ void loop_scheduler::work_available(event_loop& from) {
     return;
   for (std::size_t i = 1; i < loops_.size(); ++i) {
     auto& peer = *loops_[(from.index() + i) % loops_.size()];
-    if (!peer.asleep_.load(std::memory_order_relaxed))
+    if (!peer.asleep_.load(std::memory_order_relaxed) || peer.thefts_->sleeps_in())
       continue;
     searching_.store(1, std::memory_order_relaxed);
     if (peer.wake_if_asleep())
@@ -337,10 +338,19 @@ void loop_scheduler::look_out(const event_loop& busy) {
   }
 }
 
+event_loop* loop_scheduler::has_work(const event_loop& but) const noexcept {
+  for (std::size_t i = 1; i < loops_.size(); ++i) {
+    auto& peer = *loops_[(but.index() + i) % loops_.size()];
+    if (peer.floating_.size() > 0 || !peer.arrivals_.empty())
+      return &peer;
+  }
+  return nullptr;
+}
+
 event_loop* loop_scheduler::victim(const event_loop& thief) const noexcept {
   for (std::size_t i = 1; i < loops_.size(); ++i) {
     auto& peer = *loops_[(thief.index() + i) % loops_.size()];
-    if (peer.floating_.size() > 0 || !peer.arrivals_.empty())
+    if (thief.may_take_from(peer))
       return &peer;
   }
   return nullptr;

@@ -118,7 +118,8 @@ caf::resumable::resume_result mailbox_pass::run(caf::execution_unit* unit) {
     actor_.context(unit);
   else if (!actor_.activate(unit))
     return caf::resumable::done;
-  bound_ = detail::bound_of(actor_);
+  if (actor_.getf(detail::is_bounded_flag)) [[unlikely]]
+    bound_ = detail::bound_of(actor_);
   auto& mailbox = actor_.mailbox();
   for (bool first = true; handled_ < most_; first = false) {
     if (mailbox.fetch_more() || first) {
@@ -265,6 +266,7 @@ void mailbox_pass::arm_receive_timeout() {
   auto& behaviors = actor_.bhvr_stack();
   if (handled_ > 0 && !behaviors.empty()
       && (actor_.getf(caf::abstract_actor::has_timeout_flag) || behaviors.back().timeout().valid()))
+    [[unlikely]]
     actor_.set_receive_timeout();
 }
 

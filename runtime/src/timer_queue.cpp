@@ -350,6 +350,9 @@ void delayed_call::cancel() {
     no_call();
   queue_->expect_home("delayed_call::cancel");
   queue_->require(*this);
+  auto& heap = queue_->heap_;
+  if (!heap.empty() && heap.back().slot == slot_ && queue_->live(heap.back()))
+    heap.pop_back(); // as that of a time-out which was set just now
   auto fn = queue_->take(slot_, timer_queue::end::cancelled);
   queue_->sweep_if_stale();
   queue_->give_back_if_empty();

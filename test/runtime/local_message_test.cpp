@@ -72,6 +72,30 @@ private:
 using floating_doer = doer<floating_actor>;
 using pinned_doer = doer<pinned_actor>;
 
+/// Sends so many numbers in a turn, and some to itself.
+class much_sender : public floating_actor {
+public:
+  much_sender(caf::actor_config& cfg, caf::actor to, int& ended)
+    : floating_actor(cfg), to_(std::move(to)), ended_(ended) {}
+  ~much_sender() override { ++ended_; }
+  caf::behavior make_behavior() override {
+    return {
+      [this](int count) {
+        for (std::int64_t i = 0; i < count; ++i) {
+          send(to_, i);
+          if (i % 10 == 0)
+            send(caf::actor{this}, i);
+        }
+      },
+      [](std::int64_t) {},
+    };
+  }
+
+private:
+  caf::actor to_;
+  int& ended_;
+};
+
 template <class A>
 A& object_of(const caf::actor& handle) {
   return *static_cast<A*>(caf::actor_cast<caf::abstract_actor*>(handle));
@@ -134,6 +158,35 @@ TEST_CASE("a message that is handled or dropped gives back what it has") {
   rt.settle();
   CHECK(alive.use_count() == 1);
   CHECK(caf::actor_cast<caf::strong_actor_ptr>(a)->strong_refs.load() == references);
+}
+
+TEST_CASE("who sends much has between turns the references that there are, and ends without them") {
+  std::vector<std::string> got;
+  int ended = 0;
+  manual_runtime rt;
+  const auto to = caf::actor_cast<caf::actor>(rt.spawn<pinned_doer>(got));
+  auto one = caf::actor_cast<caf::strong_actor_ptr>(rt.spawn<much_sender>(to, ended));
+  auto other = caf::actor_cast<caf::strong_actor_ptr>(rt.spawn<much_sender>(to, ended));
+  rt.settle();
+  const auto references = one->strong_refs.load();
+  std::size_t sent = 0;
+  for (const int count : {0, 1, 2, 3, 4, 5, 64, 65, 1'000}) {
+    for (int i = 0; i < 3; ++i)
+      for (const auto& from : {one, other}) {
+        caf::anon_send(caf::actor_cast<caf::actor>(from), count);
+        sent += static_cast<std::size_t>(count);
+      }
+    rt.settle(1'000);
+    CHECK(got.size() == sent);
+    CHECK(one->strong_refs.load() == references);
+    CHECK(other->strong_refs.load() == references);
+  }
+  caf::anon_send(caf::actor_cast<caf::actor>(one), 100);
+  one = nullptr;
+  rt.settle(1'000);
+  CHECK(ended == 1);
+  other = nullptr;
+  CHECK(ended == 2);
 }
 
 TEMPLATE_TEST_CASE("send takes what CAF's takes, in order", "[local_message]", floating_doer,

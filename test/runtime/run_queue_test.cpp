@@ -2,7 +2,10 @@
 
 #include <vector>
 
+#include <troupe/runtime/detail/block_cache.hpp>
+
 #include "support/catch.hpp"
+#include "theft_watch.hpp"
 
 using namespace troupe::detail;
 
@@ -87,4 +90,105 @@ TEST_CASE("a thief takes no more at once than it has a bound for") {
   CHECK(victim.steal_half(thief) == stealable_queue::most_stolen);
   CHECK(victim.size() == 3 * stealable_queue::most_stolen);
   CHECK(thief.pop_front() == &jobs[3 * stealable_queue::most_stolen]);
+}
+
+TEST_CASE("who is queued while nobody waits is the first, whoever comes behind") {
+  stealable_queue queue{true};
+  for (int round = 0; round < 3; ++round) {
+    const auto first = fill(queue, 1);
+    CHECK(queue.size() == 1);
+    const auto others = fill(queue, 2);
+    CHECK(queue.size() == 3);
+    CHECK(queue.pop_front() == &first[0]);
+    const auto last = fill(queue, 1); // behind those that wait
+    CHECK(queue.pop_front() == &others[0]);
+    CHECK(queue.pop_front() == &others[1]);
+    CHECK(queue.pop_front() == &last[0]);
+    CHECK(queue.pop_front() == nullptr);
+    CHECK(queue.size() == 0);
+  }
+  const auto first = fill(queue, 1);
+  const auto others = fill(queue, 2);
+  queue.hasten(1);
+  CHECK(queue.pop_front() == &others[1]);
+  CHECK(queue.pop_front() == &first[0]);
+  CHECK(queue.pop_front() == &others[0]);
+}
+
+TEST_CASE("all that is given to another queue comes before what waits there, in its order") {
+  const auto count =
+    GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{2}, 3 * stealable_queue::most_stolen);
+  stealable_queue from{true};
+  stealable_queue to{true};
+  const auto first = fill(to, 1); // whose turn is next stays the next
+  const auto waiting = fill(to, 3);
+  const auto jobs = fill(from, count);
+  CHECK(from.give_all(to) == count);
+  CHECK(from.size() == 0);
+  CHECK(from.pop_front() == nullptr);
+  CHECK(to.size() == count + 4);
+  CHECK(to.pop_front() == &first[0]);
+  for (const auto& job : jobs)
+    CHECK(to.pop_front() == &job);
+  for (const auto& job : waiting)
+    CHECK(to.pop_front() == &job);
+}
+
+TEST_CASE("a theft is bad if much was made for others, or come from them, and the rest grows") {
+  theft_watch thefts{2};
+  CHECK(thefts.rests_for() == troupe::duration::zero());
+  std::vector<void*> blocks(100);
+  const auto take = [&] {
+    for (auto*& block : blocks)
+      block = take_block(64);
+  };
+  const auto give = [&] {
+    for (auto* const block : blocks)
+      give_block(block, 64);
+  };
+  take();
+  give();
+  const auto mark = block_mark();
+  take();
+  const bool counts = blocks_taken_since(mark) == 100; // not under the address sanitizer
+  give();
+  CHECK(blocks_taken_since(mark) == 0);
+
+  thefts.begin(1);
+  CHECK(thefts.is_watching());
+  CHECK(thefts.victim() == 1);
+  take();
+  give();
+  CHECK_FALSE(thefts.was_bad(true)); // all stays in this thread
+  CHECK_FALSE(thefts.is_watching());
+  CHECK(thefts.rests_for() == troupe::duration::zero());
+  if (!counts)
+    return;
+  thefts.begin(1);
+  take();
+  CHECK(thefts.was_bad(true));
+  const auto rest = thefts.rests_for();
+  CHECK(rest > troupe::duration::zero());
+  for (int i = 0; i < 2; ++i) {
+    thefts.begin(1);
+    give();
+    CHECK(thefts.was_bad(true));
+    take();
+  }
+  CHECK(thefts.rests_for() > rest);
+  give();
+}
+
+TEST_CASE("of a loop on which nobody waited it is not known whether it is slow") {
+  theft_watch thefts{2};
+  CHECK_FALSE(thefts.is_slow(0, 7));
+  thefts.note_progress([](std::size_t) { return theft_watch::nothing_waited; });
+  CHECK_FALSE(thefts.is_slow(0, 7));
+  thefts.note_progress([](std::size_t i) { return i == 0 ? std::uint64_t{7} : std::uint64_t{0}; });
+  CHECK_FALSE(thefts.is_slow(1, std::uint64_t{1} << 60)); // it gets on, at any rate
+  const auto begin = cpu_ticks();
+  while (cpu_ticks() - begin < 50 * cpu_ticks_of_100_us()) {
+  }
+  CHECK(thefts.is_slow(0, 8));
+  CHECK_FALSE(thefts.is_slow(0, 7 + 1'000'000));
 }

@@ -212,6 +212,12 @@ TEST_CASE("an actor for which many wait works them off in one turn, but not with
   CHECK(run(2, 1'000, 1).runs == std::vector<int>{1, 400, 400, 400, 400, 200, 200});
 }
 
+TEST_CASE("an actor for which very many wait works them off in one turn") {
+  if (!knows_memory())
+    return;
+  CHECK(run(2, 10'000, 1).runs == std::vector<int>{1, 10'000, 10'000});
+}
+
 TEST_CASE("an actor for which few more than its share wait handles its share") {
   CHECK(run(2, 100, 1).runs == std::vector<int>{1, 50, 50, 50, 50});
 }

@@ -75,8 +75,8 @@ public:
                       caf::detail::type_list<caf::detail::strip_and_convert_t<Ts>...>>::valid,
                     "receiver does not accept given message");
       if (to)
-        to->enqueue(detail::make_local_message(caf::strong_actor_ptr{ctrl()},
-                                               caf::make_message_id(P), std::forward<Ts>(xs)...),
+        to->enqueue(detail::make_local_message(reference_to_this(), caf::make_message_id(P),
+                                               std::forward<Ts>(xs)...),
                     context());
     } else {
       super::send<P>(to, std::forward<Ts>(xs)...);
@@ -120,8 +120,7 @@ public:
       const auto id = begin_request(timeout, std::move(taker));
       if (id.is_request())
         receiver->enqueue(
-          detail::make_local_message(caf::strong_actor_ptr{ctrl()}, id, std::forward<Ts>(xs)...),
-          context());
+          detail::make_local_message(reference_to_this(), id, std::forward<Ts>(xs)...), context());
     } else {
       send_request(receiver, timeout, caf::make_message(std::forward<Ts>(xs)...), std::move(taker));
     }
@@ -165,6 +164,9 @@ protected:
 private:
   friend class detail::coroutine_base;
 
+  caf::strong_actor_ptr reference_to_this() {
+    return detail::this_turn.take(caf::actor_control_block::from(this));
+  }
   // Returns no request's number if the actor has ended; the taker dies with it.
   caf::message_id begin_request(duration timeout, std::shared_ptr<detail::response_taker> taker);
   void keep_alive(bool on);

@@ -29,8 +29,9 @@ class loop_scheduler;
 class pinned_actor;
 
 namespace detail {
+class theft_watch;
 class wake_timer;
-}
+} // namespace detail
 
 /// Something with work to finish when the turn of its loop ends: a transport that was written to.
 class end_of_turn {
@@ -266,6 +267,9 @@ private:
   void gather();
   void flush();
   bool steal();
+  bool may_take_from(const event_loop& peer) const noexcept;
+  void judge_theft(bool is_over);
+  void note_what_others_did() noexcept;
   void count_message() noexcept; // to this loop; any thread
   bool has_jobs() const noexcept { return pinned_.size() != 0 || floating_.size() != 0; }
   void enqueue_pinned(caf::resumable* job);
@@ -293,6 +297,7 @@ private:
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
   std::unique_ptr<detail::wake_timer> wake_timer_;
   std::unique_ptr<detail::wake_timer> lookout_; // set by other loops; null if there are none
+  std::unique_ptr<detail::theft_watch> thefts_; // null if there are no others
   timer_queue timers_;
   pinned_lane lane_;
   detail::job_ring pinned_;
@@ -315,6 +320,7 @@ private:
   bool runs_floating_ = false;            // at the moment, that is
   bool in_order_ = false;          // actors run in the present turn, however much has been made
   bool runs_hastened_ = false;     // one that came before others, at the moment
+  bool was_cut_ = false;           // such a one, by the time, and comes first once more
   std::size_t hastened_ = 0;       // floating actors, in front of the queue
   std::size_t woken_ = 0;          // floating actors, by the one that runs at the moment
   std::ptrdiff_t usual_bytes_ = 0; // of messages and actors, slowly on the way to the present ones

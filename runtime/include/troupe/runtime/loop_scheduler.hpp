@@ -138,7 +138,8 @@ private:
   event_loop& loop_for_outside() noexcept; // takes a floating actor that no loop woke
   void work_available(event_loop& from);   // wakes one sleeping loop to steal
   void look_out(const event_loop& busy);   // makes one that sleeps look for work later
-  event_loop* victim(const event_loop& thief) const noexcept;
+  event_loop* has_work(const event_loop& but) const noexcept; // one of the others; null if none
+  event_loop* victim(const event_loop& thief) const noexcept; // one from which it may take
   void pinned_ended();
 
   const runtime_options& options_;
@@ -154,7 +155,7 @@ private:
   std::atomic<std::uint32_t> windings_{0}; // counts what comes for the loops then
   std::atomic<bool> stop_requested_{false};
   std::atomic<std::size_t> next_{0};
-  std::atomic<std::size_t> asleep_{0};    // loops that wait for events
+  std::atomic<std::size_t> asleep_{0}; // loops that wait for events, and do not rest from stealing
   std::atomic<std::size_t> searching_{0}; // loops woken to steal that have not looked yet
   std::atomic<bool> looks_out_{false};    // a sleeping loop will look at the work of others soon
   std::atomic<std::size_t> pinned_{0};    // initialised pinned actors of all loops

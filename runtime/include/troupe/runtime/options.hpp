@@ -36,8 +36,9 @@ struct runtime_options {
   /// How many messages an actor handles before others get their turn, if they are short: see
   /// `time_per_turn`. Large enough that switching actors does not show, small enough that an actor
   /// which is flooded with short messages delays I/O by some microseconds only. One for which more than 64
-  /// wait, and which only works them off, may handle eight times as many; one that has made 16 KiB of
-  /// messages or actors lets others have their turn earlier.
+  /// wait, and which only works them off, may handle eight times as many, and for as long
+  /// as `time_per_turn` if more than 4096 wait; one that has made 16 KiB of messages or actors lets others have their
+  /// turn earlier.
   std::size_t messages_per_actor = 50;
 
   /// How many actors run before a loop looks at I/O, timers and other threads again. The look

@@ -33,6 +33,9 @@ public:
       super::operator()(x);
   }
 
+  /// Tells whether nobody is told that a handler has returned nothing.
+  [[nodiscard]] bool nobody_asked() const noexcept { return what_.mid.is_async(); }
+
   /// Answers with `value`, as `(*this)(value)` would.
   template <plain_answer T>
   void give(T& value) {
@@ -41,8 +44,8 @@ public:
     if (!what_.sender)
       return;
     const auto to = std::move(what_.sender);
-    to->enqueue(make_local_message(caf::strong_actor_ptr{self_.ctrl()}, what_.mid.response_id(),
-                                   std::move(value)),
+    to->enqueue(make_local_message(this_turn.take(caf::actor_control_block::from(&self_)),
+                                   what_.mid.response_id(), std::move(value)),
                 self_.context());
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace troupe::detail {
 
@@ -27,6 +28,11 @@ void give_block(void* block, std::size_t size) noexcept;
 /// much it has grown: what a turn has made that nobody has dealt with yet. Blocks that were the system's may be
 /// left out.
 [[nodiscard]] std::ptrdiff_t bytes_taken() noexcept;
+
+/// Returns how many blocks the calling thread has taken since `mark`, less those that it has given back: half a million
+/// at most either way. What `block_mark` returns means nothing else.
+[[nodiscard]] std::ptrdiff_t blocks_taken_since(std::uint64_t mark) noexcept;
+[[nodiscard]] std::uint64_t block_mark() noexcept;
 
 inline constexpr std::size_t largest_cached_block = 2040;
 

@@ -14,6 +14,7 @@
 #include <caf/type_erased_tuple.hpp>
 
 #include <troupe/runtime/detail/block_cache.hpp>
+#include <troupe/runtime/detail/turn_references.hpp>
 
 namespace troupe::detail {
 
@@ -26,8 +27,10 @@ public:
 
   template <class... Us>
   local_message(caf::strong_actor_ptr&& from, caf::message_id id, Us&&... xs)
-    : mailbox_element(std::move(from), caf::mailbox_category_corrector<Ts...>::apply(id), {}),
-      values(std::forward<Us>(xs)...) {}
+    : values(std::forward<Us>(xs)...) {
+    sender = std::move(from);
+    mid = caf::mailbox_category_corrector<Ts...>::apply(id);
+  }
 
   caf::type_erased_tuple& content() override { return *this; }
   const caf::type_erased_tuple& content() const override { return *this; }
@@ -47,7 +50,7 @@ public:
   /// would do nothing else.
   void request_deletion(bool /*counted*/) const noexcept override {
     auto& self = const_cast<local_message&>(*this);
-    self.sender.reset();
+    this_turn.drop(self.sender);
     if (self.stages.capacity() != 0) [[unlikely]]
       forwarding_stack{}.swap(self.stages);
     std::destroy_at(&self.data());

@@ -139,6 +139,9 @@ private:
     typename detail::il_indices<decayed_arg_types>::type indices;
     if constexpr (std::is_void_v<result_type>) {
       detail::apply_args(fun_, indices, values);
+      if (typeid(f) == typeid(troupe::detail::answering)
+          && static_cast<troupe::detail::answering&>(f).nobody_asked())
+        return match_case::match;
       troupe::detail::empty_answer nothing;
       f(nothing.value);
       return match_case::match;
