@@ -215,8 +215,8 @@ public:
 
   /// Empties this node before its end: it is not `ready` from now on, and serves no names to others, who ask
   /// others; what they have asked is answered. Those who have said so by `on_drain` are told in batches. When
-  /// they have all ended, or at the end of the grace time, what `before_leaving` was told is done, and the node leaves; its users are held by the others for their
-  /// `cluster_options::leave_hold`. Close listening ports first.
+  /// they have all ended, or at the end of the grace time, what `before_leaving` was told is done, and the node
+  /// leaves; its users are held by the others for their `cluster_options::leave_hold`. Close listening ports first.
   ///
   /// ```cpp
   /// port.stop_listening();
