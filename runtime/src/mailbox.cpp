@@ -15,6 +15,7 @@
 #include <troupe/runtime/detail/class_name.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 #include <troupe/runtime/mailbox_bound.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
 
 #include "bounds.hpp"
 #include "handler_timing.hpp"
@@ -40,6 +41,13 @@ public:
     return actor.call_handler(actor.*(&inside::exception_handler_), &actor, thrown);
   }
 };
+
+// Ends an actor that has quit. One that is pinned is entered for that, so that it is to whatever its `on_exit` calls.
+bool finalize(caf::scheduled_actor& actor) {
+  if (actor.getf(detail::is_pinned_flag) && !actor.alive())
+    static_cast<pinned_actor&>(actor).enter([] {});
+  return actor.finalize();
+}
 
 /// One pass over an actor's mailbox.
 class mailbox_pass {
@@ -76,7 +84,7 @@ private:
   }
   bool ended() {
     return (actor_.getf(caf::abstract_actor::is_cleaned_up_flag) || !actor_.alive())
-           && actor_.finalize();
+           && finalize(actor_);
   }
   bool is_held() const noexcept { return actor_.getf(detail::is_held_flag); }
   // Who sleeps with what it skipped makes no room, so that whoever feeds it would wait for ever.
@@ -258,7 +266,7 @@ caf::intrusive::task_result mailbox_pass::end_by_exception(caf::mailbox_element&
   if (x.mid.is_request())
     actor_.make_response_promise().deliver(why);
   actor_.quit(std::move(why));
-  actor_.finalize();
+  finalize(actor_);
   return task_result::stop;
 }
 

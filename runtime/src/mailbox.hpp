@@ -10,6 +10,7 @@ namespace troupe::detail {
 
 /// A flag of an actor that CAF does not use: what it skips is to be tried once more (`retry_skipped`).
 constexpr int retries_flag = 0x0040'0000;
+constexpr int is_pinned_flag = 0x0008'0000; // it is a pinned_actor: no flag of CAF's
 
 /// What `actor->resume(unit, most)` does, for any event-based actor of CAF's: handles up to `most` messages, and
 /// says how many.

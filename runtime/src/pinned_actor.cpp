@@ -99,6 +99,7 @@ void pinned_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) 
 }
 
 void pinned_actor::launch(caf::execution_unit*, bool lazy, bool hide) {
+  setf(detail::is_pinned_flag);
   super::launch(&loop_.lane(), lazy, hide);
 }
 
@@ -175,8 +176,10 @@ bool pinned_actor::begin_enter(const char* callback) {
     [[likely]] { // what `activate` looks at, without the call
     context(&loop_);
   } else if (!activate(&loop_)) {
-    if (!getf(is_cleaned_up_flag))
-      finalize(); // it quit, by CAF's means, where it had not been entered
+    if (!getf(is_cleaned_up_flag)) { // it quit, by CAF's means, where it had not been entered
+      entered_ = true;               // for good: what its end calls enters it as it is
+      finalize();
+    }
     return false;
   }
   entered_ = true;
@@ -186,11 +189,11 @@ bool pinned_actor::begin_enter(const char* callback) {
 }
 
 void pinned_actor::end_enter(caf::mailbox_element* before, caf::scheduled_actor* acting) {
-  entered_ = false;
   current_mailbox_element(before);
   bhvr_stack().cleanup();
-  if (!alive()) [[unlikely]]
-    finalize(); // ends the actor here if it has quit
+  entered_ = !alive(); // what the end of one that has quit calls enters it as it is
+  if (entered_) [[unlikely]]
+    finalize();
   loop_.acting_ = acting;
 }
 
@@ -253,6 +256,7 @@ void pinned_actor::end_now() {
   enter([this] { super::quit(caf::exit_reason::user_shutdown); });
   if (!listed_ || getf(is_cleaned_up_flag))
     return;
+  entered_ = true;
   on_exit(); // CAF thinks that it has something to wait for
   cleanup(caf::exit_reason::user_shutdown, &loop_);
 }

@@ -9,6 +9,7 @@
 #include <caf/send.hpp>
 
 #include <troupe/runtime/runtime.hpp>
+#include <troupe/testing/logged_errors.hpp>
 #include <troupe/testing/manual_runtime.hpp>
 
 #include "support/catch.hpp"
@@ -266,4 +267,60 @@ TEST_CASE("an actor's delayed call is whatever can be called, and not what is em
   CHECK(plain == 5);
   CHECK(with_state == 1);
   CHECK(large == 3);
+}
+
+TEST_CASE("what an actor's end calls may enter the actor, however it came to end") {
+  class last final : public pinned_actor {
+  public:
+    last(caf::actor_config& cfg, std::vector<std::string>& told) : pinned_actor(cfg), told_(told) {}
+    caf::behavior make_behavior() override {
+      return {[this](int) { quit(); },
+              [](bool) {
+                throw std::runtime_error("oops");
+              }};
+    }
+    void on_exit() override {
+      told_.emplace_back("ends");
+      enter([this] { told_.emplace_back("entered"); });
+      pinned_actor::on_exit();
+    }
+
+  private:
+    std::vector<std::string>& told_;
+  };
+  std::vector<std::string> told;
+  testing::manual_runtime rt;
+  const auto make = [&]() -> last& {
+    told.clear();
+    caf::actor_config cfg{&rt.scheduler().loop(0)};
+    const auto made = rt.system().spawn_impl<last, caf::hidden>(cfg, std::ref(told));
+    rt.settle();
+    return *static_cast<last*>(caf::actor_cast<caf::abstract_actor*>(made));
+  };
+  const std::vector<std::string> once{"ends", "entered"};
+  last* it = &make();
+  rt.in_turn([&] { it->quit(); });
+  CHECK(told == once);
+  it = &make();
+  rt.in_turn([&] { it->enter([&] { it->quit(); }); });
+  CHECK(told == once);
+  it = &make();
+  caf::anon_send(caf::actor_cast<caf::actor>(it->ctrl()), 1);
+  rt.settle();
+  CHECK(told == once);
+  it = &make();
+  rt.in_turn([&] { // by CAF's means, and entered before its turn comes
+    it->caf::scheduled_actor::quit();
+    it->enter([&] { told.emplace_back("too late"); });
+  });
+  CHECK(told == once);
+  it = &make();
+  caf::anon_send_exit(caf::actor_cast<caf::actor>(it->ctrl()), caf::exit_reason::user_shutdown);
+  rt.settle();
+  CHECK(told == once);
+  it = &make();
+  caf::anon_send(caf::actor_cast<caf::actor>(it->ctrl()), true);
+  rt.settle();
+  CHECK(told == once);
+  CHECK(testing::logged_errors{rt}.flush("oops").size() == 1);
 }

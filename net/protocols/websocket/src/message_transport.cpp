@@ -10,7 +10,7 @@
 
 namespace troupe::detail {
 
-/// Calls the producer as the WebSocket, whoever's connection it is.
+/// Calls the producer as the WebSocket, whoever's connection it is: that of HTTP, or its own.
 class message_transport::entering final : public producer {
 public:
   entering(message_transport& owner, producer& inner) : owner_(owner), inner_(&inner) {}
