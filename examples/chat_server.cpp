@@ -9,7 +9,7 @@
 // `/help` there lists the commands: /join ROOM and others. With `--telnet 8023` telnet clients find another port,
 // where they edit their lines, and what others say does not get into them; on the first one `/terminal` does
 // that. With `--irc 6667` clients of IRC are in the same rooms: the lobby is #lobby; with `--web 8080` browsers are, that open
-// http://127.0.0.1:8080/. With `--history chat.db` what is said is kept in that file, and `/history` shows it. `--observe 9101`
+// http://127.0.0.1:8080/, or https: with `--web-cert` and `--web-key`. With `--history chat.db` what is said is kept in that file, and `/history` shows it. `--observe 9101`
 // prints the address of a page that shows what runs in here. With `--node chat-1 --nats nats://127.0.0.1:4222`, and
 // chat-2 and so on elsewhere, several of them are one chat: `scripts/chat --nodes 3` runs three. With `--nats embedded` the first of
 // them brings its own nats-server, and prints where the others find it. Ctrl-C here stops it. `--help` lists the options.
@@ -61,8 +61,9 @@ void add_more_doors(std::vector<server_program::door>& to, const make_chat& chat
     return make_web_door(rt, chat(rt), web_root);
   };
   web.same_loop = true;
-  web.opened = [](const troupe::net_address& where) {
-    std::printf("web: http://%s/\n", where.to_string().c_str());
+  web.alpn = web_door_protocols();
+  web.opened = [](const troupe::net_address& where, bool secure) {
+    std::printf("web: http%s://%s/\n", secure ? "s" : "", where.to_string().c_str());
   };
   to.push_back(std::move(web));
 #endif
@@ -78,7 +79,7 @@ void add_more_doors(std::vector<server_program::door>& to, const make_chat& chat
     return troupe::observer_page(seen, {.token = token, .name = "chat_server"});
   };
   observe.loopback = true;
-  observe.opened = [token](const troupe::net_address& where) {
+  observe.opened = [token](const troupe::net_address& where, bool) {
     std::printf("observe: http://%s/#%s\n", where.to_string().c_str(), token.c_str());
   };
   to.push_back(std::move(observe));

@@ -57,10 +57,14 @@ struct door {
   bool same_loop = false; ///< all of its connections are served by loop 0
   bool loopback = false;  ///< it stays on 127.0.0.1, whatever `--interface` says
 
-  /// Says where it is, in the place of the usual line.
-  std::function<void(const troupe::net_address&)> opened{};
+  /// Says where it is, in the place of the usual line, and whether it speaks TLS.
+  std::function<void(const troupe::net_address&, bool)> opened{};
 
   std::optional<std::uint16_t> port{}; ///< that was asked for
+
+  /// What it speaks over TLS, the best first: `--...-cert` and `--...-key` are options then. None: no TLS.
+  std::vector<std::string> alpn{};
+  troupe::tls_identity identity{}; ///< that was asked for
 };
 
 /// Is the `main` of a server: reads the options, listens, says where, and serves until Ctrl-C.
@@ -101,8 +105,18 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
   proxied_by->delimiter(',');
   if (!tls.required)
     app.add_option("--unix", unix_path, "listens at this UNIX socket too; @NAME is without a file");
-  for (auto& d : doors)
+  for (auto& d : doors) {
     app.add_option(d.option, d.port, d.about);
+    if (d.alpn.empty())
+      continue;
+    auto* const certificate =
+      app.add_option(d.option + "-cert", d.identity.certificate_file,
+                     "a certificate chain, PEM: " + d.option + " speaks TLS");
+    app
+      .add_option(d.option + "-key", d.identity.key_file,
+                  "its key, PEM (in the file of the certificate)")
+      ->needs(certificate);
+  }
   app.add_option("--loops", options.loops, "event loops, and so threads; 0 is one a core (0)");
   app
     .add_option("--placement", place,
@@ -184,10 +198,15 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
       }
       of_door.placement =
         d.same_loop ? troupe::placement::same_loop : troupe::placement::round_robin;
-      const auto opened = troupe::listen_tcp(rt, *d.port, protocols, of_door);
+      const auto opened =
+        d.identity.certificate_file.empty()
+          ? troupe::listen_tcp(rt, *d.port, protocols, of_door)
+          : troupe::listen_ssl(
+            rt, *d.port, protocols,
+            troupe::tls_server_context{{.identities = {d.identity}, .alpn = d.alpn}}, of_door);
       protocols.get()->set_max_connections(max_connections);
       if (d.opened)
-        d.opened(opened.get_host());
+        d.opened(opened.get_host(), !d.identity.certificate_file.empty());
       else
         std::printf("%s listens on %s (%s)\n", name.c_str(), opened.get_host().to_string().c_str(),
                     d.option.substr(2).c_str());

@@ -8,6 +8,9 @@
 #include <troupe/http/http_router.hpp>
 #include <troupe/http/http_server.hpp>
 #include <troupe/http/static_files.hpp>
+#ifdef WITH_HTTP2
+#include <troupe/http2/http2_server.hpp>
+#endif
 #include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/websocket/websocket_acceptor.hpp>
 
@@ -110,5 +113,17 @@ troupe::factory_ref make_web_door(troupe::runtime& rt, const chat_service& servi
   troupe::http_router site;
   site.get("/chat", troupe::websocket_acceptor{options}.handler(build_web_user(door)));
   site.mount("/", guarded(web_root.empty() ? compiled_files() : troupe::static_files(web_root)));
+#ifdef WITH_HTTP2
+  return troupe::http2_server(site.handler()); // the page's WebSocket is a stream of its connection
+#else
   return troupe::http_server(site.handler());
+#endif
+}
+
+std::vector<std::string> web_door_protocols() {
+#ifdef WITH_HTTP2
+  return troupe::http2_alpn();
+#else
+  return {"http/1.1"};
+#endif
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <troupe/net/factory.hpp>
 #include <troupe/runtime/runtime.hpp>
@@ -40,3 +41,6 @@ struct chat_service;
 /// \throws std::system_error if the folder cannot be opened
 [[nodiscard]] troupe::factory_ref make_web_door(troupe::runtime& rt, const chat_service& service,
                                                 const std::string& web_root = {});
+
+/// Returns what it speaks over TLS, the best first, for ALPN: HTTP/2, where that is there, and HTTP/1.1.
+[[nodiscard]] std::vector<std::string> web_door_protocols();

@@ -5,10 +5,12 @@ or the chat has no door for browsers.
 """
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import chromium
@@ -26,13 +28,18 @@ def skip(why):
 class Server:
     """The chat; started again, it has the same ports."""
 
-    def __init__(self):
+    def __init__(self, identity=None):
         self.port = self.web = 0
+        self.options = ["--web-cert", identity, "--web-key", identity + ".key"] if identity else []
         self.start()
+
+    @property
+    def page(self):
+        return f"http{'s' if self.options else ''}://127.0.0.1:{self.web}/"
 
     def start(self):
         self.program = subprocess.Popen(
-            [program, "--port", str(self.port), "--web", str(self.web), "--loops", "2"],
+            [program, "--port", str(self.port), "--web", str(self.web), "--loops", "2", *self.options],
             stdout=subprocess.PIPE, text=True)
         for line in self.program.stdout:
             if "listens on" in line:
@@ -109,8 +116,8 @@ def picture(page, name):
 
 def conversation(server, browser):
     tom = Telnet(server.port, "tom")
-    ann = browser.page(f"http://127.0.0.1:{server.web}/")
-    bob = browser.page(f"http://127.0.0.1:{server.web}/", 400, 750)
+    ann = browser.page(server.page)
+    bob = browser.page(server.page, 400, 750)
     picture(bob, "login-400")
     comes(ann, "ann")
     ann.until("document.getElementById('title').textContent === 'lobby'")
@@ -224,6 +231,32 @@ def crowd(server, bob):
     bob.until("document.querySelectorAll('#present li').length < 5", 60)
 
 
+def over_tls(browser, server):
+    """The page over https, where its WebSocket is a stream of the connection that it came over."""
+    ann, bob = conversation(server, browser)
+    for page in (ann, bob):
+        assert page.errors() == [], page.errors()
+    eve = browser.page(server.page)
+    eve.until("document.readyState === 'complete'")
+    eve.call("Network.enable")
+    eve.call("Page.reload")
+    comes(eve, "eve")
+    eve.until("document.getElementById('title').textContent === 'lobby'")
+    if eve.value("performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2":
+        answers = [e["params"]["response"]["status"] for e in browser.events
+                   if e["method"] == "Network.webSocketHandshakeResponseReceived" and e["sessionId"] == eve.session]
+        assert answers == [200], answers
+    reconnect(server, ann, bob)
+
+
+def identity_in(folder):
+    name = f"{folder}/identity.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-keyout", name + ".key", "-out", name, "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"], check=True, capture_output=True)
+    return name
+
+
 def main():
     if not chromium.PROGRAM:
         skip("Chromium is not installed")
@@ -242,6 +275,16 @@ def main():
         server.stop()
     finally:
         server.kill()
+    if not shutil.which("openssl"):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(identity_in(folder))
+        try:
+            with chromium.Chromium("--ignore-certificate-errors") as browser:
+                over_tls(browser, server)
+            server.stop()
+        finally:
+            server.kill()
 
 
 main()
