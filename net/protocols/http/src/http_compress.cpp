@@ -12,7 +12,7 @@
 #include <troupe/http/http_text.hpp>
 
 #include "http_brotli.hpp"
-#include "http_digit.hpp"
+#include "http_characters.hpp"
 
 namespace troupe {
 

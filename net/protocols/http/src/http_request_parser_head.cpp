@@ -2,35 +2,23 @@
 #include <troupe/http/http_request_parser.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <utility>
 
 #include <troupe/http/detail/http_exchange.hpp>
 #include <troupe/http/http_text.hpp>
 
-#include "http_digit.hpp"
+#include "http_characters.hpp"
 
 namespace troupe {
 
+namespace detail {
+
 namespace {
 
-constexpr std::array<bool, 256> make_host_table() {
-  std::array<bool, 256> table{};
-  for (int c = '0'; c <= '9'; ++c)
-    table[static_cast<std::size_t>(c)] = true;
-  for (int c = 'a'; c <= 'z'; ++c)
-    table[static_cast<std::size_t>(c)] = table[static_cast<std::size_t>(c - 32)] = true;
-  for (const char c : std::string_view{"-._~%!$&'()*+,;="})
-    table[static_cast<unsigned char>(c)] = true;
-  return table;
-}
-
-constexpr auto host_characters = make_host_table();
+constexpr auto host_characters = http_characters("-._~%!$&'()*+,;=");
 
 } // namespace
-
-namespace detail {
 
 // The characters of a host: those of RFC 3986's reg-name and of addresses in brackets.
 bool is_http_host(std::string_view text) noexcept {

@@ -7,7 +7,7 @@
 
 #include <troupe/http/http_text.hpp>
 
-#include "http_digit.hpp"
+#include "http_characters.hpp"
 #include "http_machine.hpp"
 
 namespace troupe {

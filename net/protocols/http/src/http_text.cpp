@@ -2,22 +2,13 @@
 
 #include <array>
 
+#include "http_characters.hpp"
+
 namespace troupe {
 
 namespace {
 
-constexpr std::array<bool, 256> make_token_table() {
-  std::array<bool, 256> table{};
-  for (int c = '0'; c <= '9'; ++c)
-    table[static_cast<std::size_t>(c)] = true;
-  for (int c = 'a'; c <= 'z'; ++c)
-    table[static_cast<std::size_t>(c)] = table[static_cast<std::size_t>(c - 32)] = true;
-  for (const char c : std::string_view{"!#$%&'*+-.^_`|~"})
-    table[static_cast<unsigned char>(c)] = true;
-  return table;
-}
-
-constexpr auto token_characters = make_token_table();
+constexpr auto token_characters = detail::http_characters("!#$%&'*+-.^_`|~");
 
 constexpr std::array<bool, 256> make_value_table() {
   std::array<bool, 256> table{};

@@ -7,7 +7,7 @@
 #include <troupe/http/http_text.hpp>
 #include <troupe/net/host_name.hpp>
 
-#include "http_digit.hpp"
+#include "http_characters.hpp"
 
 namespace troupe {
 
