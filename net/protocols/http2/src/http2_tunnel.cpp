@@ -128,7 +128,8 @@ void http2_tunnel::write_sequence(std::span<const bytes_view> pieces) {
     return;
   written_ += size;
   for (const auto piece : pieces)
-    output_.append(piece);
+    if (!piece.empty())
+      output_.append(piece);
   written();
 }
 
