@@ -6,7 +6,6 @@ Usage: http2_check.py <folder of the examples> <folder of the peers>
 
 import os
 import shutil
-import signal
 import socket
 import ssl
 import subprocess
@@ -15,6 +14,8 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager
+
+from example_server import serving
 
 PROGRAM = f"{sys.argv[1]}/http_server"
 GET = f"{sys.argv[1]}/http_get"
@@ -32,20 +33,6 @@ if missing:
 if not os.path.exists(PROGRAM) or not os.path.exists(GET):
     print("http_server or http_get is not built")
     sys.exit(77)
-
-
-@contextmanager
-def serving(*arguments):
-    """Runs the server; SIGINT must end it well."""
-    p = subprocess.Popen([PROGRAM, "--port", "0", "--loops", "2", *arguments], stdout=subprocess.PIPE, text=True)
-    try:
-        yield int(p.stdout.readline().rsplit(":", 1)[1]), p
-        if p.poll() is None:
-            p.send_signal(signal.SIGINT)
-        assert p.wait(20) == 0
-    finally:
-        p.kill()
-        p.wait()
 
 
 def run(*command):
@@ -107,7 +94,7 @@ def curl_and_nghttp(folder):
         "-keyout", identity + ".key", "-out", identity, "-subj", "/CN=localhost",
         "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost")
     how = ("-o", "/dev/null", "-w", "%{http_version} %{http_code} %{size_download}")
-    with serving("--tls-cert", identity, "--tls-key", identity + ".key", "--root", f"{folder}/root") as (port, _):
+    with serving(PROGRAM, "--tls-cert", identity, "--tls-key", identity + ".key", "--root", f"{folder}/root") as (port, _):
         url = f"https://127.0.0.1:{port}/large.bin"
         assert run("curl", "-s", "--cacert", identity, *how, url) == b"2 200 3000000"
         assert run("curl", "-s", "--cacert", identity, "--http1.1", *how, url) == b"1.1 200 3000000"
@@ -125,7 +112,7 @@ def curl_and_nghttp(folder):
                 if chosen != "h2":
                     tls.sendall(b"HEAD /small.txt HTTP/1.1\r\nHost: a\r\n\r\n")
                     assert tls.recv(100).startswith(b"HTTP/1.1 200")
-    with serving() as (port, _):
+    with serving(PROGRAM) as (port, _):
         url = f"http://127.0.0.1:{port}/"
         assert run("curl", "-s", url) == b"Hello, world!"
         assert run("curl", "-s", "--http2-prior-knowledge", url) == b"Hello, world!"
@@ -140,7 +127,7 @@ def curl_and_nghttp(folder):
 
 
 def streams_of_h2(folder):
-    with serving("--root", f"{folder}/root") as (port, server):
+    with serving(PROGRAM, "--root", f"{folder}/root") as (port, server):
         with Client(port) as c:
             # A window that is not opened holds its stream, and no other one's.
             large = c.ask("GET", "/large.bin")
@@ -179,7 +166,7 @@ def stops_well(port, server):
         while got < 65535:
             kind, _, payload = next_frame()
             got += len(payload) if kind == 0 else 0
-        server.send_signal(signal.SIGINT)
+        server.stop()
         goodbyes = []
         while len(goodbyes) < 2:
             kind, flags, payload = next_frame()
@@ -196,11 +183,10 @@ def stops_well(port, server):
         while next_frame():
             pass
         assert got == 3_000_000
-    assert server.wait(20) == 0  # a second signal would cut its end short
 
 
 def floods():
-    with serving() as (port, _):
+    with serving(PROGRAM) as (port, _):
         def ends(name, frames):
             begin = time.monotonic()
             with Client(port) as c:
@@ -290,11 +276,11 @@ def agent_and_servers(folder):
     with open(f"{folder}/root/large.bin", "rb") as f:
         large = f.read()
     body = "x=" + "y" * 100_000
-    with serving("--tls-cert", identity, "--tls-key", identity + ".key", "--root", f"{folder}/root") as (port, _):
+    with serving(PROGRAM, "--tls-cert", identity, "--tls-key", identity + ".key", "--root", f"{folder}/root") as (port, _):
         for how, version in ((), "2.0"), (("--http1",), "1.1"):
             got, said = get("--trust", identity, *how, f"https://localhost:{port}/large.bin")
             assert got == large and f"< HTTP/{version} 200" in said, said
-    with serving() as (port, _):
+    with serving(PROGRAM) as (port, _):
         got, said = get("--http2", f"http://127.0.0.1:{port}/")
         assert got == b"Hello, world!" and "< HTTP/2.0 200" in said, said
     if shutil.which("nginx"):

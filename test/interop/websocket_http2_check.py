@@ -6,16 +6,15 @@ Usage: websocket_http2_check.py <folder of the examples> <folder of the peers>
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import chromium
+from example_server import serving
 
 SERVER = f"{sys.argv[1]}/websocket_echo_server"
 if not os.path.exists(SERVER):
@@ -31,20 +30,6 @@ try:
 except ImportError:
     print("python3-h2 or python3-wsproto is not installed")
     sys.exit(77)
-
-
-@contextmanager
-def serving(*arguments):
-    """Runs the server; SIGINT must end it well."""
-    p = subprocess.Popen([SERVER, "--port", "0", "--loops", "2", *arguments], stdout=subprocess.PIPE, text=True)
-    try:
-        yield int(p.stdout.readline().rsplit(":", 1)[1]), p
-        if p.poll() is None:
-            p.send_signal(signal.SIGINT)
-        assert p.wait(20) == 0
-    finally:
-        p.kill()
-        p.wait()
 
 
 class Session:
@@ -200,7 +185,7 @@ def stops(port, program):
     """The server says goodbye to the WebSocket, waits for the answer, and then to the connection."""
     session = Session(port)
     s = Socket(session)
-    program.send_signal(signal.SIGINT)
+    program.stop()
     e = s.hears(events.CloseConnection)
     assert e.code == 1001
     s.say(e.response())
@@ -254,9 +239,9 @@ def page(port):
 
 
 def main():
-    with serving("--deflate") as (port, _):
+    with serving(SERVER, "--deflate") as (port, _):
         streams(port)
-    with serving() as (port, program):
+    with serving(SERVER) as (port, program):
         stops(port, program)
     if not chromium.PROGRAM or not shutil.which("openssl"):
         return print("without Chromium")
@@ -265,7 +250,7 @@ def main():
                         "-keyout", f"{folder}/key", "-out", f"{folder}/cert", "-subj", "/CN=localhost",
                         "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"], check=True, capture_output=True)
         for deflate in ([], ["--deflate"]):
-            with serving("--tls-cert", f"{folder}/cert", "--tls-key", f"{folder}/key", *deflate) as (port, _):
+            with serving(SERVER, "--tls-cert", f"{folder}/cert", "--tls-key", f"{folder}/key", *deflate) as (port, _):
                 page(port)
 
 

@@ -349,7 +349,7 @@ def missing(name, programs):
         return "nodejs or node-ws is not installed"
     program = {"Go": "peer_http_go", "libcurl": "peer_curl", "libwebsockets": "peer_libwebsockets"}.get(name)
     if program and not os.path.exists(f"{programs}/{program}"):
-        return f"it was not there when the benchmarks were built"
+        return "it was not there when the benchmarks were built"
     return None
 
 
