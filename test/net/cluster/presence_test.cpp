@@ -282,6 +282,24 @@ TEST_CASE("who is back within leave_hold was never away: restarts are not seen",
   CHECK(net.keys(2, "lobby") == strings{"bob"});
 }
 
+TEST_CASE("of one with two devices that is shown whose node is there", "[cluster][presence]") {
+  rooms_net net{{.nodes = 3, .node = {.leave_hold = 5s}}};
+  net.run_for(1s);
+  const auto phone = net.user(0, "lobby", "alice", "phone");
+  const auto desk = net.user(1, "lobby", "alice", "desk");
+  net.run_for(200ms);
+  presence here{net.node(2)};
+  CHECK(here.list("lobby").at(0).meta == "phone");
+  net.crash(0);
+  net.run_for(4s); // it is down, and held
+  CHECK(here.list("lobby").at(0).entries == 2);
+  CHECK(here.list("lobby")[0].meta == "desk");
+  CHECK(here.list("lobby")[0].node == "n1");
+  net.crash(1);
+  net.run_for(3s); // the other one is held, too
+  CHECK(here.list("lobby").at(0).meta == "phone");
+}
+
 TEST_CASE(
   "an actor has one entry for each room and key, however these are spelt, and all end with it",
   "[cluster][presence]") {
