@@ -162,7 +162,8 @@ TEST_CASE("a second process of a name is refused, and the first one goes on", "[
   const auto there = s.address().url;
   node a{"a", {.servers = {there}}};
   node b{"b", {.servers = {there}}};
-  REQUIRE(a.told.wait_for("up b"));
+  REQUIRE(a.told.wait_for("up b")); // which may be while it still claims its name
+  REQUIRE(b.told.wait_for("up a"));
   node second{"a", {.servers = {there}}};
   CHECK(second.told.wait_for("refused a"));
   CHECK(a.cluster->state() == own_state::up);
