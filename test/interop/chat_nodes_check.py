@@ -25,8 +25,7 @@ def main():
         try:
             nodes += [Node(f"chat-{i}", "nats://" + found[1]) for i in (1, 2, 3)]
             over_nodes(nodes)
-            nodes[0].process.terminate()
-            assert nodes[0].process.wait(20) == 0
+            nodes[0].stop()
         finally:
             for node in nodes:
                 node.kill()
@@ -129,8 +128,7 @@ def over_nodes(nodes):
     assert len(kept) == len(set(kept)) == 100 and "<bob> I am back" in kept, kept
 
     # A node that ends in order says so; its users are held, and gone then.
-    nodes[2].process.terminate()
-    assert nodes[2].process.wait(20) == 0
+    nodes[2].stop()
     ann.wait("* eve has left.", HELD + 5)
     ann.ask("/who", "In lobby: ann, bob")
     assert all(reader.lines.count("<bob> I am back") == 1 for reader in (ann, eve, back))
@@ -169,15 +167,13 @@ def embedded():
             nodes[0].kill()
             assert gone(server)
             bob.ask("/who", "In lobby: bob")
-            nodes[1].process.terminate()
-            assert nodes[1].process.wait(20) == 0
+            nodes[1].stop()
 
             # In order, it leaves nothing at all: of what was killed neither.
             nodes[0].start()
             [server] = children(nodes[0].process)
             User(nodes[0].port, "ann").join()
-            nodes[0].process.terminate()
-            assert nodes[0].process.wait(20) == 0
+            nodes[0].stop()
             assert not Path(f"/proc/{server}").exists()
             assert not os.listdir(folder), os.listdir(folder)
         finally:

@@ -50,7 +50,16 @@ class Node:
             self.url = re.search(r"^nats: (nats://\S+)$", self.process.stdout.readline())[1]
         self.port, self.irc = (int(re.search(r":(\d+)( \(irc\))?$", self.process.stdout.readline())[1]) for _ in range(2))
         self.log = []
-        threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True).start()
+        self.reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True)
+        self.reader.start()
+
+    def stop(self):
+        """Ends it as Ctrl-C does; what it said is told if it does not end well."""
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(20)
+        self.reader.join(1)
+        assert self.process.returncode == 0, (self.process.returncode, self.log[-30:])
 
     def kill(self):
         self.process.kill()

@@ -1,1 +1,0 @@
-// Nothing: the precompiled header of the tests of components is compiled for it.
