@@ -7,12 +7,19 @@
 namespace troupe::detail {
 
 void published_message::say(topic_state& from, shared_bytes bytes) {
-  if (now_ && from_ == &from && now_->is_ours_alone()) {
+  if (is_free(from)) {
     now_->value().bytes = std::move(bytes);
     return;
   }
   now_.emplace(caf::make_message(published{from.handle(), std::move(bytes)}));
   from_ = &from;
+}
+
+void published_message::say(topic_state& from, bytes_view bytes) {
+  if (is_free(from))
+    now_->value().bytes.assign(bytes);
+  else
+    say(from, shared_bytes{bytes});
 }
 
 } // namespace troupe::detail

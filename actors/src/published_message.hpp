@@ -21,6 +21,9 @@ public:
   /// Makes it say that `bytes` were published on `from`.
   void say(topic_state& from, shared_bytes bytes);
 
+  /// The same, with a copy of `bytes`: made in the place of what it said before, if nobody kept that.
+  void say(topic_state& from, bytes_view bytes);
+
   void give(pinned_actor& who) {
     if (!who.handle_now(*now_))
       who.enqueue(now_->copy(), &who.loop().lane());
@@ -59,6 +62,11 @@ private:
       held_; // a second holder, so that a handler which changes its argument gets its own
     caf::detail::message_data& values_;
   };
+
+  // Tells whether it can say something else of the same topic.
+  [[nodiscard]] bool is_free(const topic_state& from) const noexcept {
+    return now_ && from_ == &from && now_->is_ours_alone();
+  }
 
   std::optional<element> now_;
   topic_state* from_ = nullptr; // that it tells of; held by the message

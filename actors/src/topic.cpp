@@ -81,6 +81,10 @@ void topic::publish(const shared_bytes& bytes, except left_out) const {
   state().publish(bytes, left_out.who());
 }
 
+void topic::publish(std::string_view text, except left_out) const {
+  state().publish(text, left_out.who());
+}
+
 void topic::observe_drops(const caf::actor& who) const {
   if (who)
     expect_near(who);

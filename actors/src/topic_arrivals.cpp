@@ -43,9 +43,11 @@ struct batch {
   std::vector<arrived> all;
   std::string bytes;
 
+  [[nodiscard]] bytes_view view_of(const arrived& one) const {
+    return as_bytes(std::string_view{bytes}.substr(one.at, one.size));
+  }
   [[nodiscard]] shared_bytes bytes_of(const arrived& one) const {
-    return one.whole.empty() ? shared_bytes{std::string_view{bytes}.substr(one.at, one.size)}
-                             : one.whole;
+    return one.whole.empty() ? shared_bytes{view_of(one)} : one.whole;
   }
   [[nodiscard]] bool is_worth_keeping() const noexcept {
     return bytes.capacity() <= std::min(spare_bytes, 4096 + 8 * bytes.size())
@@ -207,10 +209,14 @@ private:
     const bool writes = write && !lists->transports.empty();
     if (!writes && lists->readers.empty())
       return 1;
-    auto bytes = of.bytes_of(one);
-    if (writes)
-      on.deliver_to_transports(at.home, bytes, nullptr);
-    on.deliver_to_readers(at.home, std::move(bytes), message, nullptr);
+    if (!writes && one.whole.empty()) {
+      on.deliver_to_readers(at.home, of.view_of(one), message);
+    } else {
+      auto bytes = of.bytes_of(one);
+      if (writes)
+        on.deliver_to_transports(at.home, bytes, nullptr);
+      on.deliver_to_readers(at.home, std::move(bytes), message, nullptr);
+    }
     return 1 + lists->readers.size() + (writes ? lists->transports.size() : 0);
   }
 

@@ -119,11 +119,25 @@ std::uint32_t topic_state::slot_of(const subscriber& record, event_loop& home) c
 void topic_state::publish(const shared_bytes& bytes, const caf::abstract_actor* left_out) {
   if (bytes.empty())
     return;
+  publish_elsewhere(bytes.view());
+  publish_here(bytes, left_out);
+}
+
+// What nobody here has subscribed to is not made.
+void topic_state::publish(std::string_view text, const caf::abstract_actor* left_out) {
+  if (text.empty())
+    return;
+  publish_elsewhere(as_bytes(text));
+  for (std::size_t i = 0; i < home_.loops; ++i)
+    if (any(i))
+      return publish_here(shared_bytes{text}, left_out);
+}
+
+void topic_state::publish_elsewhere(bytes_view bytes) {
   if (bytes.size() > longest_)
     refuse_length(bytes.size());
   if (elsewhere() != nullptr)
     carry(bytes);
-  publish_here(bytes, left_out);
 }
 
 void topic_state::publish_here(const shared_bytes& bytes, const caf::abstract_actor* left_out) {
@@ -156,7 +170,7 @@ void topic_state::publish_here(const shared_bytes& bytes, const caf::abstract_ac
 }
 
 // Whoever publishes holds the topic, so it is not counted once more.
-void topic_state::carry(const shared_bytes& bytes) {
+void topic_state::carry(bytes_view bytes) {
   if (!alive())
     return;
   struct borrowed {
@@ -208,6 +222,19 @@ void topic_state::deliver_to_readers(event_loop& home, shared_bytes bytes,
   if (!has_readers(home))
     return;
   message.say(*this, std::move(bytes));
+  give_to_readers(home, message, left_out);
+}
+
+void topic_state::deliver_to_readers(event_loop& home, bytes_view bytes,
+                                     published_message& message) {
+  if (!has_readers(home))
+    return;
+  message.say(*this, bytes);
+  give_to_readers(home, message, nullptr);
+}
+
+void topic_state::give_to_readers(event_loop& home, published_message& message,
+                                  const caf::abstract_actor* left_out) {
   here(home)->readers.walk([&](const subscriber_entry& entry) {
     if (entry.target != nullptr) {
       if (entry.target != left_out)

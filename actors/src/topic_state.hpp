@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <caf/actor_control_block.hpp>
@@ -40,6 +41,7 @@ public:
   void subscribe(const caf::strong_actor_ptr& who);
   void unsubscribe(const caf::strong_actor_ptr& who);
   void publish(const shared_bytes& bytes, const caf::abstract_actor* left_out);
+  void publish(std::string_view text, const caf::abstract_actor* left_out);
 
   /// As `publish`, but to the subscribers of this process only. Whoever calls it holds the topic.
   void publish_here(const shared_bytes& bytes, const caf::abstract_actor* left_out);
@@ -73,9 +75,15 @@ public:
   void deliver_to_readers(event_loop& home, shared_bytes bytes, published_message& message,
                           const caf::abstract_actor* left_out);
 
+  /// The same for what nobody has as shared bytes yet.
+  void deliver_to_readers(event_loop& home, bytes_view bytes, published_message& message);
+
 private:
+  void give_to_readers(event_loop& home, published_message& message,
+                       const caf::abstract_actor* left_out);
   void interest_changed() noexcept override;
-  void carry(const shared_bytes& bytes);
+  void publish_elsewhere(bytes_view bytes);
+  void carry(bytes_view bytes);
   [[noreturn]] void refuse_length(std::size_t size) const;
   void add(const caf::strong_actor_ptr& who, event_loop& home);
   void remove(subscriber* record, event_loop& home) noexcept;

@@ -14,6 +14,16 @@ shared_bytes::shared_bytes(bytes_view bytes) {
   block_.reset(made, false); // it counts its first holder already
 }
 
+void shared_bytes::assign(bytes_view bytes) {
+  if (!block_ || !block_->unique() || bytes.size() > block_->capacity) {
+    *this = shared_bytes{bytes};
+    return;
+  }
+  if (!bytes.empty())
+    std::memmove(static_cast<void*>(block_.get() + 1), bytes.data(), bytes.size());
+  block_->size = bytes.size();
+}
+
 const std::byte* shared_bytes::data() const noexcept {
   return block_ ? reinterpret_cast<const std::byte*>(block_.get() + 1) : nullptr;
 }

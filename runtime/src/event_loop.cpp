@@ -126,7 +126,8 @@ void event_loop::turn(mode how) {
     hastened_ = 0; // they may have been stolen
     watch_.begin_step();
   }
-  if (!alone_ && ending_.size() >= worth_gathering)
+  const bool others_work = !gathering_.empty() && hand_on();
+  if ((!alone_ || others_work) && ending_.size() >= worth_gathering)
     gather();
   flush();
   // An actor that spawned another one left CAF's logger in this thread, where it would make every
@@ -137,8 +138,7 @@ void event_loop::turn(mode how) {
 }
 
 void event_loop::take_io(bool may_wait) {
-  if (may_wait && !has_jobs() && !has_arrived() && ending_.empty() && flushed_.empty()
-      && (alone_ || !steal()))
+  if (may_wait && !has_jobs() && !has_arrived() && !has_endings() && (alone_ || !steal()))
     wait_for_io();
   const auto looked_at = watch_.looked_at();
   watch_.begin_share();
@@ -347,7 +347,25 @@ void event_loop::hasten_woken(bool goes_on) {
   hastened_ += woken_;
 }
 
-// Other loops, and who sends to us, may wait for this core, with more for the same connections. They
+// Who gathers hands on what it has, and a transport that it writes to sends it. Returns whether one did: then another
+// process works for us. Who gathers on does so in the next turn.
+bool event_loop::hand_on() noexcept {
+  const auto before = ending_.size();
+  const auto count = gathering_.size();
+  for (std::size_t i = 0; i < count; ++i)
+    if (auto* const what = std::exchange(gathering_[i], nullptr))
+      what->turn_ended();
+  gathering_.erase(gathering_.begin(), gathering_.begin() + static_cast<std::ptrdiff_t>(count));
+  const auto end = ending_.size();
+  for (auto i = before; i < end; ++i)
+    if (auto* const what = std::exchange(ending_[i], nullptr))
+      what->turn_ended();
+  while (ending_.size() > before && ending_.back() == nullptr)
+    ending_.pop_back();
+  return end != before;
+}
+
+// Other loops and processes, and who sends to us, may wait for this core, with more for the same connections. They
 // go first, if there are any, and then one write carries all of it.
 void event_loop::gather() {
   ::sched_yield();
@@ -377,7 +395,8 @@ void event_loop::flush() {
 }
 
 void event_loop::forget(end_of_turn& what) noexcept {
-  std::replace(ending_.begin(), ending_.end(), &what, static_cast<end_of_turn*>(nullptr));
+  for (auto* const all : {&gathering_, &ending_})
+    std::replace(all->begin(), all->end(), &what, static_cast<end_of_turn*>(nullptr));
 }
 
 } // namespace troupe

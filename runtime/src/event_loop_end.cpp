@@ -29,8 +29,10 @@ void event_loop::end_pinned() {
   stopping_ = over_ = true;
   while (first_pinned_ != nullptr) // an ending actor may start others
     each_pinned([](pinned_actor& a) { a.end_now(); });
-  while (!ending_.empty() || !flushed_.empty())
+  while (has_endings()) {
+    hand_on();
     flush();
+  }
 }
 
 void event_loop::drop(caf::resumable* job, caf::execution_unit& unit, bool briefly) {
@@ -121,8 +123,10 @@ void event_loop::shut_io() {
   const auto until = now() + std::chrono::seconds(1);
   for (bool any = true; any && now() < until;) {
     any = run_operation(false);
-    for (; !ending_.empty() || !flushed_.empty(); any = true)
+    for (; has_endings(); any = true) {
+      hand_on();
       flush();
+    }
   }
   io_.reset();
   wake_timer_.reset();

@@ -99,6 +99,34 @@ TEST_CASE("what a reader keeps of a publication stays as it was", "[topic]") {
   CHECK(last == lines{"1", "2", "3"});
 }
 
+TEST_CASE("bytes that a reader keeps are not those of the next publication", "[topic]") {
+  struct keeper : pinned_actor {
+    keeper(caf::actor_config& cfg, std::vector<shared_bytes>* k) : pinned_actor(cfg), kept(k) {}
+    caf::behavior make_behavior() override {
+      return {[this](const published& p) {
+        if (p.bytes.text() != "not this")
+          kept->push_back(p.bytes);
+      }};
+    }
+    std::vector<shared_bytes>* kept;
+  };
+  arriving t;
+  std::vector<shared_bytes> kept;
+  t.room.subscribe(t.rt.spawn_on<keeper>(0, &kept));
+  t.rt.settle();
+  t.rt.in_turn([&] {
+    for (const auto* const text :
+         {"a first one", "not this", "2", "not this", "3", "longer than all"})
+      t.add(t.room, text);
+    t.arrivals.hand_over();
+  });
+  t.rt.settle();
+  lines texts;
+  for (const auto& bytes : kept)
+    texts.emplace_back(bytes.text());
+  CHECK(texts == lines{"a first one", "2", "3", "longer than all"});
+}
+
 TEST_CASE("what was handed over is delivered, also if who did that has ended", "[topic]") {
   arriving t;
   lines heard;

@@ -14,8 +14,8 @@ using namespace troupe::testing;
 namespace {
 
 struct noting_carrier final : topic_carrier {
-  void carry(const topic& what, const shared_bytes& bytes) override {
-    carried.push_back(what.name() + ": " + std::string{bytes.text()});
+  void carry(const topic& what, bytes_view bytes) override {
+    carried.push_back(what.name() + ": " + std::string{as_text(bytes)});
   }
   void subscribers_changed(const std::string& name) noexcept override { changed.push_back(name); }
   std::vector<std::string> carried, changed;

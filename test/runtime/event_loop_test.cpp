@@ -3,6 +3,7 @@
 
 #include <troupe/runtime/event_loop.hpp>
 
+#include <functional>
 #include <numeric>
 #include <sstream>
 #include <string>
@@ -223,6 +224,100 @@ TEST_CASE("output of many connections does not keep a turn from its end, and is 
   CHECK(sent.size() == 20);
   h.turn();
   CHECK(sent == expected);
+}
+
+namespace {
+
+/// Notes when its turn ends, and then does something.
+struct noting final : end_of_turn {
+  noting(std::string& all, char n, std::function<void()> f = {})
+    : ended(all), name(n), then(std::move(f)) {}
+  void turn_ended() noexcept override {
+    ended += name;
+    if (then)
+      then();
+  }
+  std::string& ended;
+  char name;
+  std::function<void()> then;
+};
+
+} // namespace
+
+TEST_CASE(
+  "who gathers hands on at the end of the turn, and what that has sent goes before all else") {
+  by_hand h;
+  std::string ended;
+  noting rest{ended, 'r'};
+  noting sent{ended, 's'};
+  noting gathers{ended, 'g', [&] {
+                   h.loop().at_end_of_turn(sent);
+                 }};
+  h.loop().at_end_of_turn(rest);
+  h.loop().before_flush(gathers);
+  h.turn();
+  CHECK(ended == "gsr");
+  h.turn();
+  CHECK(ended == "gsr");
+}
+
+TEST_CASE(
+  "who gathers on does so in the next turn, and who always has more to send ends no turn late") {
+  by_hand h;
+  std::string ended;
+  noting sent{ended, 's', [&] {
+                if (ended.size() < 4)
+                  h.loop().at_end_of_turn(sent);
+              }};
+  noting gathers{ended, 'g', [&] {
+                   if (ended.size() < 4)
+                     h.loop().before_flush(gathers);
+                   if (ended.size() == 1)
+                     h.loop().at_end_of_turn(sent);
+                 }};
+  h.loop().before_flush(gathers);
+  h.turn();
+  CHECK(ended == "gss"); // when it was handed something, and with all others
+  h.turn();
+  CHECK(ended == "gssgs");
+  h.turn();
+  CHECK(ended == "gssgs");
+}
+
+TEST_CASE("who gathers can be taken back, also by one that ends before it") {
+  by_hand h;
+  std::string ended;
+  noting second{ended, '2'};
+  noting first{ended, '1', [&] {
+                 h.loop().forget(second);
+               }};
+  h.loop().before_flush(first);
+  h.loop().before_flush(second);
+  h.turn();
+  h.turn();
+  CHECK(ended == "1");
+}
+
+TEST_CASE("before much is sent, what those answer who were just handed something is taken in") {
+  const std::size_t others = GENERATE(15, 16);
+  const bool sends = GENERATE(true, false);
+  by_hand h;
+  std::string ended;
+  noting sent{ended, 's', [&] {
+                asio::post(h.loop().io(), [&] { ended += 'a'; });
+              }};
+  noting gathers{ended, 'g', [&] {
+                   if (sends)
+                     h.loop().at_end_of_turn(sent);
+                 }};
+  std::vector<noting> rest(others, noting{ended, 'r'});
+  for (auto& one : rest)
+    h.loop().at_end_of_turn(one);
+  h.loop().before_flush(gathers);
+  h.turn();
+  h.turn();
+  const std::string all(others, 'r');
+  CHECK(ended == (!sends ? "g" + all : others < 16 ? "gs" + all + 'a' : "gsa" + all));
 }
 
 TEST_CASE("whoever has much to do is told when a turn's time is over") {

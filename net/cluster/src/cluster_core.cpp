@@ -47,7 +47,7 @@ std::uint64_t random_seed(const cluster_options& options) {
 cluster_core::cluster_core(runtime& rt, cluster_options options, clock* time)
   : rt_(rt), home_(rt.scheduler().loop(0)), options_(std::move(checked(options))),
     time_(time != nullptr ? *time : rt.reactor()), own_time_(time != nullptr),
-    random_(random_seed(options_)), relay_(std::make_shared<topic_relay>(home_, *this)),
+    random_(random_seed(options_)), relay_(std::make_shared<topic_relay>(rt.scheduler(), *this)),
     wanted_([this](std::string_view name, wanted_topic* topic) {
       if (sharing_)
         sharing_->wanted_elsewhere(name, topic);
@@ -385,7 +385,7 @@ void cluster_core::take_back(delayed_call& call) {
 
 void cluster_core::want_end_of_turn() {
   if (!std::exchange(end_of_turn_wanted_, true))
-    home_.at_end_of_turn(*this);
+    home_.before_flush(*this);
 }
 
 void cluster_core::turn_ended() noexcept {

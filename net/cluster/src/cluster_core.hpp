@@ -158,7 +158,7 @@ public:
 
   // -- what the relay tells ---------------------------------------------------------------------
 
-  void carry(const topic& what, const shared_bytes& bytes);
+  void carry(const topic& what, bytes_view bytes);
   void look_at(const std::string& name);
 
   void turn_ended() noexcept override;
@@ -207,7 +207,7 @@ private:
   void hear_publications(peer& who, wire::reader& in);
   bool accepts(const peer& who, const std::string& topic, std::string_view bytes);
   void count_missed(peer& who, std::uint64_t stream, std::uint64_t published);
-  void add_publication(wanted_topic::by& to, const wanted_topic& on, const shared_bytes& bytes);
+  void add_publication(wanted_topic::by& to, const wanted_topic& on, bytes_view bytes);
   bool begin_publications(peer& who, std::size_t size);
   void drop_publication(peer& who);
   [[nodiscard]] bool gathers() const;

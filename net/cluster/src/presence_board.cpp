@@ -12,7 +12,7 @@ namespace troupe::detail {
 // -- entries ------------------------------------------------------------------------------------
 
 presence_board::owner& presence_board::owner_of(const owner_id& whose) {
-  const auto [found, is_new] = owners_.try_emplace(whose);
+  const auto [found, is_new] = owners_.try_emplace(whose, entry_nodes_);
   if (is_new)
     found->second.id = &found->first;
   return found->second;
@@ -108,7 +108,7 @@ bool presence_board::set(const owner_id& whose, std::uint64_t id, std::string_vi
     take(by, id, presence_cause::left);
   if (by.entries.size() >= most_)
     return false;
-  auto& in = *rooms_.try_emplace(std::string{room_name}).first;
+  auto& in = *rooms_.try_emplace(std::string{room_name}, key_nodes_).first;
   const std::string who{key};
   note(in.first, in.second, who, by.healing ? presence_cause::healed : presence_cause::joined);
   const auto where = in.second.keys.try_emplace(who).first;

@@ -19,6 +19,8 @@
 #include <troupe/cluster/presence.hpp>
 #include <troupe/runtime/time.hpp>
 
+#include "node_pool.hpp"
+
 namespace troupe::detail {
 
 inline constexpr std::size_t longest_room = 200;
@@ -106,7 +108,8 @@ private:
     entry first_{nullptr, 0, {}};
     std::unique_ptr<std::vector<entry>> more_; // null but for keys with several
   };
-  using keys = std::map<std::string, holders, std::less<>>;
+  using keys = std::map<std::string, holders, std::less<>,
+                        pool_allocator<std::pair<const std::string, holders>>>;
 
   struct room;
   using rooms = std::unordered_map<std::string, room>;
@@ -120,8 +123,13 @@ private:
   struct counted {
     std::uint64_t count, generation;
   };
+  using entries_by_number =
+    std::unordered_map<std::uint64_t, located, std::hash<std::uint64_t>, std::equal_to<>,
+                       pool_allocator<std::pair<const std::uint64_t, located>>>;
   struct owner {
-    owner() { entries.max_load_factor(4); } // there are many, and they are looked up rarely
+    explicit owner(node_pool& pool) : entries(entries_by_number::allocator_type{pool}) {
+      entries.max_load_factor(4); // there are many, and they are looked up rarely
+    }
     const owner_id* id = nullptr;
     std::uint64_t generation = 0;
     bool lost = false;     // what it has is held until `until`
@@ -129,8 +137,8 @@ private:
     bool healing = false;  // it was lost, and what it had with it
     presence_cause cause = presence_cause::node_down;
     time_point until{};
-    std::unordered_map<std::uint64_t, located> entries; // by number
-    std::unordered_map<std::string, counted> counts;    // by room
+    entries_by_number entries;
+    std::unordered_map<std::string, counted> counts; // by room
   };
   struct watcher {
     std::uint64_t number;
@@ -142,6 +150,7 @@ private:
     presence_cause cause;
   };
   struct room {
+    explicit room(node_pool& pool) : keys(presence_board::keys::allocator_type{pool}) {}
     presence_board::keys keys;
     std::size_t counted = 0; // entries that are not listed
     std::vector<watcher> watchers;
@@ -157,13 +166,16 @@ private:
   void note_count(const std::string& name, room& in);
   void take(owner& from, std::uint64_t id, presence_cause cause);
   void take_count(owner& from, const std::string& name);
-  room& room_of(const std::string& name) { return rooms_[name]; }
+  room& room_of(const std::string& name) {
+    return rooms_.try_emplace(name, key_nodes_).first->second;
+  }
   void take_all(owner& from, presence_cause cause);
   void tidy(rooms::iterator which);
   static presence_change present_in(const std::string& name, const room& in);
 
   const std::size_t most_;
   mutable std::mutex mutex_; // of all below, for readers
+  node_pool key_nodes_, entry_nodes_;
   std::map<owner_id, owner> owners_;
   rooms rooms_;
   std::set<std::string> dirty_; // rooms with changes, in an order that is no accident

@@ -125,7 +125,7 @@ void cluster_core::hear_interest(peer& who, wire::reader& in) {
 
 // -- publications to others ---------------------------------------------------------------------
 
-void cluster_core::carry(const topic& what, const shared_bytes& bytes) {
+void cluster_core::carry(const topic& what, bytes_view bytes) {
   auto* const on = static_cast<wanted_topic*>(topic_sharing::mark_of(what));
   if (on == nullptr)
     return; // not any more
@@ -133,8 +133,7 @@ void cluster_core::carry(const topic& what, const shared_bytes& bytes) {
     add_publication(to, *on, bytes);
 }
 
-void cluster_core::add_publication(wanted_topic::by& to, const wanted_topic& on,
-                                   const shared_bytes& bytes) {
+void cluster_core::add_publication(wanted_topic::by& to, const wanted_topic& on, bytes_view bytes) {
   auto& who = *to.who;
   if (!talks() || !who.lives())
     return drop_publication(who);
@@ -152,7 +151,7 @@ void cluster_core::add_publication(wanted_topic::by& to, const wanted_topic& on,
     to.number = who.topics_in_buffer++;
     out.varint(to.number).text(on.name).varint(bytes.size());
   }
-  out.raw(bytes.text());
+  out.raw(as_text(bytes));
   buffered_ += out.size() - before;
   ++who.published;
   who.beats_to_tell = 4;

@@ -68,12 +68,12 @@ public:
   writer& u64(std::uint64_t n);
   writer& varint(std::uint64_t n) {
     char bytes[10];
-    out_.append(bytes, put(bytes, n));
+    out_.append(bytes, static_cast<std::size_t>(put(bytes, n) - bytes));
     return *this;
   }
   writer& varints(std::uint64_t n, std::uint64_t m) {
     char bytes[20];
-    out_.append(bytes, put(put(bytes, n), m));
+    out_.append(bytes, static_cast<std::size_t>(put(put(bytes, n), m) - bytes));
     return *this;
   }
 

@@ -6,6 +6,7 @@
 //   peer_libnats URL req   ask N: one request after the other, N times; answers when it has each number back
 //   peer_libnats URL keep  append N M: publishes N messages to a stream, of which at most M wait for their acknowledgement; answers when all
 //                          have it. With 1 it waits for each
+//   peer_libnats URL hear  the same with a stream that tells what it keeps, as that of jetstream_history does; answers when it has heard all, too
 //
 // The messages are those of bench_node, and so is the window.
 
@@ -85,7 +86,30 @@ void not_kept(jsCtx*, jsPubAckErr*, void*) {
   std::_Exit(1);
 }
 
-void append(natsConnection* nats, std::uint64_t count, std::int64_t most) {
+struct hearer {
+  std::uint64_t heard = 0;
+  std::atomic<std::uint64_t> wanted{0};
+  std::atomic<bool> done{false};
+};
+
+void heard(natsConnection*, natsSubscription*, natsMsg* m, void* closure) {
+  auto& h = *static_cast<hearer*>(closure);
+  if (natsMsg_GetDataLength(m) != static_cast<int>(length)) {
+    answer("wrong");
+    std::_Exit(1);
+  }
+  natsMsg_Destroy(m);
+  if (++h.heard == h.wanted) {
+    h.done = true;
+    h.done.notify_one();
+  }
+}
+
+void append(natsConnection* nats, std::uint64_t count, std::int64_t most, hearer* by) {
+  if (by != nullptr) {
+    by->done = false;
+    by->wanted += count;
+  }
   jsOptions options;
   must(jsOptions_Init(&options));
   options.PublishAsync.MaxPending = most;
@@ -104,11 +128,13 @@ void append(natsConnection* nats, std::uint64_t count, std::int64_t most) {
   }
   must(js_PublishAsyncComplete(js, nullptr));
   jsCtx_Destroy(js);
+  if (by != nullptr)
+    by->done.wait(false);
   answer();
 }
 
-// As jetstream_history has it, but that nobody hears of what is kept.
-void make_stream(natsConnection* nats) {
+// As jetstream_history has it, but that nobody hears of what is kept unless it is told.
+void make_stream(natsConnection* nats, bool told) {
   jsCtx* js = nullptr;
   must(natsConnection_JetStream(&js, nats, nullptr));
   jsStreamConfig stream;
@@ -119,6 +145,14 @@ void make_stream(natsConnection* nats) {
   stream.SubjectsLen = 1;
   stream.Storage = js_FileStorage;
   stream.MaxMsgsPerSubject = 1000;
+  jsRePublish live;
+  must(jsRePublish_Init(&live));
+  live.Source = "rooms.>";
+  live.Destination = "live.>";
+  if (told) {
+    stream.RePublish = &live;
+    stream.Duplicates = 120'000'000'000;
+  }
   must(js_AddStream(nullptr, js, &stream, nullptr, nullptr));
   jsCtx_Destroy(js);
 }
@@ -133,15 +167,19 @@ int main(int argc, char** argv) {
   natsConnection* nats = nullptr;
   natsSubscription* sub = nullptr;
   must(natsConnection_ConnectTo(&nats, argv[1]));
+  const bool hears = role == "hear";
   taker t;
+  hearer h;
   if (takes)
     must(natsConnection_Subscribe(&sub, nats, "room", took, &t));
   else if (role == "rep")
     must(natsConnection_Subscribe(&sub, nats, "echo", reply, nullptr));
-  else if (role == "keep")
-    make_stream(nats);
+  else if (role == "keep" || hears)
+    make_stream(nats, hears);
   else if (role == "pub")
     must(natsConnection_SubscribeSync(&sub, nats, "acks"));
+  if (hears)
+    must(natsConnection_Subscribe(&sub, nats, "live.room", heard, &h));
   must(natsConnection_FlushTimeout(nats, 10'000));
   answer("connected");
   std::string bytes(length, 'x');
@@ -154,8 +192,8 @@ int main(int argc, char** argv) {
       ask(nats, count);
       continue;
     }
-    if (role == "keep") {
-      append(nats, count, std::stoll(numbers.substr(end_of_count)));
+    if (role == "keep" || hears) {
+      append(nats, count, std::stoll(numbers.substr(end_of_count)), hears ? &h : nullptr);
       continue;
     }
     if (takes) {

@@ -14,6 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = nats_headers::parse(read->block());
     if (!again || *again != *read || read->status() != nats_status(input))
       std::abort();
+    for (const auto& [name, value] : read->entries())
+      if (nats_header(input, name) != read->get(name))
+        std::abort();
   }
   (void)nats_server_info::parse(input).has_value();
   return 0;

@@ -144,9 +144,7 @@ public:
   /// \throws std::length_error if the topic is shared with other processes, and these are more bytes than
   /// travel there; nobody has got them then
   void publish(const shared_bytes& bytes, except left_out = {}) const;
-  void publish(std::string_view text, except left_out = {}) const {
-    publish(shared_bytes{text}, left_out);
-  }
+  void publish(std::string_view text, except left_out = {}) const;
 
   /// Lets `who` hear of what was published and did not fit: a `publication_dropped` for each
   /// publication and loop with subscribers whose output was full, and whose policy is

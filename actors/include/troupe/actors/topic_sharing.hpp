@@ -24,7 +24,8 @@ public:
 
   /// Is handed what was published on a topic that is wanted elsewhere. Called in the publisher's code,
   /// before the subscribers here have it, so what it calls in place must be quick and run nothing of the user's.
-  virtual void carry(const topic& what, const shared_bytes& bytes) = 0;
+  /// The bytes are there for this call.
+  virtual void carry(const topic& what, bytes_view bytes) = 0;
 
   /// Hears that the topic may have its first subscriber here, or may have lost its last one: whoever
   /// wants to know looks, on a loop of its own. May be called more often than that happens.

@@ -72,8 +72,7 @@ std::optional<std::string> token_text(std::string_view token) {
 }
 
 // The id of a message goes with its topic, for the stream knows no topics.
-std::string jetstream_core::id_of(const nats_headers& headers) {
-  const auto text = headers.get("Nats-Msg-Id");
+std::string jetstream_core::id_of(std::optional<std::string_view> text) {
   if (!text)
     return {};
   return token_text(text->substr(text->find('/') + 1)).value_or(std::string{});
@@ -249,18 +248,20 @@ void jetstream_core::follow(std::string_view topic, bool on) {
 }
 
 void jetstream_core::heard(const std::string& topic, const nats_message_view& m) {
-  const auto headers = m.headers();
-  if (events_ == nullptr || epoch_ == 0 || !headers)
+  if (events_ == nullptr || epoch_ == 0)
     return;
-  const auto sequence = number(headers->get("Nats-Sequence"));
+  const auto header = [&](std::string_view name) {
+    return nats_header(m.header_block, name);
+  };
+  const auto sequence = number(header("Nats-Sequence"));
   if (sequence == 0)
     return; // of somebody who may publish there, and is no server
-  events_->history_kept(topic, std::make_shared<const kept_message>(
-                                 kept_message{{epoch_, sequence},
-                                              number(headers->get("Nats-Last-Sequence")),
-                                              milliseconds_since_1970(),
-                                              id_of(*headers),
-                                              shared_bytes{m.payload}}));
+  events_->history_kept(
+    topic, std::make_shared<const kept_message>(kept_message{{epoch_, sequence},
+                                                             number(header("Nats-Last-Sequence")),
+                                                             milliseconds_since_1970(),
+                                                             id_of(header("Nats-Msg-Id")),
+                                                             shared_bytes{m.payload}}));
   events_->history_kept_so_far();
 }
 

@@ -60,7 +60,7 @@ private:
   static deferred<std::uint64_t> next_of(self_ref self, std::string subject, std::uint64_t from);
   static deferred<read_stretch> read_on(self_ref self, std::string subject, std::uint64_t from,
                                         std::uint64_t end, std::uint64_t last, history_query query);
-  static std::string id_of(const nats_headers& headers);
+  static std::string id_of(std::optional<std::string_view> header);
   [[nodiscard]] jetstream store() const; // raises when it has ended
 
   [[nodiscard]] std::unique_ptr<nats_connection> connect(bool jetstream_core::*up);

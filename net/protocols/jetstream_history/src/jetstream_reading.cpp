@@ -160,7 +160,7 @@ deferred<read_stretch> jetstream_core::read_on(self_ref self, std::string subjec
       found.add({{self->epoch_, m.sequence},
                  0,
                  m.time / 1'000'000,
-                 headers ? id_of(*headers) : std::string{},
+                 headers ? id_of(headers->get("Nats-Msg-Id")) : std::string{},
                  shared_bytes{m.message.payload}});
       found.keep_newest(query);
     }

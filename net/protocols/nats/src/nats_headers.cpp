@@ -153,4 +153,14 @@ std::uint16_t nats_status(std::string_view block) noexcept {
   return digits == 3 && number >= 100 && ends ? number : 0;
 }
 
+std::optional<std::string_view> nats_header(std::string_view block,
+                                            std::string_view name) noexcept {
+  if (!take_line(block))
+    return std::nullopt;
+  for (auto line = take_line(block); line && !line->empty(); line = take_line(block))
+    if (line->size() > name.size() && (*line)[name.size()] == ':' && line->starts_with(name))
+      return detail::trimmed(line->substr(name.size() + 1));
+  return std::nullopt;
+}
+
 } // namespace troupe

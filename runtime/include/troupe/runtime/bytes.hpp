@@ -34,6 +34,9 @@ public:
   explicit shared_bytes(bytes_view bytes);
   explicit shared_bytes(std::string_view text) : shared_bytes(as_bytes(text)) {}
 
+  /// Becomes a copy of `bytes`, in the memory that it has, if nobody shares that and they fit.
+  void assign(bytes_view bytes);
+
   [[nodiscard]] std::size_t size() const noexcept { return block_ ? block_->size : 0; }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   [[nodiscard]] const std::byte* data() const noexcept;
@@ -43,9 +46,10 @@ public:
 private:
   // The bytes follow the block in one allocation.
   struct block : caf::ref_counted {
-    explicit block(std::size_t n) noexcept : size(n) {}
+    explicit block(std::size_t n) noexcept : size(n), capacity(n) {}
     static void operator delete(void* p) { ::operator delete(p); }
-    const std::size_t size;
+    std::size_t size;
+    const std::size_t capacity;
   };
   caf::intrusive_ptr<block> block_;
 };

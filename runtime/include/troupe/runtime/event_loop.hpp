@@ -36,7 +36,7 @@ class wake_timer;
 /// Something with work to finish when the turn of its loop ends: a transport that was written to.
 class end_of_turn {
 public:
-  /// Runs once for each `event_loop::at_end_of_turn`. It must not throw.
+  /// Runs once for each `event_loop::at_end_of_turn` or `before_flush`. It must not throw.
   virtual void turn_ended() noexcept = 0;
 
   /// Runs once for each `event_loop::after_flush`. It must not throw.
@@ -150,6 +150,9 @@ public:
     return alone_ || !runs_floating_ || inbox_.empty();
   }
 
+  /// Tells whether a floating actor runs at the moment, which may go on in another loop.
+  [[nodiscard]] bool runs_floating() const noexcept { return runs_floating_; }
+
   /// Queues a floating actor. Thread: any. Takes over one reference.
   void exec_later(caf::resumable* job) override;
 
@@ -160,9 +163,16 @@ public:
   /// between turns. `what` must live until then or be taken back with `forget`.
   void at_end_of_turn(end_of_turn& what) { ending_.push_back(&what); }
 
+  /// As `at_end_of_turn`, but before all that is called for that. Who gathers in a turn what another process or loop
+  /// is to get hands it on then; a transport that it writes to sends it at once, so that the other side works on it
+  /// while the rest is sent.
+  void before_flush(end_of_turn& what) { gathering_.push_back(&what); }
+
   /// Calls `what.turn_flushed()` once, when all `turn_ended()` of the present turn have been called.
   /// `what` must live until then.
   void after_flush(end_of_turn& what) { flushed_.push_back(&what); }
+
+  /// Takes back what was put off by `at_end_of_turn` or `before_flush`.
   void forget(end_of_turn& what) noexcept;
 
   /// Leaves behind a mailbox element with no sender, for an actor that is entered without a
@@ -264,8 +274,12 @@ private:
   void run_actors();
   bool resume(caf::resumable* job, bool pinned);
   void hasten_woken(bool goes_on);
+  bool hand_on() noexcept;
   void gather();
   void flush();
+  [[nodiscard]] bool has_endings() const noexcept {
+    return !gathering_.empty() || !ending_.empty() || !flushed_.empty();
+  }
   bool steal();
   bool may_take_from(const event_loop& peer) const noexcept;
   void judge_theft(bool is_over);
@@ -302,6 +316,7 @@ private:
   pinned_lane lane_;
   detail::job_ring pinned_;
   detail::stealable_queue floating_;
+  std::vector<end_of_turn*> gathering_; // come before those of `ending_`
   std::vector<end_of_turn*> ending_;
   std::vector<end_of_turn*> flushed_;
   caf::mailbox_element_ptr no_message_;

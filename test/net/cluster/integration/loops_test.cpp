@@ -26,19 +26,24 @@ using namespace std::chrono_literals;
 namespace {
 
 using say_atom = caf::atom_constant<caf::atom("say")>;
+using say_all_atom = caf::atom_constant<caf::atom("say all")>;
 
-/// Publishes "<who> <n>" for each message n.
+/// Publishes "<who> <n>" for each message n, or for all below it.
 class speaker : public pinned_actor {
 public:
   speaker(caf::actor_config& cfg, topic room, std::string who)
     : pinned_actor(cfg), room_(std::move(room)), who_(std::move(who)) {}
   caf::behavior make_behavior() override {
-    return {[this](say_atom, int n) {
-      room_.publish(who_ + ' ' + std::to_string(n));
-    }};
+    return {[this](say_atom, int n) { say(n); },
+            [this](say_all_atom, int count) {
+              for (int n = 0; n < count; ++n)
+                say(n);
+            }};
   }
 
 private:
+  void say(int n) { room_.publish(who_ + ' ' + std::to_string(n)); }
+
   const topic room_;
   const std::string who_;
 };
@@ -124,6 +129,36 @@ TEST_CASE("what each publisher says keeps its order over loops, nodes and thieve
     const auto known = right->nodes();
     return known.size() == 1 && known[0].state == node_state::left;
   }));
+  b.stop();
+}
+
+TEST_CASE("what a loop publishes in a turn goes to the cluster's loop as one", "[cluster]") {
+  const int count = 1000;
+  events done;
+  std::atomic<int> wrong{0};
+  auto wire = std::make_shared<memory_backplane>();
+  running a{2}, b{1};
+  std::optional<troupe::cluster> left, right;
+  left.emplace(a.rt, cluster_options{.name = "a", .via = wire});
+  right.emplace(b.rt, cluster_options{.name = "b", .via = wire});
+  const topics here{*left}, there{*right};
+  there.get("room").subscribe(
+    caf::actor_cast<caf::actor>(b.rt.spawn_on<listener>(0, 1, count, &wrong, &done)));
+  const auto who =
+    caf::actor_cast<caf::actor>(a.rt.spawn_on<speaker>(1, here.get("room"), "loop1"));
+  a.start();
+  b.start();
+  REQUIRE(wait_until([&] { return left->topics_elsewhere() == 1; }));
+  const auto posted = [&] {
+    return a.rt.scheduler().loop(0).counters().jobs_from_outside;
+  };
+  const auto before = posted();
+  caf::anon_send(who, say_all_atom::value, count);
+  CHECK(done.wait_for("all"));
+  CHECK(wrong == 0);
+  CHECK(right->counters().publications_in == static_cast<std::uint64_t>(count));
+  CHECK(posted() - before < static_cast<std::uint64_t>(count / 10)); // a beat may be among them
+  a.stop();
   b.stop();
 }
 

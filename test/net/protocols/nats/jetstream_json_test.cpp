@@ -61,6 +61,38 @@ TEST_CASE("errors have names, and other answers are refused") {
   CHECK(!message_of(R"({"message":{"subject":"a","seq":1,"data":"a"}})").has_value());
 }
 
+TEST_CASE(
+  "acknowledgements read as the server writes them, and in any other way that JSON allows") {
+  const auto whole = [](const publish_ack& a) {
+    return a.stream + ' ' + std::to_string(a.sequence) + (a.duplicate ? " again" : "");
+  };
+  CHECK(whole(ack_of(R"({"stream":"rooms", "seq":18446744073709551615})").value())
+        == "rooms 18446744073709551615");
+  for (const char* same :
+       {R"({"stream":"S", "seq":70})", R"({"stream":"S","seq":70})", R"({"seq":70,"stream":"S"})",
+        R"( {"stream":"S", "seq":70})", R"({"stream":"S", "domain":"hub", "seq":70})",
+        R"({"stream":"\u0053", "seq":70})", R"({"stream":"S", "seq":70,"duplicate":false})",
+        R"({"stream":"S", "seq":70 })", R"({"stream":"S", "seq":70,"duplicate":1})"}) {
+    INFO(same);
+    CHECK(whole(ack_of(same).value()) == "S 70");
+  }
+  for (const char* same : {R"({"stream":"S", "seq":70,"duplicate": true})",
+                           R"({"stream":"S", "duplicate":true, "seq":70})",
+                           R"({"stream":"S", "seq":70,"duplicate": true,"more":{}})"}) {
+    INFO(same);
+    CHECK(whole(ack_of(same).value()) == "S 70 again");
+  }
+  for (const char* bad :
+       {R"({"stream":"", "seq":7})", R"({"stream":"S", "seq":0})", R"({"stream":"S", "seq":07})",
+        R"({"stream":"S", "seq":7.5})", R"({"stream":"S", "seq":7)", R"({"stream":"S", "seq":7}})",
+        R"({"stream":"S", "seq":18446744073709551616})", R"({"stream":"S)",
+        "{\"stream\":\"\n\", \"seq\":7}", "{\"stream\":\"\xff\", \"seq\":7}",
+        R"({"stream":"S", "seq":})"}) {
+    INFO(bad);
+    CHECK(ack_of(bad).error().check(errc::malformed_input));
+  }
+}
+
 TEST_CASE("the subject for an answer tells where a message stands") {
   jetstream_message m;
   CHECK(read_ack_subject("$JS.ACK.S.C.2.30.4.1700000000000000000.6", m));

@@ -69,6 +69,16 @@ TEST_CASE("headers go out and come in") {
   CHECK(nats_status("NATS/1.0 003\r\n\r\n") == 0);
   CHECK(nats_status("NATS/1.0\r\n\r\n") == 0);
   CHECK(nats_status("") == 0);
+
+  const auto block = h.block();
+  CHECK(nats_header(block, "A") == "3");
+  CHECK(nats_header(block, "b") == "spaced");
+  CHECK(nats_header(block, "a") == std::nullopt);
+  CHECK(nats_header("NATS/1.0\r\nAB:1\r\nA: 2\r\n\r\nC:3\r\n", "A") == "2");
+  CHECK(nats_header("NATS/1.0\r\nA:1\r\n\r\nC:3\r\n", "C") == std::nullopt);
+  CHECK(nats_header("NATS/1.0\r\nA", "A") == std::nullopt);
+  CHECK(nats_header("A:1\r\n", "A") == std::nullopt);
+  CHECK(nats_header("", "A") == std::nullopt);
 }
 
 TEST_CASE("what cannot be headers is refused both ways") {

@@ -72,4 +72,9 @@ private:
 /// Returns the status that a block of headers begins with, without looking at the rest; 0 if there is none.
 [[nodiscard]] std::uint16_t nats_status(std::string_view block) noexcept;
 
+/// Returns the first value of `name` in a block of headers, without looking at the rest, which need not be well-formed.
+/// For who wants one or two of many messages: nothing is allocated.
+[[nodiscard]] std::optional<std::string_view> nats_header(std::string_view block,
+                                                          std::string_view name) noexcept;
+
 } // namespace troupe
