@@ -14,8 +14,4 @@ shared_bytes::shared_bytes(bytes_view bytes) {
   block_.reset(made, false); // it counts its first holder already
 }
 
-const std::byte* shared_bytes::data() const noexcept {
-  return block_ ? reinterpret_cast<const std::byte*>(block_.get() + 1) : nullptr;
-}
-
 } // namespace troupe
