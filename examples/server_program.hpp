@@ -225,7 +225,8 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
       troupe::listen_manhole(rt, manhole_path, manhole);
       std::printf("manhole: %s\n", manhole_path.c_str());
     }
-    std::fflush(stdout);
+    // A program that reads where this one listens may stop it at once: signals are watched by then.
+    rt.reactor().call_when_running([] { std::fflush(stdout); });
     return rt.run().exit_code();
   } catch (const std::exception& e) { // the port is taken, or an option makes no sense
     std::fprintf(stderr, "%s: %s\n", name.c_str(), e.what());

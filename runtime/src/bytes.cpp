@@ -24,8 +24,4 @@ void shared_bytes::assign(bytes_view bytes) {
   block_->size = bytes.size();
 }
 
-const std::byte* shared_bytes::data() const noexcept {
-  return block_ ? reinterpret_cast<const std::byte*>(block_.get() + 1) : nullptr;
-}
-
 } // namespace troupe

@@ -29,8 +29,10 @@ run_result reactor::run() {
     throw reactor_already_running("run: the reactor runs already");
   }
   try {
+    watch_signals(); // before the other loops serve anybody, who may send one
     scheduler_.start_threads(1);
-  } catch (...) {
+  } catch (...) { // no descriptors left, or no threads
+    stop_signals();
     state_.store(state::fresh);
     throw;
   }
@@ -38,8 +40,6 @@ run_result reactor::run() {
   scheduler_.turn_loop(loop_);
   scheduler_.stop_threads();
   stop_signals();
-  if (not_started_)
-    std::rethrow_exception(std::exchange(not_started_, nullptr));
   const std::lock_guard hold{result_mutex_};
   return std::exchange(result_, {});
 }
@@ -78,13 +78,6 @@ void reactor::start_up() {
     if (shutting_down_)
       return; // the wait for a `before` trigger outlasted the run
     running_.store(true, std::memory_order_release);
-    try {
-      watch_signals();
-    } catch (...) { // no descriptors left
-      not_started_ = std::current_exception();
-      stop();
-      return;
-    }
     run_phase(trigger_phase::during, system_event::startup);
     scheduler_.pool().start();
     run_phase(trigger_phase::after, system_event::startup);

@@ -8,15 +8,15 @@ timer_wheel::~timer_wheel() {
 
 void timer_wheel::add(const timer_entry& e) {
   const auto due = unsigned_of(e.due);
-  const auto level = static_cast<unsigned>(63 - std::countl_zero(due ^ base_)) / 4;
-  const auto digit = due >> 4 * level & 15u;
+  const auto level = static_cast<unsigned>(63 - std::countl_zero(due ^ base_)) / bits;
+  const auto digit = due >> bits * level & (digits - 1);
   append(buckets_[level][digit], e);
   ++size_;
-  filled_[level] = static_cast<std::uint16_t>(filled_[level] | 1u << digit);
+  filled_[level] = filled_[level] | std::uint64_t{1} << digit;
 }
 
 timer_wheel::bucket timer_wheel::take(std::size_t level, unsigned digit) noexcept {
-  filled_[level] = static_cast<std::uint16_t>(filled_[level] & ~(1u << digit));
+  filled_[level] = filled_[level] & ~(std::uint64_t{1} << digit);
   auto taken = std::exchange(buckets_[level][digit], {});
   size_ -= taken.size;
   return taken;
@@ -26,7 +26,7 @@ void timer_wheel::put_back(std::size_t level, unsigned digit, bucket what) noexc
   buckets_[level][digit] = what;
   size_ += what.size;
   if (what.size != 0)
-    filled_[level] = static_cast<std::uint16_t>(filled_[level] | 1u << digit);
+    filled_[level] = filled_[level] | std::uint64_t{1} << digit;
 }
 
 void timer_wheel::grow(bucket& which) {

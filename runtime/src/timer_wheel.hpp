@@ -13,8 +13,8 @@ namespace troupe::detail {
 /// Keeps the entries of a `timer_queue` that are not due soon, in no order but roughly that of time, for the next ones to be
 /// taken out and sorted.
 ///
-/// A hierarchical timing wheel without ticks. It has a base, and only what is due later. Times are read as sixteen
-/// hexadecimal digits: an entry lies at the level of the first digit in which it differs from the base, in the bucket of that
+/// A hierarchical timing wheel without ticks. It has a base, and only what is due later. Times are read as eleven
+/// digits of six bits: an entry lies at the level of the first digit in which it differs from the base, in the bucket of that
 /// digit. So what lies at a lower level is due earlier, and the buckets of a level are in order. An entry moves down at most
 /// once a level, and all that is done with it is to write it behind others: nothing here waits for memory.
 ///
@@ -44,8 +44,9 @@ public:
         ++level;
       const auto digit = static_cast<unsigned>(std::countr_zero(filled_[level]));
       const auto taken = take(level, digit);
-      const auto below = (std::uint64_t{1} << 4 * level) - 1; // the digits of lower levels
-      const auto first = (((base_ >> 4 * level) & ~std::uint64_t{15}) | digit) << 4 * level;
+      const auto below = (std::uint64_t{1} << bits * level) - 1; // the digits of lower levels
+      const auto first = (((base_ >> bits * level) & ~std::uint64_t{digits - 1}) | digit)
+                         << bits * level;
       any = level == 0 || taken.size <= few;
       base_ = any ? (first | below) : first;
       drain(taken, [&](const timer_entry& e) {
@@ -82,8 +83,9 @@ public:
   }
 
 private:
-  static constexpr std::size_t levels = 16;
-  static constexpr unsigned digits = 16;
+  static constexpr unsigned bits = 6; // of a digit
+  static constexpr unsigned digits = 1u << bits;
+  static constexpr std::size_t levels = (64 + bits - 1) / bits;
   static constexpr std::size_t most = 63; // entries of a block
 
   // Buckets grow by blocks, so that growing moves nothing, and one that has been emptied serves another bucket.
@@ -125,7 +127,7 @@ private:
   std::uint64_t base_;
   std::size_t size_ = 0;
   block* spare_ = nullptr;
-  std::array<std::uint16_t, levels> filled_{}; // which buckets are not empty
+  std::array<std::uint64_t, levels> filled_{}; // which buckets are not empty
   std::array<std::array<bucket, digits>, levels> buckets_{};
 };
 

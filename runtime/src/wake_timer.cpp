@@ -34,7 +34,7 @@ bool wake_timer::arm(time_point due, time_point now) noexcept {
     .it_interval = {},
     .it_value = {.tv_sec = seconds.count(), .tv_nsec = (since_epoch - seconds).count()}};
   const bool set = ::timerfd_settime(fd_, TFD_TIMER_ABSTIME, &when, nullptr) == 0;
-  armed_ = set ? due : time_point{};
+  armed_ = set ? due : unset;
   return set;
 }
 
@@ -51,7 +51,7 @@ void wake_timer::read() {
                                reading_.with([this](const asio::error_code& ec, std::size_t) {
                                  if (ec)
                                    return; // cancelled: the loop is going away
-                                 armed_ = {};
+                                 armed_ = unset;
                                  read();
                                }));
 }

@@ -37,7 +37,8 @@ private:
   std::optional<asio::posix::basic_stream_descriptor<asio::io_context::executor_type>> descriptor_;
   operation_room reading_; // so that no shortage of memory ends the reading for good
   const int fd_;
-  time_point armed_{};
+  static constexpr time_point unset = time_point::min(); // before every wait
+  time_point armed_ = unset;
   std::uint64_t expirations_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <troupe/runtime/detail/local_message.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <caf/logger.hpp>
 #include <caf/send.hpp>
 #include <caf/typed_actor.hpp>
 
@@ -119,6 +121,37 @@ TEST_CASE("a local message is what CAF's own would be") {
   CHECK(troupe::detail::make_local_message(nullptr,
                                            caf::make_message_id(caf::message_priority::high), 1)
           ->is_high_priority());
+}
+
+TEST_CASE("a message in an envelope is what CAF's own would be") {
+  const auto alive = std::make_shared<int>();
+  auto content = caf::make_message(std::string{"text"}, counted{alive});
+  CHECK(alive.use_count() == 2);
+  manual_runtime rt;
+  std::vector<std::string> got;
+  const auto from = caf::actor_cast<caf::strong_actor_ptr>(rt.spawn<floating_doer>(got));
+  rt.settle();
+  const auto references = from->strong_refs.load();
+  const auto id = caf::make_message_id(caf::message_priority::high);
+  {
+    const caf::mailbox_element_ptr x{
+      new troupe::detail::message_envelope(caf::strong_actor_ptr{from}, id, caf::message{content})};
+    CHECK(x->sender == from);
+    CHECK(x->mid == id);
+    CHECK(x->is_high_priority());
+    CHECK(x->content().size() == 2);
+    CHECK(x->content().get_as<std::string>(0) == "text");
+    CHECK(x->content().shared());
+    CHECK(x->copy_content_to_message().cvals() == content.cvals());
+    CHECK(x->move_content_to_message().cvals() == content.cvals());
+    CHECK(x->content().size() == 2); // it may be asked again
+    x->stages.push_back(from);
+    content.reset();
+    CHECK_FALSE(x->content().shared());
+    CHECK(from->strong_refs.load() == references + 2);
+  }
+  CHECK(alive.use_count() == 1);
+  CHECK(from->strong_refs.load() == references);
 }
 
 TEST_CASE("which messages are made in place") {
@@ -273,4 +306,42 @@ TEST_CASE("an actor with wide members lies as they must") {
           == 0);
   }
   rt.settle();
+}
+
+TEST_CASE("an actor that another one makes is linked or monitored as was asked for") {
+  struct child : floating_actor {
+    child(caf::actor_config& cfg, std::string& made) : floating_actor(cfg) {
+      made += caf::logger::current_logger() == nullptr ? "." : "log";
+    }
+    caf::behavior make_behavior() override {
+      return {[](int) {
+      }};
+    }
+  };
+  struct parent : floating_actor {
+    parent(caf::actor_config& cfg, std::string& made, std::vector<std::string>& got)
+      : floating_actor(cfg), made_(made), got_(got) {
+      set_down_handler([this](caf::down_msg&) { got_.emplace_back("down"); });
+      set_exit_handler([this](caf::exit_msg&) { got_.emplace_back("exit"); });
+    }
+    caf::behavior make_behavior() override {
+      return {[this](int) {
+        for (const auto& one :
+             {spawn<child>(std::ref(made_)), spawn<child, caf::linked>(std::ref(made_)),
+              spawn<child, caf::monitored>(std::ref(made_))})
+          send(one, 1);
+      }};
+    }
+    std::string& made_;
+    std::vector<std::string>& got_;
+  };
+  std::string made;
+  std::vector<std::string> got;
+  manual_runtime rt;
+  const auto self = caf::actor_cast<caf::actor>(rt.spawn<parent>(made, got));
+  caf::anon_send(self, 1);
+  rt.settle();
+  std::sort(got.begin(), got.end());
+  CHECK(got == std::vector<std::string>{"down", "exit"});
+  CHECK(made == "...");
 }

@@ -2,6 +2,7 @@
 
 #include <troupe/runtime/detail/match_case.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -161,4 +162,132 @@ TEST_CASE("what a handler returns goes to who asked, or to who sent, once") {
   CHECK(got
         == std::vector<std::string>{"asked 2", "who?", "yes 1", "empty 0", "failed 1", "first",
                                     "told 6"});
+}
+
+TEST_CASE("a message that a handler returns is the answer, and goes to who asked or sent, once") {
+  const auto kept = caf::make_message(two_atom::value, std::string{"kept"});
+  struct answerer : floating_actor {
+    answerer(caf::actor_config& cfg, caf::message kept, std::vector<std::string>& got)
+      : floating_actor(cfg), kept_(std::move(kept)), got_(got) {}
+    caf::behavior make_behavior() override {
+      return {
+        [](int x) { return caf::make_message(one_atom::value, x + 1); },
+        [this](bool) { return kept_; },
+        [this](double) { // it has answered already
+          make_response_promise().deliver(std::string{"first"});
+          return caf::make_message(std::string{"second"});
+        },
+        [](float) { return caf::make_message(); },
+        [this](one_atom, int x) {
+          got_.push_back("back " + std::to_string(x));
+        }, // an answer to none
+      };
+    }
+    caf::message kept_;
+    std::vector<std::string>& got_;
+  };
+  struct passer : floating_actor {
+    passer(caf::actor_config& cfg, caf::actor to) : floating_actor(cfg), to_(std::move(to)) {}
+    caf::behavior make_behavior() override {
+      return {[this](int x) {
+        return delegate(to_, x);
+      }};
+    }
+    caf::actor to_;
+  };
+  struct asker : floating_actor {
+    asker(caf::actor_config& cfg, std::vector<std::string>& got) : floating_actor(cfg), got_(got) {}
+    caf::behavior make_behavior() override {
+      return {
+        [this](const caf::actor& whom, const caf::actor& over) {
+          const auto failed = [this](const caf::error& why) {
+            got_.push_back(to_string(why));
+          };
+          const auto one = [this](one_atom, int x) {
+            note("one", x);
+          };
+          request(whom, caf::infinite, 1).then(one, failed);
+          request(over, caf::infinite, 3).then(one, failed);
+          request(whom, caf::infinite, 1.5)
+            .then([this](const std::string& text) { got_.push_back(text); }, failed);
+          request(whom, caf::infinite, 1.5F).then([this] { note("empty", 0); }, failed);
+          send(whom, 5);
+          send(whom, true);
+          send(whom, true);
+          send(whom, 1.5F);
+        },
+        [this](one_atom, int x) { note("told", x); },
+        [this](two_atom, std::string& text) { // its own
+          text += "!";
+          got_.push_back(text);
+        },
+      };
+    }
+    void note(const std::string& what, int x) { got_.push_back(what + " " + std::to_string(x)); }
+    std::vector<std::string>& got_;
+  };
+  std::vector<std::string> got;
+  manual_runtime rt;
+  const auto whom = caf::actor_cast<caf::actor>(rt.spawn<answerer>(kept, got));
+  const auto over = caf::actor_cast<caf::actor>(rt.spawn<passer>(whom));
+  const auto self = caf::actor_cast<caf::actor>(rt.spawn<asker>(got));
+  const auto references = caf::actor_cast<caf::strong_actor_ptr>(whom)->strong_refs.load();
+  caf::anon_send(self, whom, over);
+  caf::anon_send(whom, 7); // to nobody
+  rt.settle();
+  std::sort(got.begin(), got.end());
+  CHECK(
+    got
+    == std::vector<std::string>{"empty 0", "first", "kept!", "kept!", "one 2", "one 4", "told 6"});
+  CHECK(kept.get_as<std::string>(1) == "kept");
+  CHECK(kept.cvals()->get_reference_count() == 2); // its own and the actor's
+  CHECK(caf::actor_cast<caf::strong_actor_ptr>(whom)->strong_refs.load() == references);
+}
+
+TEST_CASE("of a behavior's handlers the first that takes a message has it") {
+  std::vector<std::string> lines;
+  bool takes = false;
+  const auto line = [&lines](const char* text) {
+    return [&lines, text](int) {
+      lines.emplace_back(text);
+    };
+  };
+  const caf::message_handler first{
+    [&](int) -> caf::result<void> {
+      if (!takes)
+        return caf::skip();
+      lines.emplace_back("first");
+      return caf::unit;
+    },
+    line("second"),
+  };
+  auto number = caf::make_message(1);
+  CHECK_FALSE(caf::message_handler{first}(number)); // skipped, and the second is not asked
+  CHECK(lines.empty());
+  takes = true;
+  CHECK(caf::message_handler{first}(number));
+  const auto both = first.or_else([&](bool) { lines.emplace_back("bool"); }, line("third"));
+  auto truth = caf::make_message(true);
+  auto other = caf::make_message(1.5);
+  CHECK(caf::message_handler{both}(number));
+  CHECK(caf::message_handler{both}(truth));
+  CHECK_FALSE(caf::message_handler{both}(other));
+  CHECK(lines == std::vector<std::string>{"first", "first", "bool"});
+}
+
+TEST_CASE("a behavior's memory is used again") {
+  const auto make = [] {
+    return caf::behavior{[](int) {},
+                         [](bool yes) {
+                           return yes;
+                         }};
+  };
+  make(); // the thread has a block for it
+  const auto before = troupe::detail::block_mark();
+  {
+    const auto one = make();
+    const auto taken = troupe::detail::blocks_taken_since(before);
+    CHECK((taken == 1 || troupe::detail::block_mark() == 0)); // 0: none is kept, for the sanitizer
+  }
+  CHECK(troupe::detail::blocks_taken_since(before) == 0);
 }

@@ -121,7 +121,8 @@ TEST_CASE("a before trigger that never comes is waited for no longer than the gr
   CHECK(got.size() == 2);
 }
 
-TEST_CASE("in startup's during phase the reactor runs and SIGTERM is watched") {
+TEST_CASE(
+  "SIGTERM is watched before anything runs, and in startup's during phase the reactor runs") {
   runtime rt{{.loops = 1}};
   std::vector<bool> running, watched;
   struct sigaction before {};
@@ -136,7 +137,26 @@ TEST_CASE("in startup's during phase the reactor runs and SIGTERM is watched") {
   rt.reactor().call_when_running([&] { rt.stop(); });
   rt.run();
   CHECK(running == std::vector<bool>{false, true, true});
-  CHECK(watched == std::vector<bool>{false, true, true});
+  CHECK(watched == std::vector<bool>{true, true, true});
+}
+
+TEST_CASE("a signal stops a runtime whose start waits, while another of its loops serves already") {
+  auto* const before =
+    std::signal(SIGTERM, SIG_IGN); // so that this process outlives one that is not watched
+  runtime rt{{.loops = 2}};
+  promise<void> never;
+  rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::startup, [&] {
+    rt.scheduler().loop(1).post([] { ::raise(SIGTERM); });
+    return never.get_deferred();
+  });
+  bool started = false;
+  rt.reactor().call_when_running([&] { started = true; });
+  rt.reactor().call_later(20s, [&] { rt.stop(); });
+  const auto ended = rt.run();
+  CHECK(std::signal(SIGTERM, before) == SIG_IGN);
+  CHECK(ended.how == run_end::signalled);
+  CHECK_FALSE(started);
+  never.callback();
 }
 
 TEST_CASE("a handler of SIGTERM that the program had is in place again after run") {
@@ -150,39 +170,28 @@ TEST_CASE("a handler of SIGTERM that the program had is in place again after run
   CHECK(ended.exit_code() == 0);
 }
 
-TEST_CASE("run throws if signals cannot be watched, once everything has been stopped") {
-  const auto run = [](bool starved, order& told) {
-    runtime rt{{.loops = 2, .grace = 1s}};
-    const auto tell = [&](const std::string& what) {
-      return [&told, what] {
-        told.push_back(what);
-      };
-    };
-    rt.reactor().call_when_running([&] {
-      told.push_back("running");
-      rt.stop();
-    });
-    rt.reactor().add_system_event_trigger(trigger_phase::after, system_event::shutdown,
-                                          tell("over"));
-    std::error_code why;
-    try {
-      std::optional<testing::few_descriptors> few;
-      if (starved)
-        few.emplace();
-      rt.run();
-    } catch (const std::system_error& e) {
-      why = e.code();
-    }
-    CHECK_FALSE(rt.reactor().running());
-    CHECK_THROWS_AS(rt.run(), reactor_not_restartable);
-    return why;
-  };
+TEST_CASE(
+  "run throws if signals cannot be watched, before anything has run, and may be called again") {
+  runtime rt{{.loops = 2, .grace = 1s}};
   order told;
-  CHECK_FALSE(run(false, told));
-  CHECK(told == order{"running", "over"});
-  told.clear();
-  CHECK(run(true, told).value() == EMFILE); // in a category of Asio's
-  CHECK(told == order{"over"});
+  rt.reactor().call_when_running([&] {
+    told.push_back("running");
+    rt.stop();
+  });
+  rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::startup,
+                                        [&] { told.push_back("starting"); });
+  std::error_code why;
+  try {
+    const testing::few_descriptors few;
+    rt.run();
+  } catch (const std::system_error& e) {
+    why = e.code();
+  }
+  CHECK(why.value() == EMFILE); // in a category of Asio's
+  CHECK_FALSE(rt.reactor().running());
+  CHECK(told.empty());
+  rt.run();
+  CHECK(told == order{"starting", "running"});
 }
 
 TEST_CASE("run is refused while it runs and after a stop, and allowed after a crash", "[R02]") {

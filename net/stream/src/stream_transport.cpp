@@ -88,7 +88,8 @@ bool stream_transport::connect(protocol& p) {
 // -- output -------------------------------------------------------------------------------------
 
 inline bool stream_transport::takes_output() {
-  return (accepts_output() && output_.size() < limits_.hard) || takes_output_still();
+  const bool plain = open_ && !aborting_ && !write_shut_ && !disconnecting_;
+  return (plain && output_.size() < limits_.hard) || takes_output_still();
 }
 
 bool stream_transport::takes_output_still() {

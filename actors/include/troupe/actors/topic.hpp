@@ -35,17 +35,23 @@ concept connected_actor = std::derived_from<A, pinned_actor> && requires(A& who)
   who.transport().refused_writes();
 };
 
+template <class Transport>
+[[gnu::noinline]] bool write_watched(Transport& transport, const shared_bytes& bytes) {
+  const auto refused = transport.refused_writes();
+  transport.write(bytes);
+  return transport.refused_writes() == refused || transport.disconnecting();
+}
+
 template <connected_actor A>
 bool write_to_transport(pinned_actor& who, const shared_bytes& bytes, bool watched) {
   auto& self = static_cast<A&>(who);
   if (!self.connected())
     return true; // about to end
   auto& transport = self.transport();
-  if (!watched)
-    return transport.write(bytes), true;
-  const auto refused = transport.refused_writes();
+  if (watched) [[unlikely]]
+    return write_watched(transport, bytes);
   transport.write(bytes);
-  return transport.refused_writes() == refused || transport.disconnecting();
+  return true;
 }
 
 } // namespace detail

@@ -47,10 +47,6 @@ void message_transport::write(bytes_view data) {
                       text);
 }
 
-void message_transport::write(const shared_bytes& data) {
-  owner_.send_shared(data);
-}
-
 void message_transport::write_sequence(std::span<const bytes_view> pieces) {
   std::string all;
   for (const auto piece : pieces)

@@ -41,8 +41,13 @@ void apply_websocket_mask(char* to, const char* from, std::size_t size, const we
   std::uint64_t key_word = 0;
   std::memcpy(&key_word, key.data(), sizeof key_word);
   std::size_t at = 0;
-  for (; size - at >= sizeof key_word; at += sizeof key_word) {
-    std::uint64_t word = 0;
+  for (std::array<std::uint64_t, 4> words; size - at >= sizeof words; at += sizeof words) {
+    std::memcpy(words.data(), from + at, sizeof words);
+    for (auto& word : words)
+      word ^= key_word;
+    std::memcpy(to + at, words.data(), sizeof words);
+  }
+  for (std::uint64_t word = 0; size - at >= sizeof word; at += sizeof word) {
     std::memcpy(&word, from + at, sizeof word);
     word ^= key_word;
     std::memcpy(to + at, &word, sizeof word);

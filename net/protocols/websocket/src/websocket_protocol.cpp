@@ -31,12 +31,23 @@ struct framed {
   bool binary = false;
 };
 
+// What is framed as text and not packed, once more, where it is found fast: this has no destructor.
+struct framed_text {
+  const std::byte* message;
+  const shared_bytes* frame; // null: there is none
+};
+thread_local constinit framed_text last_text{};
+
 // One for each number of bits, as those who can unpack and those who cannot are in the same room.
-const shared_bytes& frame_of(const shared_bytes& message, bool binary, int deflate_bits) {
-  thread_local std::array<framed, 16> all;
-  auto& last = all.at(static_cast<std::size_t>(deflate_bits));
-  if (last.message.data() != message.data() || last.message.size() != message.size()
-      || last.binary != binary || last.frame.empty()) {
+struct last_frames {
+  ~last_frames() { last_text = {}; }
+  std::array<framed, 16> by_bits;
+};
+
+const shared_bytes& frame_of(const shared_bytes& message, bool binary, std::uint8_t deflate_bits) {
+  thread_local last_frames all;
+  auto& last = all.by_bits.at(deflate_bits);
+  if (last.message.data() != message.data() || last.binary != binary || last.frame.empty()) {
     const bool text = !binary && detail::is_utf8(message.text());
     const auto opcode = text ? websocket_opcode::text : websocket_opcode::binary;
     std::optional<std::string> packed;
@@ -45,6 +56,8 @@ const shared_bytes& frame_of(const shared_bytes& message, bool binary, int defla
     last = {message,
             make_websocket_frame(opcode, packed ? *packed : message.text(), packed.has_value()),
             binary};
+    if (deflate_bits == 0)
+      last_text = binary ? framed_text{} : framed_text{last.message.data(), &last.frame};
   }
   return last.frame;
 }
@@ -52,7 +65,7 @@ const shared_bytes& frame_of(const shared_bytes& message, bool binary, int defla
 } // namespace
 
 websocket_protocol::websocket_protocol(caf::actor_config& cfg)
-  : super(cfg), parser_(websocket_parser::peer::client), messages_(*this) {}
+  : super(cfg), messages_(*this), parser_(websocket_parser::peer::client) {}
 
 websocket_protocol::~websocket_protocol() = default;
 
@@ -366,11 +379,13 @@ void websocket_protocol::send_frame(websocket_opcode opcode, std::string_view pa
     return messages_.below().write(frame);
   }
   const websocket_frame_head head{opcode, payload.size(), nullptr, true, packed};
-  messages_.below().write_sequence({head.view(), payload});
+  const std::array<bytes_view, 2> pieces{as_bytes(head.view()), as_bytes(payload)};
+  messages_.below().write_sequence(std::span<const bytes_view>{pieces});
 }
 
-bool websocket_protocol::packs(std::size_t size) const noexcept {
-  return deflate_bits_ != 0 && size >= options().deflate_from;
+// Returns the bits with which a message of this size is packed; 0 if it is not.
+inline std::uint8_t websocket_protocol::bits_for(std::size_t size) const noexcept {
+  return deflate_bits_ == 0 || size < options().deflate_from ? std::uint8_t{0} : deflate_bits_;
 }
 
 bool websocket_protocol::send_message(websocket_opcode opcode, std::string_view payload) {
@@ -380,8 +395,8 @@ bool websocket_protocol::send_message(websocket_opcode opcode, std::string_view 
   }
   if (pending_pong_)
     send_pending_pong();
-  if (packs(payload.size()))
-    if (const auto packed = detail::deflate_message(payload, deflate_bits_)) {
+  if (const auto bits = bits_for(payload.size()))
+    if (const auto packed = detail::deflate_message(payload, bits)) {
       send_frame(opcode, *packed, true);
       return true;
     }
@@ -406,14 +421,28 @@ bool websocket_protocol::send_shared(const shared_bytes& message) {
     messages_.count_refused();
     return false;
   }
-  if (pending_pong_)
-    send_pending_pong();
-  if (client_) // each of its frames has a mask of its own
-    messages_.write(message.view());
-  else
-    messages_.below().write(
-      frame_of(message, writes_binary_, packs(message.size()) ? deflate_bits_ : 0));
+  pass_on(message);
   return true;
+}
+
+// For all but the first of a large room, this is all that there is to do.
+void websocket_protocol::pass_on(const shared_bytes& message) {
+  const bool plain =
+    is_open() && connected() && !pending_pong_ && !client_ && !writes_binary_ && deflate_bits_ == 0;
+  if (plain && last_text.frame != nullptr && last_text.message == message.data()) [[likely]]
+    return messages_.below().write(*last_text.frame);
+  pass_on_apart(message);
+}
+
+void websocket_protocol::pass_on_apart(const shared_bytes& message) {
+  if (!connected())
+    return;
+  if (!is_open())
+    return messages_.count_refused();
+  send_pending_pong();
+  if (client_) // each of its frames has a mask of its own
+    return messages_.write(message.view());
+  messages_.below().write(frame_of(message, writes_binary_, bits_for(message.size())));
 }
 
 bool websocket_protocol::send_ping(bytes_view payload) {

@@ -1,10 +1,15 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include <caf/actor_config.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/detail/spawn_fwd.hpp>
 #include <caf/event_based_actor.hpp>
+#include <caf/make_actor.hpp>
 #include <caf/response_type.hpp>
 
 #include <troupe/runtime/detail/actor_storage.hpp>
@@ -81,6 +86,26 @@ public:
     } else {
       super::send<P>(to, std::forward<Ts>(xs)...);
     }
+  }
+
+  using super::spawn;
+
+  /// Makes an actor of class `T`, as CAF's `spawn` does, on the loop where this one runs. For one of Troupe's, CAF's log is
+  /// not brought into the thread, which counts references to it, since the actor would drop it at once.
+  template <std::derived_from<basic_actor> T, caf::spawn_options Os = caf::no_spawn_options,
+            class... Ts>
+  caf::infer_handle_from_class_t<T> spawn(Ts&&... xs) {
+    if constexpr (Os == caf::no_spawn_options) {
+      if (auto* const host = context()) {
+        caf::actor_config cfg{host, this};
+        auto& sys = system();
+        auto made = caf::make_actor<T>(sys.next_actor_id(), sys.node(), &sys, cfg,
+                                       caf::detail::spawn_fwd<Ts>(xs)...);
+        static_cast<T*>(caf::actor_cast<caf::abstract_actor*>(made))->launch(host, false, false);
+        return made;
+      }
+    }
+    return super::spawn<T, Os>(std::forward<Ts>(xs)...);
   }
 
   /// Runs `fn` as `actor`, in order with the messages that the calling thread sends to it: never

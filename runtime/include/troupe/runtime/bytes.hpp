@@ -39,7 +39,9 @@ public:
 
   [[nodiscard]] std::size_t size() const noexcept { return block_ ? block_->size : 0; }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
-  [[nodiscard]] const std::byte* data() const noexcept;
+  [[nodiscard]] const std::byte* data() const noexcept {
+    return block_ ? reinterpret_cast<const std::byte*>(block_.get() + 1) : nullptr;
+  }
   [[nodiscard]] bytes_view view() const noexcept { return {data(), size()}; }
   [[nodiscard]] std::string_view text() const noexcept { return as_text(view()); }
 

@@ -84,7 +84,8 @@ public:
 
   // -- running ----------------------------------------------------------------------------------
 
-  /// Fires the startup event, and runs the loops until `stop()` has ended them.
+  /// Fires the startup event, and runs the loops until `stop()` has ended them. Signals stop it from the beginning
+  /// (`runtime_options::install_signal_handlers`): in Twisted from startup's `during` phase on.
   ///
   /// Once it has returned, none of the user's code runs any more: no call, no handler, no trigger, on
   /// whatever loop. What still lives is ended by the destructor of the runtime, in the thread that
@@ -94,10 +95,8 @@ public:
   /// \returns how it ended; `run().exit_code()` is for `main` to return
   /// \throws reactor_already_running if it runs
   /// \throws reactor_not_restartable if it was stopped before, also in the last phases of that
-  /// \throws std::system_error if there is no thread left for a loop: then nothing has run, and it may
-  ///         be called again. Or if signals cannot be watched, for want of descriptors: then what was
-  ///         added to startup's `during` and `after` phases has not run, and everything has been
-  ///         stopped as by `stop()`
+  /// \throws std::system_error if there is no thread left for a loop, or no descriptor to watch signals with: then
+  ///         nothing has run, and it may be called again
   run_result run();
 
   /// Begins the end, and returns at once. Does nothing if it stops already, or has stopped.
@@ -243,10 +242,9 @@ private:
   reactor_actor actor_;
   std::atomic<state> state_{state::fresh};
   std::atomic<bool> running_{false};
-  bool shutting_down_ = false;     // the `during` phase of the shutdown has begun
-  bool by_hand_ = false;           // a test turns it: it runs, but not within run()
-  std::exception_ptr not_started_; // why it stops right after it was started
-  std::mutex result_mutex_;        // of what follows
+  bool shutting_down_ = false; // the `during` phase of the shutdown has begun
+  bool by_hand_ = false;       // a test turns it: it runs, but not within run()
+  std::mutex result_mutex_;    // of what follows
   run_result result_;
   const std::thread::id maker_ = std::this_thread::get_id(); // the thread that will call run()
   detail::blocked_calls blocked_;

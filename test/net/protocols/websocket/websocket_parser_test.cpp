@@ -2,6 +2,8 @@
 
 #include <random>
 
+#include <troupe/websocket/detail/utf8_checker.hpp>
+
 #include "frame_table.hpp"
 #include "parser_events.hpp"
 #include "support/catch.hpp"
@@ -62,6 +64,20 @@ TEST_CASE("text is refused at the first byte that is no UTF-8, before the frame 
   const auto first = from_client(websocket_opcode::text, "\xf4", false);
   CHECK(events_of(first).empty());
   CHECK(events_of(first + from_client(websocket_opcode::continuation, "\x90", false)).size() == 1);
+}
+
+TEST_CASE("a byte that is no UTF-8 is found at any place of a text of any length") {
+  for (std::size_t size = 1; size < 110; ++size)
+    for (std::size_t at = 0; at < size; ++at) {
+      INFO(size << " bytes, and the one at " << at);
+      std::string text(size, 'x');
+      text[at] = '\xff';
+      REQUIRE_FALSE(troupe::detail::is_utf8(text));
+      text.replace(at, 1, "\xc3\xa4");
+      REQUIRE(troupe::detail::is_utf8(text));
+      text.erase(at + 1, 1);
+      REQUIRE_FALSE(troupe::detail::is_utf8(text));
+    }
 }
 
 TEST_CASE("a head is refused before its payload comes") {

@@ -1,5 +1,6 @@
 #include <troupe/websocket/websocket_protocol.hpp>
 
+#include <array>
 #include <stdexcept>
 
 #include <troupe/actors/topic.hpp>
@@ -357,8 +358,42 @@ TEST_CASE("what is published reaches WebSockets as messages, and lines as they a
   });
   CHECK(t.transport.value() == "\x81\x05hello\x82\x01\xff");
   t.deliver(closing("\x03\xe8"));
-  t.enter([&] { room.publish("late"); });
+  t.enter([&] {
+    room.publish("late");
+    CHECK(t->transport().refused_writes() == 1);
+  });
   CHECK(take(t) == "\x81\x05hello\x82\x01\xff" + close_1000);
+}
+
+TEST_CASE("who wants text and who wants bytes may be in one room") {
+  std::array<string_transport, 3> ends;
+  protocol_fixture<recorder> t;
+  const topic room{t.rt};
+  std::array<caf::actor, 3> guests;
+  for (auto& guest : guests)
+    guest = t.rt.spawn_on<recorder>(0);
+  t.enter([&] {
+    for (std::size_t i = 0; i < guests.size(); ++i) {
+      auto& guest = *static_cast<recorder*>(caf::actor_cast<caf::abstract_actor*>(guests[i]));
+      guest.enter([&] {
+        guest.make_connection(ends[i]);
+        guest.set_writes_binary(i == 1);
+        room.subscribe(&guest);
+      });
+    }
+    room.publish("hello");
+    room.publish("again");
+    room.publish("again");
+  });
+  CHECK(ends[0].value()
+        == "\x81\x05hello\x81\x05"
+           "again\x81\x05"
+           "again");
+  CHECK(ends[1].value()
+        == "\x82\x05hello\x82\x05"
+           "again\x82\x05"
+           "again");
+  CHECK(ends[2].value() == ends[0].value());
 }
 
 TEST_CASE("an idle WebSocket is small") {

@@ -17,7 +17,7 @@ template <class T>
 concept plain_answer = std::is_arithmetic_v<T> || std::is_same_v<T, std::string>;
 
 /// Answers what a handler returns, as CAF does. Where nobody asked and there is nothing to answer, no promise is
-/// made, nor for a plain answer, which is a message in one piece.
+/// made, nor for an answer to one that has none to be passed on to; a plain one is a message in one piece.
 ///
 /// Thread: that of the actor.
 class answering final : public caf::detail::default_invoke_result_visitor<caf::scheduled_actor> {
@@ -29,8 +29,17 @@ public:
 
   using super::operator();
   void operator()(caf::message& x) override {
-    if (!what_.mid.is_async() || x.vals() != nullptr)
+    if (x.vals() == nullptr) {
+      if (!what_.mid.is_async())
+        super::operator()(x);
+    } else if (!is_simple()) {
       super::operator()(x);
+    } else if (what_.sender) {
+      const auto to = std::move(what_.sender);
+      to->enqueue(caf::mailbox_element_ptr{new message_envelope(
+                    reference_to_self(), what_.mid.response_id(), std::move(x))},
+                  self_.context());
+    }
   }
 
   /// Tells whether nobody is told that a handler has returned nothing.
@@ -39,17 +48,24 @@ public:
   /// Answers with `value`, as `(*this)(value)` would.
   template <plain_answer T>
   void give(T& value) {
-    if (what_.mid.is_answered() || what_.mid.is_response() || !what_.stages.empty())
+    if (!is_simple())
       return static_cast<caf::detail::invoke_result_visitor&>(*this)(value);
     if (!what_.sender)
       return;
     const auto to = std::move(what_.sender);
-    to->enqueue(make_local_message(this_turn.take(caf::actor_control_block::from(&self_)),
-                                   what_.mid.response_id(), std::move(value)),
+    to->enqueue(make_local_message(reference_to_self(), what_.mid.response_id(), std::move(value)),
                 self_.context());
   }
 
 private:
+  // Nothing but its sender gets the answer, and has not got it yet.
+  [[nodiscard]] bool is_simple() const noexcept {
+    return !what_.mid.is_answered() && !what_.mid.is_response() && what_.stages.empty();
+  }
+  caf::strong_actor_ptr reference_to_self() {
+    return this_turn.take(caf::actor_control_block::from(&self_));
+  }
+
   caf::scheduled_actor& self_;
   caf::mailbox_element& what_;
 };

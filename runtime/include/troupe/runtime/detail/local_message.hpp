@@ -61,6 +61,38 @@ public:
   static void operator delete(void* block) noexcept { give_block(block, sizeof(local_message)); }
 };
 
+/// A message that exists already, in a mailbox: CAF's `mailbox_element_wrapper`, in such memory.
+class message_envelope final : public caf::mailbox_element {
+public:
+  /// \pre `what` is not empty
+  message_envelope(caf::strong_actor_ptr&& from, caf::message_id id, caf::message&& what)
+    : content_(std::move(what)) {
+    sender = std::move(from);
+    mid = id;
+  }
+
+  caf::type_erased_tuple& content() override { return *content_.cvals().counting_ptr(); }
+  const caf::type_erased_tuple& content() const override { return *content_.cvals(); }
+
+  caf::message move_content_to_message() override { return content_; } // and may be asked again
+  caf::message copy_content_to_message() const override { return content_; }
+
+  void request_deletion(bool /*counted*/) const noexcept override {
+    auto& self = const_cast<message_envelope&>(*this);
+    this_turn.drop(self.sender);
+    if (self.stages.capacity() != 0) [[unlikely]]
+      forwarding_stack{}.swap(self.stages);
+    std::destroy_at(&self.content_);
+    give_block(&self, sizeof(message_envelope));
+  }
+
+  static void* operator new(std::size_t size) { return take_block(size); }
+  static void operator delete(void* block) noexcept { give_block(block, sizeof(message_envelope)); }
+
+private:
+  caf::message content_;
+};
+
 template <class T>
 using message_value_t =
   typename caf::unbox_message_element<caf::detail::strip_and_convert_t<T>>::type;

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
 
 #include <caf/atom.hpp>
 #include <caf/detail/apply_args.hpp>
+#include <caf/detail/behavior_impl.hpp>
 #include <caf/detail/invoke_result_visitor.hpp>
 #include <caf/detail/pseudo_tuple.hpp>
 #include <caf/detail/type_traits.hpp>
@@ -15,6 +18,7 @@
 #include <caf/type_nr.hpp>
 
 #include <troupe/runtime/detail/answering.hpp>
+#include <troupe/runtime/detail/block_cache.hpp>
 
 namespace troupe::detail {
 
@@ -53,6 +57,12 @@ struct known_elements {
   [[nodiscard]] const void* get(std::size_t pos) const noexcept { return xs.get(pos); }
   [[nodiscard]] bool shared() const noexcept { return others; }
 };
+
+/// Tells whether this is the handler of a function object, in the form that is below.
+template <class T>
+struct is_function_case : std::false_type {};
+template <class F>
+struct is_function_case<caf::trivial_match_case<F>> : std::is_class<F> {};
 
 /// An empty message whose destructor, a call of libcaf, is left out while it is empty.
 union empty_answer {
@@ -158,4 +168,61 @@ private:
   }
 };
 
+namespace detail {
+
+/// CAF's behavior of some such handlers, with the same members: in memory from the thread's free blocks, and without a look
+/// at a table, or a call through one, for each handler that is tried.
+template <class... Ts>
+requires(sizeof...(Ts) > 0
+         && (troupe::detail::is_function_case<Ts>::value
+             && ...)) class default_behavior_impl<std::tuple<Ts...>> : public behavior_impl {
+public:
+  using tuple_type = std::tuple<Ts...>;
+  static constexpr bool has_timeout = false;
+  static constexpr size_t num_cases = sizeof...(Ts);
+  using cases = type_list<Ts...>;
+
+  default_behavior_impl(tuple_type&& tup) : cases_(std::move(tup)) { list(cases_); }
+
+  template <class... Us>
+  default_behavior_impl(Us&&... xs) : cases_(std::forward<Us>(xs)...) {
+    list(cases_);
+  }
+
+  using behavior_impl::invoke;
+  match_case::result invoke(invoke_result_visitor& f, type_erased_tuple& xs) override {
+    const auto number = xs.type_token();
+    auto result = match_case::no_match;
+    std::apply(
+      [&](Ts&... each) {
+        static_cast<void>((
+          (each.type_token() == number && (result = each.Ts::invoke(f, xs)) != match_case::no_match)
+          || ...));
+      },
+      cases_);
+    return result;
+  }
+
+  static void* operator new(std::size_t size) { return troupe::detail::take_block(size); }
+  static void operator delete(void* block) noexcept {
+    troupe::detail::give_block(block, sizeof(default_behavior_impl));
+  }
+
+private:
+  // For CAF, which reads the table where it joins behaviors.
+  void list(tuple_type& handlers) {
+    std::apply(
+      [this](Ts&... each) {
+        arr_ = {match_case_info{each.type_token(), &each}...};
+      },
+      handlers);
+    this->begin_ = arr_.data();
+    this->end_ = arr_.data() + arr_.size();
+  }
+
+  tuple_type cases_;
+  std::array<match_case_info, num_cases> arr_;
+};
+
+} // namespace detail
 } // namespace caf

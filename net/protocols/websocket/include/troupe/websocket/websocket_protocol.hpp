@@ -115,7 +115,7 @@ public:
   [[nodiscard]] bool is_deflated() const noexcept { return deflated_; }
 
   /// Returns the connection as one of messages. As `protocol::transport`.
-  [[nodiscard]] troupe::transport& transport() const {
+  [[nodiscard]] detail::message_transport& transport() const {
     static_cast<void>(super::transport()); // throws where there is none
     return messages_;
   }
@@ -158,8 +158,10 @@ private:
   void retry_pong();
   void close_received();
   void refuse(std::uint16_t code, const char* why);
+  void pass_on(const shared_bytes& message);
+  void pass_on_apart(const shared_bytes& message);
   bool send_message(websocket_opcode opcode, std::string_view payload);
-  [[nodiscard]] bool packs(std::size_t size) const noexcept;
+  [[nodiscard]] std::uint8_t bits_for(std::size_t size) const noexcept;
   void send_frame(websocket_opcode opcode, std::string_view payload, bool packed = false);
   void send_close(std::uint16_t code, std::string_view reason);
   void set_subprotocol(std::string name);
@@ -168,29 +170,35 @@ private:
   void look();
   [[nodiscard]] const websocket_options& options() const noexcept;
 
-  websocket_parser parser_;
+  // What `pass_on` looks at comes first, beside what it looks at of the base: in a room of thousands it is memory
+  // that takes the time.
   mutable detail::message_transport messages_;
-  std::shared_ptr<const websocket_options> options_;   // null: the default ones
-  std::unique_ptr<const std::string> subprotocol_;     // null: none
-  std::shared_ptr<detail::websocket_attempt> attempt_; // a client's, until it is open
-  std::unique_ptr<std::string> kept_;                  // what came, and waits to be read
-  std::unique_ptr<std::string> pending_pong_;          // while the peer takes nothing
-  std::unique_ptr<websocket_close> how_;               // it ends, as far as that is known
-  time_point due_{};
-  delayed_call timer_;
-  detail::patience patience_;
-  std::uint8_t deflate_bits_ = 0; // with which messages are packed; 0 if none are
+  std::unique_ptr<std::string> pending_pong_; // while the peer takes nothing
+  std::uint8_t deflate_bits_ = 0;             // with which messages are packed; 0 if none are
   state state_ = state::unopened;
+  bool writes_binary_ = false;
+  bool client_ = false;
   awaited awaits_ = awaited::nothing;
   bool heard_ = false; // since it was looked at
   bool processing_ = false;
   bool delivers_later_ = false;
   bool retries_pong_ = false; // a call is due that looks whether the peer takes it
-  bool writes_binary_ = false;
-  bool client_ = false;
-  bool deflated_ = false; // both sides take packed messages
+  bool deflated_ = false;     // both sides take packed messages
   bool opened_ = false;
   bool leaving_ = false; // the runtime stops
+  websocket_parser parser_;
+  std::shared_ptr<const websocket_options> options_;   // null: the default ones
+  std::unique_ptr<const std::string> subprotocol_;     // null: none
+  std::shared_ptr<detail::websocket_attempt> attempt_; // a client's, until it is open
+  std::unique_ptr<std::string> kept_;                  // what came, and waits to be read
+  std::unique_ptr<websocket_close> how_;               // it ends, as far as that is known
+  time_point due_{};
+  delayed_call timer_;
+  detail::patience patience_;
 };
+
+inline void detail::message_transport::write(const shared_bytes& data) {
+  owner_.pass_on(data);
+}
 
 } // namespace troupe

@@ -42,7 +42,7 @@ public:
 
   using transport::write;
   void write(bytes_view data) override;
-  void write(const shared_bytes& data) override;
+  void write(const shared_bytes& data) override; // inline, for topics
   using transport::write_sequence;
   void write_sequence(std::span<const bytes_view> pieces) override; ///< one message
   void lose_connection() override;                                  ///< with the close handshake
