@@ -1,5 +1,6 @@
 // How a connection sends a response.
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -29,7 +30,8 @@ struct scratch {
   std::string head;
   std::unique_ptr<std::byte[]> piece;
   std::time_t date_of = -1;
-  std::string date;
+  std::string ok_and_date; // the first lines of most responses
+  std::size_t ok = 0;      // of these bytes, those of the status
 };
 
 scratch& of_this_thread() {
@@ -43,6 +45,17 @@ void append_number(std::string& out, std::uint64_t n, int base = 10) {
   out.append(digits.data(), end);
 }
 
+// Appends the last lines of a head in one piece.
+void append_length(std::string& out, std::uint64_t length) {
+  constexpr auto name = "Content-Length: "sv;
+  std::array<char, 48> lines;
+  std::copy(name.begin(), name.end(), lines.begin());
+  auto* end = std::to_chars(lines.data() + name.size(), lines.data() + lines.size(), length).ptr;
+  for (const char c : "\r\n\r\n"sv)
+    *end++ = c;
+  out.append(lines.data(), end);
+}
+
 } // namespace
 
 std::time_t http_connection::wall_time() const {
@@ -52,19 +65,21 @@ std::time_t http_connection::wall_time() const {
 
 void http_connection::append_head(std::string& out, const http_response& r,
                                   std::optional<std::uint64_t> length) {
+  auto& s = of_this_thread();
+  if (const auto now = wall_time(); now != s.date_of) {
+    s.ok_and_date = "HTTP/1.1 200 OK\r\n";
+    s.ok = s.ok_and_date.size();
+    ((s.ok_and_date += "Date: "sv) += format_http_date(now)) += "\r\n"sv;
+    s.date_of = now;
+  }
   if (r.status_ == 200) {
-    out += "HTTP/1.1 200 OK\r\n"sv;
+    out += s.ok_and_date;
   } else {
     out += "HTTP/1.1 "sv;
     append_number(out, static_cast<std::uint64_t>(r.status_));
     ((out += ' ') += http_phrase(r.status_)) += "\r\n"sv;
+    out += std::string_view{s.ok_and_date}.substr(s.ok);
   }
-  auto& s = of_this_thread();
-  if (const auto now = wall_time(); now != s.date_of) {
-    s.date = "Date: " + format_http_date(now) + "\r\n";
-    s.date_of = now;
-  }
-  out += s.date;
   if (const auto& name = service_->options.server_name; !name.empty())
     ((out += "Server: "sv) += name) += "\r\n"sv;
   out += r.fields_;
@@ -79,9 +94,7 @@ void http_connection::append_head(std::string& out, const http_response& r,
     if (chunked_) {
       out += "Transfer-Encoding: chunked\r\n"sv;
     } else if (length) {
-      out += "Content-Length: "sv;
-      append_number(out, *length);
-      out += "\r\n"sv;
+      return append_length(out, *length);
     }
   }
   out += "\r\n"sv;

@@ -7,6 +7,16 @@
 
 namespace troupe {
 
+using namespace std::string_view_literals; // whose lengths are known
+
+http_response::http_response(int status, std::string text, std::string_view content_type)
+  : status_(status), body_(std::move(text)) {
+  if (content_type == plain_text) // as most are: this need not be checked each time
+    fields_ = std::string{"Content-Type: text/plain; charset=utf-8\r\n"sv};
+  else
+    type(content_type);
+}
+
 http_response http_response::redirect(std::string_view location, int status) {
   for (const char c : location)
     if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f)
@@ -42,7 +52,7 @@ void http_response::check(std::string_view name, std::string_view value) {
 http_response& http_response::add(std::string_view name, std::string_view value) & {
   check(name, value);
   fields_.reserve(fields_.size() + name.size() + value.size() + 4);
-  (((fields_ += name) += ": ") += value) += "\r\n";
+  (((fields_ += name) += ": "sv) += value) += "\r\n"sv;
   return *this;
 }
 

@@ -93,10 +93,7 @@ public:
   static constexpr std::string_view plain_text = "text/plain; charset=utf-8";
 
   explicit http_response(int status = 200) : status_(status) {}
-  http_response(int status, std::string text, std::string_view content_type = plain_text)
-    : status_(status), body_(std::move(text)) {
-    type(content_type);
-  }
+  http_response(int status, std::string text, std::string_view content_type = plain_text);
 
   /// Makes 302, or another status, with that Location: a URL or a path.
   ///
