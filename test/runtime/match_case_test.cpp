@@ -195,11 +195,19 @@ TEST_CASE("a message that a handler returns is the answer, and goes to who asked
     }
     caf::actor to_;
   };
+  struct doubler : floating_actor {
+    using floating_actor::floating_actor;
+    caf::behavior make_behavior() override {
+      return {[](one_atom, int x) {
+        return caf::make_message(one_atom::value, 2 * x);
+      }};
+    }
+  };
   struct asker : floating_actor {
     asker(caf::actor_config& cfg, std::vector<std::string>& got) : floating_actor(cfg), got_(got) {}
     caf::behavior make_behavior() override {
       return {
-        [this](const caf::actor& whom, const caf::actor& over) {
+        [this](const caf::actor& whom, const caf::actor& over, const caf::actor& through) {
           const auto failed = [this](const caf::error& why) {
             got_.push_back(to_string(why));
           };
@@ -211,12 +219,15 @@ TEST_CASE("a message that a handler returns is the answer, and goes to who asked
           request(whom, caf::infinite, 1.5)
             .then([this](const std::string& text) { got_.push_back(text); }, failed);
           request(whom, caf::infinite, 1.5F).then([this] { note("empty", 0); }, failed);
+          request(through, caf::infinite, 10).then(one, failed);
+          send(whom, 1.5);
           send(whom, 5);
           send(whom, true);
           send(whom, true);
           send(whom, 1.5F);
         },
         [this](one_atom, int x) { note("told", x); },
+        [this](const std::string& text) { got_.push_back("told " + text); },
         [this](two_atom, std::string& text) { // its own
           text += "!";
           got_.push_back(text);
@@ -230,15 +241,16 @@ TEST_CASE("a message that a handler returns is the answer, and goes to who asked
   manual_runtime rt;
   const auto whom = caf::actor_cast<caf::actor>(rt.spawn<answerer>(kept, got));
   const auto over = caf::actor_cast<caf::actor>(rt.spawn<passer>(whom));
+  const auto twice = caf::actor_cast<caf::actor>(rt.spawn<doubler>());
   const auto self = caf::actor_cast<caf::actor>(rt.spawn<asker>(got));
   const auto references = caf::actor_cast<caf::strong_actor_ptr>(whom)->strong_refs.load();
-  caf::anon_send(self, whom, over);
+  caf::anon_send(self, whom, over, twice * whom);
   caf::anon_send(whom, 7); // to nobody
   rt.settle();
   std::sort(got.begin(), got.end());
-  CHECK(
-    got
-    == std::vector<std::string>{"empty 0", "first", "kept!", "kept!", "one 2", "one 4", "told 6"});
+  CHECK(got
+        == std::vector<std::string>{"empty 0", "first", "kept!", "kept!", "one 2", "one 22",
+                                    "one 4", "told 6", "told first"});
   CHECK(kept.get_as<std::string>(1) == "kept");
   CHECK(kept.cvals()->get_reference_count() == 2); // its own and the actor's
   CHECK(caf::actor_cast<caf::strong_actor_ptr>(whom)->strong_refs.load() == references);

@@ -209,7 +209,7 @@ public:
   }
 
 private:
-  // For CAF, which reads the table where it joins behaviors.
+  // For CAF's form of the same behavior.
   void list(tuple_type& handlers) {
     std::apply(
       [this](Ts&... each) {
