@@ -396,6 +396,30 @@ TEST_CASE("who wants text and who wants bytes may be in one room") {
   CHECK(ends[2].value() == ends[0].value());
 }
 
+TEST_CASE("a pong that waits for who takes nothing goes out ahead of what is published then") {
+  struct slow_transport : string_transport {
+    std::size_t waiting = 0;
+    [[nodiscard]] std::size_t unsent() const noexcept override { return waiting; }
+  } end;
+  protocol_fixture<recorder> t; // the first in the room, for whom all is framed
+  const topic room{t.rt};
+  const auto slow = t.rt.spawn_on<recorder>(0);
+  t.enter([&] {
+    room.subscribe(&*t);
+    auto& guest = *static_cast<recorder*>(caf::actor_cast<caf::abstract_actor*>(slow));
+    guest.enter([&] {
+      guest.make_connection(end);
+      room.subscribe(&guest);
+      end.waiting = 1'000'000;
+      guest.receive(as_bytes(from_client(websocket_opcode::ping, "p")));
+      end.waiting = 0;
+    });
+    CHECK(end.value().empty());
+    room.publish("hello");
+  });
+  CHECK(end.value() == "\x8a\x01p\x81\x05hello");
+}
+
 TEST_CASE("an idle WebSocket is small") {
   CHECK(sizeof(websocket_protocol) <= sizeof(protocol) + 400);
 }
