@@ -75,6 +75,17 @@ private:
   std::size_t complete_ = 0;
 };
 
+/// Has its loop for itself until `over`, once it has sent somebody a number.
+class occupant : public pinned_actor {
+public:
+  occupant(caf::actor_config& cfg, const std::atomic<bool>& over)
+    : pinned_actor(cfg), over_(over) {}
+  caf::behavior make_behavior() override;
+
+private:
+  const std::atomic<bool>& over_;
+};
+
 template <class Done>
 bool wait_until(Done done) {
   for (int i = 0; i < 2000; ++i) {
@@ -83,6 +94,13 @@ bool wait_until(Done done) {
     std::this_thread::sleep_for(5ms);
   }
   return false;
+}
+
+caf::behavior occupant::make_behavior() {
+  return {[this](say_atom, const caf::actor& to) {
+    send(to, say_atom::value, 1);
+    static_cast<void>(wait_until([&] { return over_.load(); }));
+  }};
 }
 
 } // namespace
@@ -129,6 +147,42 @@ TEST_CASE("what each publisher says keeps its order over loops, nodes and thieve
     const auto known = right->nodes();
     return known.size() == 1 && known[0].state == node_state::left;
   }));
+  b.stop();
+}
+
+TEST_CASE(
+  "what is published on a loop that is busy then precedes what its publisher says elsewhere",
+  "[cluster]") {
+  events done;
+  std::atomic<int> wrong{0};
+  std::atomic<bool> over{false};
+  auto wire = std::make_shared<memory_backplane>();
+  running a{3}, b{1};
+  std::optional<troupe::cluster> left, right;
+  left.emplace(a.rt, cluster_options{.name = "a", .via = wire});
+  right.emplace(b.rt, cluster_options{.name = "b", .via = wire});
+  const topics here{*left}, there{*right};
+  there.get("room").subscribe(
+    caf::actor_cast<caf::actor>(b.rt.spawn_on<listener>(0, 1, 2, &wrong, &done)));
+  const auto blocks = caf::actor_cast<caf::actor>(a.rt.spawn_on<occupant>(1, over));
+  const auto moves = a.rt.spawn(
+    [room = here.get("room"), blocks, &over](caf::event_based_actor* self) -> caf::behavior {
+      return {[=, &over](say_atom, int n) {
+        room.publish("floating " + std::to_string(n));
+        if (n == 0)
+          self->send(blocks, say_atom::value, caf::actor{self}); // which asks for the next one
+        else
+          over = true;
+      }};
+    });
+  a.start();
+  b.start();
+  REQUIRE(wait_until([&] { return left->topics_elsewhere() == 1; }));
+  a.rt.scheduler().loop(1).post([&] { caf::anon_send(moves, say_atom::value, 0); });
+  CHECK(done.wait_for("all"));
+  CHECK(over);
+  CHECK(wrong == 0);
+  a.stop();
   b.stop();
 }
 
