@@ -5,7 +5,6 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -86,6 +85,16 @@ private:
   const std::atomic<bool>& over_;
 };
 
+/// Two runtimes in one process, each a node of the same cluster.
+struct two_nodes {
+  two_nodes(std::size_t loops_of_a, std::size_t loops_of_b) : a{loops_of_a}, b{loops_of_b} {}
+  const std::shared_ptr<memory_backplane> wire = std::make_shared<memory_backplane>();
+  running a, b;
+  troupe::cluster left{a.rt, {.name = "a", .via = wire}};
+  troupe::cluster right{b.rt, {.name = "b", .via = wire}};
+  const topics here{left}, there{right};
+};
+
 template <class Done>
 bool wait_until(Done done) {
   for (int i = 0; i < 2000; ++i) {
@@ -110,44 +119,39 @@ TEST_CASE("what each publisher says keeps its order over loops, nodes and thieve
   const int count = static_cast<int>(load_size(10'000));
   events done, seen;
   std::atomic<int> wrong{0};
-  auto wire = std::make_shared<memory_backplane>();
-  running a{loops}, b{loops};
-  std::optional<troupe::cluster> left, right;
-  left.emplace(a.rt, cluster_options{.name = "a", .via = wire});
-  right.emplace(b.rt, cluster_options{.name = "b", .via = wire});
-  const topics here{*left}, there{*right};
+  two_nodes net{loops, loops};
   for (std::size_t i = 0; i < loops; ++i)
-    there.get("room").subscribe(
-      caf::actor_cast<caf::actor>(b.rt.spawn_on<listener>(i, loops + 1, count, &wrong, &done)));
+    net.there.get("room").subscribe(
+      caf::actor_cast<caf::actor>(net.b.rt.spawn_on<listener>(i, loops + 1, count, &wrong, &done)));
   std::vector<caf::actor> speakers;
-  const auto room = here.get("room");
+  const auto room = net.here.get("room");
   for (std::size_t i = 0; i < loops; ++i)
     speakers.push_back(
-      caf::actor_cast<caf::actor>(a.rt.spawn_on<speaker>(i, room, "loop" + std::to_string(i))));
-  speakers.push_back(a.rt.spawn([room](caf::event_based_actor*) -> caf::behavior {
+      caf::actor_cast<caf::actor>(net.a.rt.spawn_on<speaker>(i, room, "loop" + std::to_string(i))));
+  speakers.push_back(net.a.rt.spawn([room](caf::event_based_actor*) -> caf::behavior {
     return {[room](say_atom, int n) {
       room.publish("floating " + std::to_string(n));
     }};
   }));
-  a.start();
-  b.start();
-  REQUIRE(wait_until([&] { return left->topics_elsewhere() == 1; }));
+  net.a.start();
+  net.b.start();
+  REQUIRE(wait_until([&] { return net.left.topics_elsewhere() == 1; }));
   for (int n = 0; n < count; ++n)
     for (const auto& one : speakers)
       caf::anon_send(one, say_atom::value, n);
   CHECK(done.wait_for("all", static_cast<int>(loops)));
   CHECK(wrong == 0);
-  CHECK(left->counters().publications_dropped == 0);
-  CHECK(right->counters().publications_missed == 0);
-  CHECK(right->counters().publications_in == static_cast<std::uint64_t>(count) * (loops + 1));
+  CHECK(net.left.counters().publications_dropped == 0);
+  CHECK(net.right.counters().publications_missed == 0);
+  CHECK(net.right.counters().publications_in == static_cast<std::uint64_t>(count) * (loops + 1));
 
-  a.stop(); // says goodbye by itself
-  CHECK(left->state() == own_state::left);
+  net.a.stop(); // says goodbye by itself
+  CHECK(net.left.state() == own_state::left);
   CHECK(wait_until([&] {
-    const auto known = right->nodes();
+    const auto known = net.right.nodes();
     return known.size() == 1 && known[0].state == node_state::left;
   }));
-  b.stop();
+  net.b.stop();
 }
 
 TEST_CASE(
@@ -156,17 +160,12 @@ TEST_CASE(
   events done;
   std::atomic<int> wrong{0};
   std::atomic<bool> over{false};
-  auto wire = std::make_shared<memory_backplane>();
-  running a{3}, b{1};
-  std::optional<troupe::cluster> left, right;
-  left.emplace(a.rt, cluster_options{.name = "a", .via = wire});
-  right.emplace(b.rt, cluster_options{.name = "b", .via = wire});
-  const topics here{*left}, there{*right};
-  there.get("room").subscribe(
-    caf::actor_cast<caf::actor>(b.rt.spawn_on<listener>(0, 1, 2, &wrong, &done)));
-  const auto blocks = caf::actor_cast<caf::actor>(a.rt.spawn_on<occupant>(1, over));
-  const auto moves = a.rt.spawn(
-    [room = here.get("room"), blocks, &over](caf::event_based_actor* self) -> caf::behavior {
+  two_nodes net{3, 1};
+  net.there.get("room").subscribe(
+    caf::actor_cast<caf::actor>(net.b.rt.spawn_on<listener>(0, 1, 2, &wrong, &done)));
+  const auto blocks = caf::actor_cast<caf::actor>(net.a.rt.spawn_on<occupant>(1, over));
+  const auto moves = net.a.rt.spawn(
+    [room = net.here.get("room"), blocks, &over](caf::event_based_actor* self) -> caf::behavior {
       return {[=, &over](say_atom, int n) {
         room.publish("floating " + std::to_string(n));
         if (n == 0)
@@ -175,45 +174,40 @@ TEST_CASE(
           over = true;
       }};
     });
-  a.start();
-  b.start();
-  REQUIRE(wait_until([&] { return left->topics_elsewhere() == 1; }));
-  a.rt.scheduler().loop(1).post([&] { caf::anon_send(moves, say_atom::value, 0); });
+  net.a.start();
+  net.b.start();
+  REQUIRE(wait_until([&] { return net.left.topics_elsewhere() == 1; }));
+  net.a.rt.scheduler().loop(1).post([&] { caf::anon_send(moves, say_atom::value, 0); });
   CHECK(done.wait_for("all"));
   CHECK(over);
   CHECK(wrong == 0);
-  a.stop();
-  b.stop();
+  net.a.stop();
+  net.b.stop();
 }
 
 TEST_CASE("what a loop publishes in a turn goes to the cluster's loop as one", "[cluster]") {
   const int count = 1000;
   events done;
   std::atomic<int> wrong{0};
-  auto wire = std::make_shared<memory_backplane>();
-  running a{2}, b{1};
-  std::optional<troupe::cluster> left, right;
-  left.emplace(a.rt, cluster_options{.name = "a", .via = wire});
-  right.emplace(b.rt, cluster_options{.name = "b", .via = wire});
-  const topics here{*left}, there{*right};
-  there.get("room").subscribe(
-    caf::actor_cast<caf::actor>(b.rt.spawn_on<listener>(0, 1, count, &wrong, &done)));
+  two_nodes net{2, 1};
+  net.there.get("room").subscribe(
+    caf::actor_cast<caf::actor>(net.b.rt.spawn_on<listener>(0, 1, count, &wrong, &done)));
   const auto who =
-    caf::actor_cast<caf::actor>(a.rt.spawn_on<speaker>(1, here.get("room"), "loop1"));
-  a.start();
-  b.start();
-  REQUIRE(wait_until([&] { return left->topics_elsewhere() == 1; }));
+    caf::actor_cast<caf::actor>(net.a.rt.spawn_on<speaker>(1, net.here.get("room"), "loop1"));
+  net.a.start();
+  net.b.start();
+  REQUIRE(wait_until([&] { return net.left.topics_elsewhere() == 1; }));
   const auto posted = [&] {
-    return a.rt.scheduler().loop(0).counters().jobs_from_outside;
+    return net.a.rt.scheduler().loop(0).counters().jobs_from_outside;
   };
   const auto before = posted();
   caf::anon_send(who, say_all_atom::value, count);
   CHECK(done.wait_for("all"));
   CHECK(wrong == 0);
-  CHECK(right->counters().publications_in == static_cast<std::uint64_t>(count));
+  CHECK(net.right.counters().publications_in == static_cast<std::uint64_t>(count));
   CHECK(posted() - before < static_cast<std::uint64_t>(count / 10)); // a beat may be among them
-  a.stop();
-  b.stop();
+  net.a.stop();
+  net.b.stop();
 }
 
 TEST_CASE("nodes that come and go leave nothing behind", "[cluster]") {
