@@ -34,7 +34,8 @@ public:
   explicit shared_bytes(bytes_view bytes);
   explicit shared_bytes(std::string_view text) : shared_bytes(as_bytes(text)) {}
 
-  /// Becomes a copy of `bytes`, in the memory that it has, if nobody shares that and they fit.
+  /// Becomes a copy of `bytes`, in the memory that it has, if nobody shares that and they fit. Views of what it held
+  /// end with this; who has copied it keeps what was there. Thread: one that has this object for itself.
   void assign(bytes_view bytes);
 
   [[nodiscard]] std::size_t size() const noexcept { return block_ ? block_->size : 0; }

@@ -164,8 +164,8 @@ public:
   void at_end_of_turn(end_of_turn& what) { ending_.push_back(&what); }
 
   /// As `at_end_of_turn`, but before all that is called for that. Who gathers in a turn what another process or loop
-  /// is to get hands it on then; a transport that it writes to sends it at once, so that the other side works on it
-  /// while the rest is sent.
+  /// is to get hands it on then; a transport that is written to for the first time in this turn sends it at once, so that
+  /// the other side works on it while the rest is sent.
   void before_flush(end_of_turn& what) { gathering_.push_back(&what); }
 
   /// Calls `what.turn_flushed()` once, when all `turn_ended()` of the present turn have been called.
