@@ -226,6 +226,26 @@ TEST_CASE("readers, and those who are left out, are as without a cluster", "[clu
   CHECK(floating == std::vector<std::string>{"hello"});
 }
 
+TEST_CASE("what is published leaves ahead of what the turn has for connections here", "[cluster]") {
+  two_nodes t;
+  std::vector<std::string> heard;
+  t.there->get("lobby").subscribe(
+    caf::actor_cast<caf::actor>(t.second.spawn_on<pinned_reader>(0, &heard)));
+  t.pass(20ms);
+  struct output final : end_of_turn {
+    explicit output(const troupe::cluster& n) : node(n) {}
+    void turn_ended() noexcept override { sent_before = node.counters().messages_out; }
+    const troupe::cluster& node;
+    std::uint64_t sent_before = 0;
+  } here{*t.left};
+  const auto before = t.left->counters().messages_out;
+  t.first.in_turn([&] {
+    t.first.scheduler().loop(0).at_end_of_turn(here);
+    t.here->get("lobby").publish("x");
+  });
+  CHECK(here.sent_before == before + 1);
+}
+
 TEST_CASE("the topics of one cluster are the same, whoever asks", "[cluster]") {
   two_nodes t;
   const topics again{*t.left};
