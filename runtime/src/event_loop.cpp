@@ -150,19 +150,17 @@ void event_loop::work() {
 // microseconds before the next look.
 bool event_loop::goes_on_without_io() {
   return turns_without_io_ < most_turns_without_io
-         && watch_.began() - looked_at_io_ < between_looks_at_io && has_work()
+         && watch_.began() - looked_at_io_ < between_looks_at_io && (has_queued() || has_due_call())
          && ++turns_without_io_;
 }
 
-bool event_loop::has_work() {
-  if (has_jobs() || has_arrived() || has_endings())
-    return true;
+bool event_loop::has_due_call() {
   const auto due = timers_.next_due();
   return due && *due <= watch_.began();
 }
 
 void event_loop::take_io(bool may_wait) {
-  if (may_wait && !has_work() && (alone_ || !steal()))
+  if (may_wait && !has_queued() && (alone_ || !steal()) && !has_due_call())
     wait_for_io();
   const auto looked_at = looked_at_io_ = watch_.looked_at();
   turns_without_io_ = 0;

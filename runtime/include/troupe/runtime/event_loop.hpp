@@ -262,7 +262,7 @@ private:
   void leave();           // any thread
   void work();
   [[nodiscard]] bool goes_on_without_io();
-  [[nodiscard]] bool has_work();
+  [[nodiscard]] bool has_due_call();
   void take_io(bool may_wait);
   void wait_for_io();
   void wait_for_event();
@@ -289,6 +289,7 @@ private:
   void note_what_others_did() noexcept;
   void count_message() noexcept; // to this loop; any thread
   bool has_jobs() const noexcept { return pinned_.size() != 0 || floating_.size() != 0; }
+  bool has_queued() const noexcept { return has_jobs() || has_arrived() || has_endings(); }
   void enqueue_pinned(caf::resumable* job);
   void push_from_outside(detail::inbox_node* node);
   void wake();           // any thread
