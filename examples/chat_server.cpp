@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -95,13 +96,15 @@ struct node_options {
   std::string name;
   std::string nats; // where they meet
   bool jetstream = false;
+  std::size_t replicas = 1;
   std::string folder; // of a server of its own
 };
 
 void add_node_options(CLI::App& app, node_options& node) {
   auto* const nats = app.add_option(
     "--nats", node.nats,
-    "nats://HOST:PORT, where several processes are one chat; embedded: a server of its own");
+    "nats://HOST:PORT, where several processes are one chat, or some with commas between them, of "
+    "a cluster of servers; embedded: a server of its own");
   auto* const name =
     app.add_option("--node", node.name, "the name of this process among them, as no other has it");
   nats->needs(name);
@@ -109,6 +112,10 @@ void add_node_options(CLI::App& app, node_options& node) {
   auto* const jetstream = app.add_flag(
     "--jetstream", node.jetstream, "keeps what is said at that server, for /history on all nodes");
   jetstream->needs(nats);
+  app
+    .add_option("--replicas", node.replicas, "how many of the servers keep a copy of it: 1, 3 or 5")
+    ->check(CLI::IsMember({1, 3, 5}))
+    ->needs(jetstream);
   app
     .add_option("--nats-folder", node.folder,
                 "where --nats embedded keeps what is said; otherwise in a temporary one")
@@ -134,9 +141,17 @@ void embed_nats(std::optional<troupe::embedded_nats_server>& server, node_option
   std::printf("nats: %s\n", node.nats.c_str());
 }
 
+std::vector<std::string> servers_of(const node_options& node) {
+  std::vector<std::string> all;
+  std::istringstream list{node.nats};
+  for (std::string url; std::getline(list, url, ',');)
+    all.push_back(url);
+  return all;
+}
+
 troupe::cluster_options options_of(const node_options& node) {
   troupe::nats_options nats;
-  nats.servers = {node.nats};
+  nats.servers = servers_of(node);
   troupe::cluster_options options;
   options.name = node.name;
   options.cluster = "chat";
@@ -152,8 +167,9 @@ troupe::cluster_options options_of(const node_options& node) {
 
 std::shared_ptr<troupe::history_store> history_of(const node_options& node) {
   troupe::jetstream_history_options options;
-  options.nats.servers = {node.nats};
+  options.nats.servers = servers_of(node);
   options.name = "chat";
+  options.replicas = node.replicas;
   options.per_topic = 10'000;
   return std::make_shared<troupe::jetstream_history>(std::move(options));
 }
