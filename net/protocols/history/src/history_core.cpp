@@ -175,8 +175,16 @@ void history_core::history_ready(std::uint64_t epoch) {
 
 void history_core::history_lost(const failure& why) {
   why_not_ = why;
-  if (ready_.exchange(false) && !rt_.stop_requested()) // at the stop it is left, not lost
+  const bool was_there = ready_.exchange(false);
+  if (rt_.stop_requested()) {
+    // it is left, not lost
+  } else if (was_there) {
     rt_.logger().error("history: the store {} is away: {}", store_->name(), why.message());
+  } else { // whoever set it up must be told, and not only those who append
+    rt_.repeats().note("no store " + store_->name() + ' ' + why.message(), log_level::warn, [&] {
+      return "history: the store " + store_->name() + " is not there: " + why.message();
+    });
+  }
   for (const auto& [name, r] : rooms_)
     for (auto& w : r->waits)
       if (w.done)

@@ -13,7 +13,10 @@ namespace troupe::detail {
 
 namespace {
 
-constexpr duration retry = std::chrono::seconds(1);
+constexpr duration retry = std::chrono::milliseconds(500);
+constexpr duration longest_pause = std::chrono::seconds(30);
+constexpr duration most_silence = std::chrono::seconds(1);
+constexpr duration patience_with_leader = std::chrono::seconds(2);
 
 std::uint64_t epoch_of(std::string_view created) noexcept {
   std::uint64_t hash = 0xcbf29ce484222325; // FNV-1a
@@ -89,18 +92,29 @@ void jetstream_core::start() {
       return;
     self->live_ = self->connect(&jetstream_core::live_up_);
     self->store_ = self->connect(&jetstream_core::store_up_);
+    // What was kept while there was no leader has been told to nobody.
+    if (self->options_.replicas > 1)
+      self->leaders_ = self->live_->subscribe(
+        "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED." + self->options_.name,
+        [self = self.get()](const nats_message_view&) { self->look_anew(); });
   });
 }
 
 void jetstream_core::end() {
   events_ = nullptr;
   followed_.clear();
+  leaders_ = {};
   live_.reset();
   store_.reset();
 }
 
 std::unique_ptr<nats_connection> jetstream_core::connect(bool jetstream_core::*up) {
   auto options = options_.nats;
+  // A server that stops is left soon, and one that is there again is found.
+  if (options.ping_interval == nats_options{}.ping_interval)
+    options.ping_interval = most_silence / 2;
+  if (options.reconnect.max == nats_options{}.reconnect.max)
+    options.reconnect.max = retry;
   options.on_event = [weak = weak_from_this(), up](const nats_event& e) {
     if (const auto self = weak.lock(); self && self->events_ != nullptr)
       self->happened(e, up);
@@ -117,7 +131,10 @@ std::unique_ptr<nats_connection> jetstream_core::connect(bool jetstream_core::*u
 void jetstream_core::happened(const nats_event& e, bool jetstream_core::*up) {
   if (e.what == nats_event::kind::connected || e.what == nats_event::kind::reconnected) {
     this->*up = true;
-    look_for_stream();
+    if (broken_looks_ == 0)
+      look_anew();
+    else
+      look_later(std::min(retry * (1 << std::min(broken_looks_, 8U)), longest_pause));
   } else if (e.what == nats_event::kind::disconnected) {
     this->*up = false;
     if (up == &jetstream_core::live_up_)
@@ -152,38 +169,75 @@ std::string jetstream_core::subject_of(std::string_view topic) const {
   return options_.name + ".kept." + subject_token(topic);
 }
 
-// Makes the stream, if it is not there, and says what it is.
 void jetstream_core::look_for_stream() {
-  if (!live_up_ || !store_up_ || std::exchange(looking_, true))
+  if (look_ == 0)
+    look_anew();
+}
+
+// Asks what the stream is, whatever was asked before: that may never be answered. The server that leads it does that; to make it, if it is
+// not there, takes the one that leads all of them, which may be away while this one is there.
+void jetstream_core::look_anew() {
+  if (!live_up_ || !store_up_)
     return;
-  jetstream{*store_}.create_stream(config()).add_both(
-    [weak = weak_from_this()](outcome<stream_info> got) {
+  look_ = ++latest_look_;
+  const auto done = [weak = weak_from_this(), look = look_](outcome<stream_info> got) {
+    const auto self = weak.lock();
+    if (self && self->events_ != nullptr && self->look_ == look)
+      self->have_looked(std::move(got));
+  };
+  jetstream_options soon;
+  soon.timeout = patience_with_leader;
+  jetstream{*store_, soon}
+    .get_stream(options_.name)
+    .add_both([weak = weak_from_this(), look = look_, done](outcome<stream_info> got) {
       const auto self = weak.lock();
-      if (!self || self->events_ == nullptr)
+      if (!self || self->events_ == nullptr || self->look_ != look)
         return;
-      self->looking_ = false;
-      if (!self->live_up_ || !self->store_up_)
-        return;
-      // A server may say so while it makes the stream for another.
-      if (got && got->created.starts_with("0001-"))
-        got = failure{history_errc::store_unavailable, "the stream is just being made"};
-      if (got) {
-        self->epoch_ = epoch_of(got->created);
-        return self->events_->history_ready(self->epoch_);
-      }
-      if (got.error().check(nats_errc::stream_exists))
-        self->events_->history_lost(failure{
-          history_errc::wrong_store,
-          "the stream " + self->options_.name
-            + " is there with another configuration; choose another name, or change the one "
-              "or the other"});
-      else
-        self->lost(got.error());
-      self->rt_.reactor().call_later(retry, [weak] {
-        if (const auto still = weak.lock(); still && still->events_ != nullptr)
-          still->look_for_stream();
-      });
+      const bool none = !got && got.error().check(nats_errc::stream_not_found);
+      if (!none && !(got && got->config != self->config())) // the server knows best if that matters
+        return done(std::move(got));
+      jetstream{*self->store_}.create_stream(self->config()).add_both(done);
     });
+}
+
+void jetstream_core::have_looked(outcome<stream_info> got) {
+  look_ = 0;
+  // A server whose disk is full answers nobody any more who has asked, and keeps what it cannot read: it is asked ever less often.
+  const bool broke = !got && got.error().check(errc::connection_lost);
+  broken_looks_ = broke ? broken_looks_ + 1 : 0;
+  if (!live_up_ || !store_up_)
+    return;
+  // A server may say so while it makes the stream for another.
+  if (got && got->created.starts_with("0001-"))
+    got = failure{history_errc::store_unavailable, "the stream is just being made"};
+  if (got) {
+    epoch_ = epoch_of(got->created);
+    return events_->history_ready(epoch_);
+  }
+  if (got.error().check(nats_errc::stream_exists))
+    events_->history_lost(
+      failure{history_errc::wrong_store,
+              "the stream " + options_.name
+                + " is there with another configuration; choose another name, or change the one "
+                  "or the other"});
+  else if (got.error().check(errc::timed_out))
+    events_->history_lost(
+      failure{history_errc::store_unavailable,
+              options_.replicas > 1
+                ? "nobody leads the stream " + options_.name
+                    + "; that takes more than half of the servers that have a copy of it"
+                : "the server that has the stream " + options_.name + " does not answer"});
+  else
+    lost(got.error());
+  if (!broke) // else it is asked when there is a connection again
+    look_later(retry);
+}
+
+void jetstream_core::look_later(duration span) {
+  rt_.reactor().call_later(span, [weak = weak_from_this()] {
+    if (const auto self = weak.lock(); self && self->events_ != nullptr)
+      self->look_for_stream();
+  });
 }
 
 // What the failure of a question says of the store.

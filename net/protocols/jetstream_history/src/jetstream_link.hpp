@@ -69,6 +69,9 @@ private:
   [[nodiscard]] failure meaning_of(const failure& why);
   void happened(const nats_event& e, bool jetstream_core::*up);
   void look_for_stream();
+  void look_anew();
+  void look_later(duration span);
+  void have_looked(outcome<stream_info> got);
   void lost(const failure& why);
   void heard(const std::string& topic, const nats_message_view& m);
   void answered();
@@ -80,8 +83,11 @@ private:
   std::unique_ptr<nats_connection> store_; // what is asked
   bool live_up_ = false;
   bool store_up_ = false;
-  bool looking_ = false;
+  std::uint64_t look_ = 0; // the present one; 0: nobody has been asked what the stream is
+  std::uint64_t latest_look_ = 0;
+  unsigned broken_looks_ = 0; // in a row, of which the connection was lost
   std::uint64_t epoch_ = 0;
+  nats_subscription leaders_; // tells that a server leads the stream from now on
 
   struct followed {
     nats_subscription subscription;

@@ -39,6 +39,15 @@ struct fake_stream {
   /// Keeps a message, and says so to whom it concerns.
   std::uint64_t keep(const std::string& topic, const std::string& text);
 
+  /// Keeps a message, and nobody is told: as those that lead no stream yet do.
+  void keep_quietly(const std::string& topic, const std::string& text);
+
+  /// Ends all connections.
+  void hang_up();
+
+  /// Says that a server leads the stream.
+  void tell_of_leader();
+
   /// Forgets all messages before `sequence`.
   void drop_before(std::uint64_t sequence) {
     std::erase_if(kept, [&](const message& m) { return m.sequence < sequence; });
@@ -56,6 +65,14 @@ struct fake_stream {
   std::function<void(std::string_view)> before = [](std::string_view) {
   };
   std::function<void(std::string_view)> after = [](std::string_view) {
+  };
+
+  std::size_t replicas = 1;
+  bool answers_pings = true;
+
+  /// Tells whether a request is answered, by its subject.
+  std::function<bool(std::string_view)> answers = [](std::string_view) {
+    return true;
   };
 
   /// Tells of a message that a consumer sends, by its number, whether it gets lost; so does the end of that batch.
@@ -88,16 +105,26 @@ public:
         end += size + 2;
       }
       text_.erase(0, end + 2);
-      if (words[0] == "PING")
+      if (words[0] == "PING" && stream_->answers_pings)
         say("PONG");
       else if (words[0] == "SUB")
         subscriptions_[words[1]] = words.back();
       else if (words[0] == "PUB" && words.size() == 4) {
         stream_->before(words[1]);
-        answer(words[1], words[2], payload);
+        if (stream_->answers(words[1]))
+          answer(words[1], words[2], payload);
         stream_->after(words[1]);
       }
     }
+  }
+
+  void hang_up() {
+    enter([&] { transport().abort_connection(); });
+  }
+
+  void tell(const std::string& subject) {
+    if (subscriptions_.contains(subject))
+      enter([&] { send(subject, {}, "{}"); });
   }
 
   void republish(const fake_stream::message& m, std::uint64_t previous) {
@@ -159,6 +186,13 @@ private:
     if (subject == "$JS.API.STREAM.CREATE.rooms")
       return send(reply, {},
                   R"({"config":{"name":"rooms"},"state":{},"created":"2026-01-01T00:00:00Z"})");
+    if (subject == "$JS.API.STREAM.INFO.rooms")
+      return send(reply, {},
+                  R"({"config":{"name":"rooms","subjects":["rooms.kept.>"],"storage":"file",)"
+                  R"("max_msgs_per_subject":1000,"duplicate_window":120000000000,)"
+                  R"("republish":{"src":"rooms.kept.>","dest":"rooms.live.>"},"num_replicas":)"
+                    + std::to_string(s.replicas)
+                    + R"(},"state":{},"created":"2026-01-01T00:00:00Z"})");
     if (subject == "$JS.API.STREAM.MSG.GET.rooms") {
       const fake_stream::message* found = nullptr;
       for (const auto& m : s.kept)
@@ -222,6 +256,22 @@ private:
   std::map<std::string, std::string> subscriptions_; // sids by patterns
 };
 
+inline void fake_stream::keep_quietly(const std::string& topic, const std::string& text) {
+  const auto there = std::exchange(peers, {});
+  keep(topic, text);
+  peers = there;
+}
+
+inline void fake_stream::hang_up() {
+  for (auto* const peer : std::vector{peers})
+    peer->hang_up();
+}
+
+inline void fake_stream::tell_of_leader() {
+  for (auto* const peer : peers)
+    peer->tell("$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.rooms");
+}
+
 inline std::uint64_t fake_stream::keep(const std::string& topic, const std::string& text) {
   message m{++last, "rooms.kept." + topic, text};
   const auto previous = std::exchange(latest[m.subject], m.sequence);
@@ -234,12 +284,14 @@ inline std::uint64_t fake_stream::keep(const std::string& topic, const std::stri
 /// Kept topics in such a stream, in memory and virtual time.
 struct fake_jetstream_fixture {
   explicit fake_jetstream_fixture(jetstream_history_options o = {},
-                                  kept_topics_options k = {
-                                    .patience = std::chrono::hours(1),
-                                    .append_timeout = std::chrono::hours(1)}) {
+                                  kept_topics_options k = {.patience = std::chrono::hours(1),
+                                                           .append_timeout = std::chrono::hours(1)},
+                                  bool asks_server = false) {
     net.listen(4222, factory::for_protocol<fake_jetstream>(&stream));
+    stream.replicas = o.replicas;
     o.nats.servers = {"nats://127.0.0.1:4222"};
-    o.nats.ping_interval = duration::max();
+    if (!asks_server)
+      o.nats.ping_interval = duration::max();
     o.nats.reach = [this](const nats_url& url) {
       return std::make_shared<memory_endpoint>(net, url.port);
     };

@@ -12,6 +12,7 @@
 
 #include "../../nats/served_nats.hpp"
 #include "support/directory.hpp"
+#include "support/log_watch.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -171,6 +172,7 @@ TEST_CASE("a stream of that name for something else is left alone, and that is s
   theirs.subjects = {"orders.>"};
   on_loop(s.run, [&] { return jetstream{*other.nats}.create_stream(theirs); });
   running run{1};
+  const log_watch log{run};
   jetstream_history_options o;
   o.nats.servers = {s.address().url};
   std::optional<kept_topics> topics{std::in_place, run.rt, std::make_shared<jetstream_history>(o)};
@@ -191,5 +193,6 @@ TEST_CASE("a stream of that name for something else is left alone, and that is s
       said = e.what();
     }
   CHECK(said.find("another configuration") != std::string::npos);
+  CHECK(log.count("another configuration") == 1); // also to those who append nothing
   run.stop();
 }

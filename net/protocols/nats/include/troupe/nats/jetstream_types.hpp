@@ -49,6 +49,8 @@ struct stream_config {
   /// headers; empty: it is not.
   std::string republish_from{};
   std::string republish_to{};
+
+  friend bool operator==(const stream_config&, const stream_config&) = default;
 };
 
 /// A stream as it is.

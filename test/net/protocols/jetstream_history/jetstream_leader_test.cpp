@@ -1,0 +1,121 @@
+// Several servers with copies of the stream, of which one leads it: what is done while none does, and when one does.
+
+#include <troupe/jetstream_history/jetstream_history.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fake_jetstream.hpp"
+#include "support/catch.hpp"
+
+using namespace troupe;
+using namespace troupe::testing;
+using namespace std::chrono_literals;
+using strings = std::vector<std::string>;
+using fixture = fake_jetstream_fixture;
+
+namespace {
+
+jetstream_history_options with_copies() {
+  jetstream_history_options o;
+  o.replicas = 3;
+  return o;
+}
+
+constexpr auto nothing_but_pings = [](std::string_view) {
+  return false;
+};
+constexpr auto everything = [](std::string_view) {
+  return true;
+};
+
+} // namespace
+
+TEST_CASE("a stream that is there needs nobody who could make it", "[history]") {
+  fixture f{with_copies()};
+  f.stream.answers = [](std::string_view subject) {
+    return subject.find("CREATE") == std::string_view::npos;
+  };
+  f.net.rt.in_turn([&] { f.stream.hang_up(); });
+  f.net.flush();
+  CHECK_FALSE(f.topics->ready());
+  f.net.advance(1s);
+  CHECK(f.topics->ready());
+}
+
+TEST_CASE("what was kept while nobody led the stream is heard once somebody does", "[history]") {
+  fixture f{with_copies()};
+  REQUIRE(f.resume("t", {}).complete);
+  f.net.rt.in_turn([&] { f.stream.keep("t", "1"); });
+  f.net.flush();
+  f.net.rt.in_turn([&] { f.stream.keep_quietly("t", "2"); });
+  f.net.flush();
+  REQUIRE(f.heard == strings{"1"});
+  f.net.rt.in_turn([&] { f.stream.tell_of_leader(); });
+  f.net.flush();
+  CHECK(f.heard == strings{"1", "2"});
+}
+
+TEST_CASE("a question that nobody answered keeps nobody waiting once there is a leader",
+          "[history]") {
+  fixture f{with_copies()};
+  f.stream.answers = nothing_but_pings;
+  f.net.rt.in_turn([&] { f.stream.tell_of_leader(); }); // and is lost again
+  f.net.flush();
+  f.net.advance(2s - 1ns);
+  CHECK(f.topics->ready());
+  f.net.advance(1ns);
+  CHECK_FALSE(f.topics->ready());
+  const auto said = f.errors.flush();
+  REQUIRE(said.size() == 1);
+  CHECK(said[0].text.find("nobody leads the stream rooms") != std::string::npos);
+  f.net.advance(600ms); // it is asked again, in vain
+  f.stream.answers = everything;
+  CHECK_FALSE(f.topics->ready());
+  f.net.rt.in_turn([&] { f.stream.tell_of_leader(); });
+  f.net.flush();
+  CHECK(f.topics->ready());
+}
+
+TEST_CASE("a server of the stream that falls silent is left within a second and a half",
+          "[history]") {
+  fixture f{{}, {}, true};
+  REQUIRE(f.topics->ready());
+  f.stream.answers_pings = false;
+  for (int i = 0; i < 3; ++i)
+    f.net.advance(500ms);
+  f.net.rt.settle();
+  CHECK_FALSE(f.topics->ready());
+}
+
+TEST_CASE("a server that is lost each time it is asked for the stream is asked ever less often",
+          "[history]") {
+  fixture f{with_copies()};
+  std::size_t asked = 0;
+  f.stream.before = [&](std::string_view subject) {
+    asked += subject == "$JS.API.STREAM.INFO.rooms" ? 1 : 0;
+  };
+  f.stream.answers = nothing_but_pings;
+  const auto lasts = [&](int seconds) {
+    const auto before = asked;
+    for (int i = 0; i < 10 * seconds; ++i) {
+      const auto known = asked;
+      f.net.advance(100ms);
+      f.net.flush();
+      if (asked != known)
+        f.net.rt.in_turn([&] { f.stream.hang_up(); });
+    }
+    return asked - before;
+  };
+  f.net.rt.in_turn([&] { f.stream.hang_up(); });
+  CHECK(lasts(60) < 9);
+  f.errors.flush();
+  f.stream.answers = everything;
+  f.stream.before = [](std::string_view) {
+  };
+  for (int i = 0; i < 35; ++i)
+    f.net.advance(1s);
+  f.net.flush();
+  CHECK(f.topics->ready());
+}
