@@ -14,7 +14,7 @@ namespace troupe {
 /// Which stream keeps messages, and how many.
 struct jetstream_history_options {
   /// The servers, and who we are. There are two connections with these: what is kept may be stuck behind a full disk, and
-  /// what comes live must not be.
+  /// what comes live must not be. Where `ping_interval` and `reconnect.max` are as at first, they are half a second here.
   nats_options nats{};
 
   /// The stream's, and what its subjects begin with: 1 to 64 letters, digits, `-` and `_`.
