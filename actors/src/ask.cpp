@@ -5,10 +5,10 @@
 namespace troupe::detail {
 
 void question_base::watch(basic_actor& asker, const caf::strong_actor_ptr& receiver) {
-  asker_ = caf::weak_actor_ptr{asker.ctrl()};
-  receiver_ = caf::actor_cast<caf::actor_addr>(receiver);
+  asker_ = asker.ctrl();
+  receiver_ = receiver.get();
   watches_ = receiver_watches::of(asker.home_system());
-  watches_->add(*this, receiver);
+  watches_->add(*this);
 }
 
 void question_base::answered() noexcept {

@@ -1,5 +1,6 @@
 #include "receiver_watches.hpp"
 
+#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -17,7 +18,7 @@ class receiver_watch final : public caf::attachable {
 public:
   static constexpr std::size_t token_type = 0x7472'6f75; // tells ours from CAF's own
 
-  receiver_watch(std::weak_ptr<receiver_watches> watches, const caf::abstract_actor* receiver)
+  receiver_watch(std::weak_ptr<receiver_watches> watches, const caf::actor_control_block* receiver)
     : watches_(std::move(watches)), receiver_(receiver) {}
 
   void actor_exited(const caf::error&, caf::execution_unit*) override {
@@ -31,7 +32,7 @@ public:
 
 private:
   std::weak_ptr<receiver_watches> watches_;
-  const caf::abstract_actor* receiver_;
+  const caf::actor_control_block* receiver_;
 };
 
 /// Keeps a runtime's watches at its first loop.
@@ -49,73 +50,76 @@ private:
 
 } // namespace
 
-std::shared_ptr<receiver_watches> receiver_watches::of(caf::actor_system& sys) {
-  return asio::use_service<watches_service>(loop_scheduler::of(sys).loop(0).io()).watches;
+const std::shared_ptr<receiver_watches>& receiver_watches::of(caf::actor_system& sys) {
+  auto& scheduler = loop_scheduler::of(sys);
+  auto& known = scheduler.receiver_watches();
+  const auto* watches = known.load(std::memory_order_acquire);
+  if (watches == nullptr) { // the service is looked up with a lock
+    watches = &asio::use_service<watches_service>(scheduler.loop(0).io()).watches;
+    known.store(watches, std::memory_order_release);
+  }
+  return *watches;
 }
 
-void receiver_watches::add(question_base& q, const caf::strong_actor_ptr& receiver) {
-  const auto* const key = receiver->get();
-  auto& part = shard_of(key);
+void receiver_watches::add(question_base& q) {
+  auto& part = shard_of(q.receiver_);
   bool first_one;
   {
     const std::lock_guard hold{part.mutex};
-    const auto [found, inserted] = part.first.try_emplace(key, nullptr);
-    auto& first = found->second;
+    const auto [found, inserted] = part.first.try_emplace(q.receiver_, nullptr);
     first_one = inserted; // else it is watched
-    q.next_ = first;
-    if (first != nullptr)
-      first->previous_ = &q;
-    first = &q;
+    q.first_ = &found->second;
+    q.next_ = found->second;
+    if (q.next_ != nullptr)
+      q.next_->previous_ = &q;
+    found->second = &q;
   }
   // Without the lock: the watch of an actor that has ended is called inside attach().
   if (first_one)
-    receiver->get()->attach(caf::attachable_ptr{new receiver_watch{weak_from_this(), key}});
+    q.receiver_->get()->attach(
+      caf::attachable_ptr{new receiver_watch{weak_from_this(), q.receiver_}});
 }
 
 void receiver_watches::remove(question_base& q) noexcept {
-  const auto* const key = caf::actor_cast<caf::abstract_actor*>(q.receiver_);
-  auto& part = shard_of(key);
-  caf::actor_addr forgotten;
+  auto& part = shard_of(q.receiver_);
+  caf::weak_actor_ptr forgotten;
   {
     const std::lock_guard hold{part.mutex};
-    const auto found = part.first.find(key);
-    if (q.previous_ == nullptr && (found == part.first.end() || found->second != &q))
+    if (q.first_ == nullptr)
       return; // the receiver has ended, and the questions to it were taken off the list
     if (q.next_ != nullptr)
       q.next_->previous_ = q.previous_;
-    if (q.previous_ != nullptr)
-      q.previous_->next_ = q.next_;
-    else
-      found->second = q.next_;
-    const bool last_one = q.previous_ == nullptr && q.next_ == nullptr;
+    (q.previous_ != nullptr ? q.previous_->next_ : *q.first_) = q.next_;
+    const bool last_one = *std::exchange(q.first_, nullptr) == nullptr;
     q.next_ = q.previous_ = nullptr;
-    if (!last_one || part.idle == q.receiver_)
+    if (!last_one || part.idle.get() == q.receiver_)
       return;
-    forgotten = std::exchange(part.idle, q.receiver_); // may be asked again soon
-    const auto idle = part.first.find(caf::actor_cast<caf::abstract_actor*>(forgotten));
+    forgotten =
+      std::exchange(part.idle, caf::weak_actor_ptr{q.receiver_}); // may be asked again soon
+    const auto idle = part.first.find(forgotten.get());
     if (!forgotten || idle == part.first.end() || idle->second != nullptr)
       return;
     part.first.erase(idle);
   }
-  if (const auto receiver = caf::actor_cast<caf::strong_actor_ptr>(forgotten))
+  if (const auto receiver = forgotten.lock())
     receiver->get()->detach({receiver_watch::token_type, this});
 }
 
-void receiver_watches::receiver_ended(const caf::abstract_actor* receiver) {
+void receiver_watches::receiver_ended(const caf::actor_control_block* receiver) {
   std::vector<std::pair<caf::strong_actor_ptr, std::weak_ptr<question_base>>> failed;
   {
     auto& part = shard_of(receiver);
     const std::lock_guard hold{part.mutex};
-    if (caf::actor_cast<caf::abstract_actor*>(part.idle) == receiver)
+    if (part.idle.get() == receiver)
       part.idle = nullptr;
     const auto found = part.first.find(receiver);
     if (found == part.first.end())
       return;
     for (auto* q = found->second; q != nullptr;) {
-      failed.emplace_back(caf::actor_cast<caf::strong_actor_ptr>(q->asker_), q->weak_from_this());
-      auto* const next = q->next_;
-      q->next_ = q->previous_ = nullptr;
-      q = next;
+      failed.emplace_back(caf::weak_actor_ptr{q->asker_}.lock(), q->weak_from_this());
+      q->first_ = nullptr;
+      q->previous_ = nullptr;
+      q = std::exchange(q->next_, nullptr);
     }
     part.first.erase(found);
   }

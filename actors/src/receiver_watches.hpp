@@ -5,8 +5,7 @@
 #include <mutex>
 #include <unordered_map>
 
-#include <caf/abstract_actor.hpp>
-#include <caf/actor_addr.hpp>
+#include <caf/actor_control_block.hpp>
 #include <caf/actor_system.hpp>
 
 #include <troupe/actors/ask.hpp>
@@ -22,22 +21,22 @@ namespace troupe::detail {
 /// Thread: any. One for each runtime, shared by the questions that it knows.
 class receiver_watches : public std::enable_shared_from_this<receiver_watches> {
 public:
-  static std::shared_ptr<receiver_watches> of(caf::actor_system& sys);
+  static const std::shared_ptr<receiver_watches>& of(caf::actor_system& sys);
 
-  void add(question_base& q, const caf::strong_actor_ptr& receiver);
+  void add(question_base& q);
   void remove(question_base& q) noexcept;
 
   /// Fails all questions to `receiver`, each as its asker.
-  void receiver_ended(const caf::abstract_actor* receiver);
+  void receiver_ended(const caf::actor_control_block* receiver);
 
 private:
   struct shard {
     std::mutex mutex;
-    std::unordered_map<const caf::abstract_actor*, question_base*> first; // of each receiver
-    caf::actor_addr idle; // has no questions, perhaps, and its watch
+    std::unordered_map<const caf::actor_control_block*, question_base*> first; // of each receiver
+    caf::weak_actor_ptr idle; // has no questions, perhaps, and its watch
   };
 
-  shard& shard_of(const caf::abstract_actor* receiver) noexcept {
+  shard& shard_of(const caf::actor_control_block* receiver) noexcept {
     return shards_[(reinterpret_cast<std::uintptr_t>(receiver) >> 7) % shards_.size()];
   }
 

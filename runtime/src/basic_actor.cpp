@@ -106,31 +106,33 @@ constexpr bool may_be_internal(std::uint32_t token) noexcept {
 
 } // namespace
 
+/// A response that is awaited, and until when. The time-out is a call of the loop on which the actor was when it asked:
+/// CAF's clock would look the actor up, with a lock, to set it and to take it back.
+struct detail::awaited_response {
+  std::shared_ptr<response_taker> taker;
+  event_loop* loop = nullptr; // null: it has none, or CAF's clock has it
+  delayed_call timeout{};
+
+  void cancel_timeout() {
+    auto* const there = std::exchange(loop, nullptr);
+    if (there == nullptr)
+      return;
+    auto cancel = [call = timeout]() mutable {
+      if (call.active())
+        call.cancel();
+    };
+    if (there->is_current())
+      cancel();
+    else
+      there->post(std::move(cancel)); // the actor has moved
+  }
+};
+
 /// What an actor waits for.
 struct detail::awaited {
-  /// A response, and until when. The time-out is a call of the loop on which the actor was when it asked: CAF's
-  /// clock would look the actor up, with a lock, to set it and to take it back.
-  struct response {
-    std::shared_ptr<response_taker> taker;
-    event_loop* loop = nullptr; // null: it has none, or CAF's clock has it
-    delayed_call timeout{};
-
-    void cancel_timeout() {
-      auto* const there = std::exchange(loop, nullptr);
-      if (there == nullptr)
-        return;
-      auto cancel = [call = timeout]() mutable {
-        if (call.active())
-          call.cancel();
-      };
-      if (there->is_current())
-        cancel();
-      else
-        there->post(std::move(cancel)); // the actor has moved
-    }
-  };
-
-  std::unordered_map<std::uint64_t, response> takers;
+  std::unordered_map<std::uint64_t, awaited_response, std::hash<std::uint64_t>, std::equal_to<>,
+                     block_allocator<std::pair<const std::uint64_t, awaited_response>>>
+    takers;
   caf::message_id keep_alive;             // of the entry that keeps an actor without behavior alive
   coroutine_base* coroutines = nullptr;   // of this actor, which wait for a deferred
   std::vector<std::weak_ptr<debt>> debts; // and some that are gone
@@ -374,17 +376,18 @@ caf::message_id basic_actor::begin_request(duration timeout,
                                            std::shared_ptr<detail::response_taker> taker) {
   if (has_ended())
     return caf::make_message_id();
-  const auto id = expect_response(std::move(taker));
+  expect_own_thread();
+  const auto id = new_request_id(caf::message_priority::normal);
+  auto& waits = await_response(id, std::move(taker));
   if (timeout != duration::max()) {
     auto* const here = event_loop::current();
     if (here != nullptr && &here->scheduler().system() == &home_system()) {
-      auto& waits = awaited_->takers.at(id.request_id().integer_value());
-      waits.loop = here;
       waits.timeout = here->timers().add(
         saturating_add(here->time(), timeout),
         [self = caf::strong_actor_ptr{ctrl()}, response = id.response_id()] {
           self->get()->eq_impl(response, self, nullptr, caf::make_error(caf::sec::request_timeout));
         });
+      waits.loop = here;
     } else {
       clock().set_request_timeout(saturating_add(clock().now(), timeout), this, id.response_id());
     }
@@ -393,19 +396,28 @@ caf::message_id basic_actor::begin_request(duration timeout,
 }
 
 caf::message_id basic_actor::expect_response(std::shared_ptr<detail::response_taker> taker) {
-  // Who makes an actor has it for himself, and a detached one has a thread of its own.
+  expect_own_thread();
+  const auto id = new_request_id(caf::message_priority::normal);
+  if (!has_ended())
+    await_response(id, std::move(taker));
+  return id;
+}
+
+// Who makes an actor has it for himself, and a detached one has a thread of its own.
+void basic_actor::expect_own_thread() {
   if (getf(is_initialized_flag) && !getf(is_detached_flag))
     loop_scheduler::of(home_system())
       .expect_any_loop("ask, or defer_to_thread", "ask as an actor of a loop, or use run_as");
-  const auto id = new_request_id(caf::message_priority::normal);
-  if (!has_ended()) {
-    if (!awaited_)
-      awaited_ = detail::awaited::take();
-    awaited_->takers.emplace(id.request_id().integer_value(),
-                             detail::awaited::response{std::move(taker)});
-    keep_alive(true);
-  }
-  return id;
+}
+
+detail::awaited_response&
+basic_actor::await_response(caf::message_id id, std::shared_ptr<detail::response_taker> taker) {
+  if (!awaited_)
+    awaited_ = detail::awaited::take();
+  const auto entered = awaited_->takers.emplace(id.request_id().integer_value(),
+                                                detail::awaited_response{std::move(taker)});
+  keep_alive(true);
+  return entered.first->second;
 }
 
 void basic_actor::owe(const std::shared_ptr<detail::debt>& what) {

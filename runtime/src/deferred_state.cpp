@@ -4,6 +4,7 @@
 #include <spdlog/logger.h>
 
 #include <troupe/runtime/deferred_debugging.hpp>
+#include <troupe/runtime/detail/block_cache.hpp>
 #include <troupe/runtime/detail/deferred_state.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
 
@@ -70,7 +71,7 @@ struct deferred_state::debug_record {
 
 deferred_state* deferred_state::make(std::size_t links, const source_location& where) {
   static_assert(alignof(deferred_state) >= alignof(deferred_slot));
-  void* block = ::operator new(sizeof(deferred_state) + links * sizeof(deferred_slot));
+  void* block = take_block(sizeof(deferred_state) + links * sizeof(deferred_slot));
   auto* self = ::new (block) deferred_state(links);
   if (debugging.load(std::memory_order_relaxed)) [[unlikely]]
     self->debug_ = new debug_record{where, {}};
@@ -341,8 +342,9 @@ void deferred_state::end() noexcept {
 }
 
 void deferred_state::free_place() noexcept {
+  const auto size = sizeof(deferred_state) + links_ * sizeof(deferred_slot);
   this->~deferred_state();
-  ::operator delete(this);
+  give_block(this, size);
 }
 
 void deferred_state::abandon() noexcept {

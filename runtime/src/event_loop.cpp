@@ -42,6 +42,10 @@ constexpr std::size_t times_as_many = 8;
 // those who feed it make more in each round than it gets to.
 constexpr std::size_t heap_of_waiting = 4096;
 
+// For how long, and in how many turns, a loop that has work does not look at its descriptors.
+constexpr auto between_looks_at_io = std::chrono::microseconds(10);
+constexpr std::uint8_t most_turns_without_io = 32;
+
 // One that goes on lets those whom it has woken run before all others, if they are as few: it feeds them, perhaps with
 // many like it, and what all of them send would come long after it has left the cache.
 constexpr std::size_t few_woken = 8;
@@ -100,8 +104,12 @@ void event_loop::run() {
   const turning here{*this};
   turning_.store(true, std::memory_order_relaxed);
   begin_work();
-  while (!leaving_.load(std::memory_order_acquire))
-    turn(mode::block);
+  while (!leaving_.load(std::memory_order_acquire)) {
+    counting_.turns.add();
+    if (!goes_on_without_io())
+      take_io(true);
+    work();
+  }
   detail::forget_place();
   counting_.busy.end(watch_.began());
   leaving_.store(false, std::memory_order_release);
@@ -111,13 +119,14 @@ void event_loop::run() {
 void event_loop::iterate(mode how) {
   const turning here{*this};
   begin_work();
-  turn(how);
+  counting_.turns.add();
+  take_io(how == mode::block);
+  work();
   counting_.busy.end(watch_.began());
 }
 
-void event_loop::turn(mode how) {
-  counting_.turns.add();
-  take_io(how == mode::block);
+// All of a turn but I/O.
+void event_loop::work() {
   if (!timers_.empty())
     make_calls();
   take_inbox();
@@ -140,10 +149,24 @@ void event_loop::turn(mode how) {
   watch_.end_turn(time(), scheduler_.logger());
 }
 
+// A look at the descriptors is a system call, which costs more than a short turn: who has work does it for some
+// microseconds before the next look.
+bool event_loop::goes_on_without_io() {
+  return turns_without_io_ < most_turns_without_io
+         && watch_.began() - looked_at_io_ < between_looks_at_io && (has_queued() || has_due_call())
+         && ++turns_without_io_;
+}
+
+bool event_loop::has_due_call() {
+  const auto due = timers_.next_due();
+  return due && *due <= watch_.began();
+}
+
 void event_loop::take_io(bool may_wait) {
-  if (may_wait && !has_jobs() && !has_arrived() && !has_endings() && (alone_ || !steal()))
+  if (may_wait && !has_queued() && (alone_ || !steal()) && !has_due_call())
     wait_for_io();
-  const auto looked_at = watch_.looked_at();
+  const auto looked_at = looked_at_io_ = watch_.looked_at();
+  turns_without_io_ = 0;
   watch_.begin_share();
   for (std::size_t n = 0; n < options_.events_per_turn; ++n) {
     if (!run_operation(false)) {
@@ -158,7 +181,7 @@ void event_loop::take_io(bool may_wait) {
 }
 
 void event_loop::make_calls() {
-  const auto t = time();
+  const auto t = turns_without_io_ != 0 ? watch_.began() : time(); // nothing has come before them
   if (watch_.step_was_long())
     watch_.look(t, "I/O", nullptr);
   watch_.begin_share();

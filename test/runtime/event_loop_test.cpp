@@ -3,10 +3,12 @@
 
 #include <troupe/runtime/event_loop.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <numeric>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <asio/post.hpp>
@@ -350,6 +352,35 @@ TEST_CASE("a loop knows until when it has handed out what came") {
   h.turn();
   CHECK(h.loop().heard_until() == h.time.now());
   CHECK(waits.is_over(h.loop(), h.time.now(), 10s));
+}
+
+TEST_CASE("a loop that has work looks for I/O each 10 us, and after 32 turns at the latest") {
+  const auto turn_takes = GENERATE(0us, 4us, 10us);
+  manual_clock time;
+  int turns = 0, looks = 0, posted_in = 0, most = 0;
+  bool posted = false;
+  std::function<void()> work;
+  runtime rt{{.loops = 1, .install_signal_handlers = false, .time_source = &time}};
+  work = [&] {
+    ++turns;
+    time.advance(turn_takes);
+    if (looks == 10)
+      return;
+    rt.reactor().call_later(0s, work);
+    if (std::exchange(posted, true))
+      return;
+    posted_in = turns;
+    asio::post(rt.scheduler().loop(0).io(), [&] {
+      most = std::max(most, turns - posted_in);
+      posted = false;
+      if (++looks == 10)
+        rt.stop();
+    });
+  };
+  rt.reactor().call_later(0s, work);
+  rt.run();
+  CHECK(looks == 10);
+  CHECK(most == (turn_takes == 0us ? 32 : turn_takes == 4us ? 2 : 0));
 }
 
 TEST_CASE("a loop that always has more to read makes a time-out twice as long, not endless") {

@@ -418,6 +418,10 @@ def rows(smoke):
             "Troupe": troupe(2_000_000, 20),
             "frames over TLS": lambda: flow(two_frames, 2_000_000 // n, 20),
             "libnats": lambda: flow(two_libnats, 1_000_000 // n, 1)}, {"frames over TLS": 1.3, "libnats": 0.3}),
+        "burst": ("the same, 1,000 in a turn: a program that publishes in a loop, as that of libnats does", ("us of both nodes", "k/s"), {
+            "Troupe": troupe(4_000_000, 1000),
+            "frames over TLS": lambda: flow(two_frames, 4_000_000 // n, 1000),
+            "libnats": lambda: flow(two_libnats, 1_000_000 // n, 1)}, {"frames over TLS": 1.3, "libnats": 0.3}),
         "single": ("a publication of 100 bytes, one in a turn", ("us of both nodes", "k/s"), {
             "Troupe": troupe(300_000, 1),
             "frames over TLS": lambda: flow(two_frames, 300_000 // n, 1),
@@ -499,7 +503,7 @@ def main():
     p.add_argument("programs")
     p.add_argument("examples")
     p.add_argument("--repeat", type=int, default=5, help="how often each figure is taken; the median counts (5)")
-    p.add_argument("--only", action="append", help="a row: gathered, single, ask, append, append-many, append-sqlite, resume, local, fan-out, interest, presence, presence-change, chat, idle")
+    p.add_argument("--only", action="append", help="a row: gathered, burst, single, ask, append, append-many, append-sqlite, resume, local, fan-out, interest, presence, presence-change, chat, idle")
     p.add_argument("--out", help="folder for cluster.csv, which has every run")
     p.add_argument("--smoke", action="store_true", help="each once and short: do they work?")
     o = p.parse_args()

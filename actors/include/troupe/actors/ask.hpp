@@ -17,6 +17,7 @@
 #include <troupe/runtime/basic_actor.hpp>
 #include <troupe/runtime/deferred.hpp>
 #include <troupe/runtime/detail/abandoning_promise.hpp>
+#include <troupe/runtime/detail/block_cache.hpp>
 #include <troupe/runtime/detail/deferred_timeout.hpp>
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/names.hpp>
@@ -62,10 +63,13 @@ public:
 private:
   friend class receiver_watches;
 
+  // While it waits its asker lives, which has it. So does the receiver while the question is in its list: its end takes
+  // all off it.
   std::shared_ptr<receiver_watches> watches_; // while watched
-  caf::weak_actor_ptr asker_;
-  caf::actor_addr receiver_;
-  question_base* next_ = nullptr; // among the questions to the same receiver
+  caf::actor_control_block* asker_ = nullptr;
+  caf::actor_control_block* receiver_ = nullptr;
+  question_base** first_ = nullptr; // of the receiver's list; null: in none
+  question_base* next_ = nullptr;
   question_base* previous_ = nullptr;
 };
 
@@ -113,6 +117,11 @@ private:
   promise<T> promise_;
   const ask_timeout timeout_;
 };
+
+template <class T>
+std::shared_ptr<question<T>> make_question(const ask_timeout& timeout) {
+  return std::allocate_shared<question<T>>(block_allocator<question<T>>{}, timeout);
+}
 
 /// Returns whom `receiver` refers to now; empty if nobody.
 template <class Handle>
@@ -204,7 +213,7 @@ constexpr void check_question() {
 template <class T, class Handle, class... Args>
 deferred<T> ask(basic_actor& self, const Handle& receiver, ask_timeout timeout, Args&&... args) {
   detail::check_question<T, Handle, Args...>();
-  auto asked = std::make_shared<detail::question<T>>(timeout);
+  auto asked = detail::make_question<T>(timeout);
   auto result = asked->start();
   const auto to = detail::receiver_of(receiver);
   if (!to) {
@@ -212,7 +221,7 @@ deferred<T> ask(basic_actor& self, const Handle& receiver, ask_timeout timeout, 
     return result;
   }
   asked->watch(self, to);
-  self.send_request_of(to, timeout.time, asked, std::forward<Args>(args)...);
+  self.send_request_of(to, timeout.time, std::move(asked), std::forward<Args>(args)...);
   return result;
 }
 

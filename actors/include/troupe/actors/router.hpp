@@ -171,7 +171,7 @@ private:
 template <class T, class... Args>
 deferred<T> ask(basic_actor& self, const router& to, ask_timeout timeout, Args&&... args) {
   detail::check_question<T, router, Args...>();
-  auto asked = std::make_shared<detail::question<T>>(timeout);
+  auto asked = detail::make_question<T>(timeout);
   auto result = asked->start();
   auto content = caf::make_message(std::forward<Args>(args)...);
   auto chosen = to.choose(content);
@@ -180,7 +180,7 @@ deferred<T> ask(basic_actor& self, const router& to, ask_timeout timeout, Args&&
     return result;
   }
   asked->watch(self, chosen->who);
-  self.send_request(chosen->who, timeout.time, std::move(content), asked);
+  self.send_request(chosen->who, timeout.time, std::move(content), std::move(asked));
   if (!chosen->outstanding)
     return result;
   return std::move(result).add_both(

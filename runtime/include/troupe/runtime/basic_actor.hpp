@@ -38,6 +38,7 @@ public:
 };
 
 struct awaited;
+struct awaited_response;
 class coroutine_base;
 
 /// A flag of an actor that CAF does not use: it feeds one that has no room.
@@ -228,6 +229,9 @@ private:
   void count_as_ended() noexcept;
   // Returns no request's number if the actor has ended; the taker dies with it.
   caf::message_id begin_request(duration timeout, std::shared_ptr<detail::response_taker> taker);
+  void expect_own_thread();
+  detail::awaited_response& await_response(caf::message_id id,
+                                           std::shared_ptr<detail::response_taker> taker);
   void keep_alive(bool on);
   bool has_ended() const noexcept;
   detail::coroutine_base** waiting_coroutines(); // the list's head; null if the actor has ended

@@ -48,9 +48,10 @@ protected:
 
 /// One thread's event loop, which is also one worker of the actor scheduler.
 ///
-/// A turn: 1 take I/O events (waiting only if there is nothing to run), 2 make the delayed calls
-/// that are due, 3 take in what other threads queued, 4 resume a bounded number of actors, 5 flush
-/// what was written. Each of 1 to 4 goes on for a bounded time, too (`runtime_options::time_per_turn`).
+/// A turn: 1 take I/O events (waiting only if there is nothing to run; where there is, turns that
+/// follow each other within 10 us look for them once), 2 make the delayed calls that are due, 3 take
+/// in what other threads queued, 4 resume a bounded number of actors, 5 flush what was written. Each
+/// of 1 to 4 goes on for a bounded time, too (`runtime_options::time_per_turn`).
 /// See runtime/README.md for the picture.
 ///
 /// As CAF's execution unit it takes floating actors, which other loops may steal; `lane()` takes
@@ -266,7 +267,9 @@ private:
   void run();             // turns until leave() is called
   void iterate(mode how); // turns once
   void leave();           // any thread
-  void turn(mode how);
+  void work();
+  [[nodiscard]] bool goes_on_without_io();
+  [[nodiscard]] bool has_due_call();
   void take_io(bool may_wait);
   void wait_for_io();
   void wait_for_event();
@@ -294,6 +297,7 @@ private:
   void note_what_others_did() noexcept;
   void count_message() noexcept; // to this loop; any thread
   bool has_jobs() const noexcept { return pinned_.size() != 0 || floating_.size() != 0; }
+  bool has_queued() const noexcept { return has_jobs() || has_arrived() || has_endings(); }
   void enqueue_pinned(caf::resumable* job);
   void push_from_outside(detail::inbox_node* node);
   void wake();           // any thread
@@ -334,6 +338,8 @@ private:
   detail::loop_counting counting_;
   detail::turn_watch watch_;
   time_point heard_until_{};
+  time_point looked_at_io_{};
+  std::uint8_t turns_without_io_ = 0; // since then
   std::size_t portion_; // how many messages an actor handles before the time is looked at
   bool waits_ = false;  // for events; work ends it
   bool sleeps_ = false; // has said so to the others

@@ -20,6 +20,7 @@ class repeats;
 
 namespace detail {
 class loop_clock;
+class receiver_watches;
 class telling;
 } // namespace detail
 
@@ -86,6 +87,12 @@ public:
   /// afterwards.
   [[nodiscard]] const std::shared_ptr<const std::atomic<bool>>& alive() const noexcept {
     return alive_;
+  }
+
+  /// Where `ask` has its own, once there is some, which lives as long as loop 0's context. Thread: any.
+  [[nodiscard]] std::atomic<const std::shared_ptr<detail::receiver_watches>*>&
+  receiver_watches() noexcept {
+    return receiver_watches_;
   }
 
   /// Returns the loops in turn, for placing things that have no loop yet.
@@ -161,6 +168,7 @@ private:
   std::atomic<std::size_t> pinned_{0};    // initialised pinned actors of all loops
   std::atomic<bool> draining_{false};     // stop() waits for `pinned_` to reach zero
   task drained_;                          // what then runs on loop 0
+  std::atomic<const std::shared_ptr<detail::receiver_watches>*> receiver_watches_{nullptr};
   const std::shared_ptr<std::atomic<bool>> is_alive_ = std::make_shared<std::atomic<bool>>(true);
   const std::shared_ptr<const std::atomic<bool>> alive_ = is_alive_;
 };

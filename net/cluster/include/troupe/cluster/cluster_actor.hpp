@@ -103,7 +103,7 @@ template <class T, class... Args>
 deferred<T> ask(basic_actor& self, const cluster_actor& receiver, ask_timeout timeout,
                 Args&&... args) {
   detail::check_question<T, cluster_actor, Args...>();
-  auto asked = std::make_shared<detail::question<T>>(timeout);
+  auto asked = detail::make_question<T>(timeout);
   auto result = asked->start();
   detail::ask_over_nodes(self, receiver, timeout.time,
                          caf::make_message(std::forward<Args>(args)...), asked);

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
+#include <type_traits>
 
 namespace troupe::detail {
 
@@ -35,6 +37,25 @@ void give_block(void* block, std::size_t size) noexcept;
 [[nodiscard]] std::uint64_t block_mark() noexcept;
 
 inline constexpr std::size_t largest_cached_block = 2040;
+
+/// An allocator of such blocks, for `std::allocate_shared` and the nodes of containers.
+template <class T>
+struct block_allocator {
+  using value_type = T;
+  using is_always_equal = std::true_type;
+
+  block_allocator() = default;
+  template <class U>
+  block_allocator(const block_allocator<U>&) noexcept {} // NOLINT(google-explicit-constructor)
+
+  T* allocate(std::size_t count) {
+    static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    return static_cast<T*>(take_block(count * sizeof(T)));
+  }
+  void deallocate(T* block, std::size_t count) noexcept { give_block(block, count * sizeof(T)); }
+
+  friend bool operator==(block_allocator, block_allocator) noexcept { return true; }
+};
 
 /// How many blocks of `size` a thread hands on at once; it keeps at most twice as many.
 [[nodiscard]] std::size_t blocks_in_a_batch(std::size_t size) noexcept;

@@ -110,7 +110,7 @@ template <class T, class... Args>
 deferred<T> ask(basic_actor& self, const entity_ref& receiver, ask_timeout timeout,
                 Args&&... args) {
   detail::check_question<T, entity_ref, Args...>();
-  auto asked = std::make_shared<detail::question<T>>(timeout);
+  auto asked = detail::make_question<T>(timeout);
   auto result = asked->start();
   ask_entity(self, receiver, timeout.time, caf::make_message(std::forward<Args>(args)...), asked);
   return result;
