@@ -5,8 +5,8 @@
 
 namespace troupe {
 
-// A process has a few hundred of them at most, however many runtimes it makes: CAF tells those by one byte. They stay, for
-// a weak reference keeps its actor's control block for as long as it likes.
+// A process has a few hundred of them at most, however many runtimes it makes: CAF tells those by one byte, if at all. They
+// stay, for a weak reference keeps its actor's control block for as long as it likes.
 const caf::node_id& detail::kept_node(const caf::node_id& node) {
   static std::mutex mutex;
   static auto& all = *new std::deque<caf::node_id>;

@@ -1,6 +1,7 @@
 #include <troupe/runtime/basic_actor.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <typeinfo>
 #include <unordered_map>
@@ -253,7 +254,17 @@ void basic_actor::complete_handlers() {
     };
 }
 
-// CAF puts its handlers for what comes behind the end in place here, and looks through all streams.
+namespace {
+
+template <class R, class... Ts>
+bool owns_nothing(const std::function<R(Ts...)>& handler) noexcept {
+  return handler.template target<R (*)(Ts...)>() != nullptr;
+}
+
+} // namespace
+
+// CAF puts its handlers for what comes behind the end in place here, and looks through all streams. What the user's
+// handlers own goes now, too: it may be the actor itself.
 void basic_actor::quit(caf::error reason) {
   if (!stream_managers_.empty() || !pending_stream_managers_.empty()) [[unlikely]]
     return super::quit(std::move(reason));
@@ -264,6 +275,9 @@ void basic_actor::quit(caf::error reason) {
   bhvr_stack_.clear();
   awaited_responses_.clear();
   multiplexed_responses_.clear();
+  if (!owns_nothing(exit_handler_) || !owns_nothing(down_handler_) || !owns_nothing(error_handler_)
+      || !owns_nothing(default_handler_)) [[unlikely]]
+    complete_handlers();
 }
 
 std::string basic_actor::log_name() const {
@@ -312,7 +326,10 @@ caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
   if (!x.mid.is_response() && awaited_responses_.empty() && !bhvr_stack_.empty()
       && !getf(has_timeout_flag)) [[likely]] {
     auto& content = x.content();
-    if (!may_be_internal(content.type_token())) [[likely]] {
+    const auto token = content.type_token();
+    if (!may_be_internal(token)
+        || (token == caf::make_type_token<actor_call>() && !detail::is_internal(content)))
+      [[likely]] {
       current_mailbox_element(&x);
       union unowned { // nothing: its destructor, a call of libcaf, would do nothing else
         unowned(caf::scheduled_actor& self, caf::mailbox_element& what) : sender(self, what) {}
