@@ -1,6 +1,7 @@
 #include <troupe/runtime/basic_actor.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <typeinfo>
 #include <unordered_map>
@@ -9,6 +10,7 @@
 
 #include <caf/actor_clock.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/detail/sync_request_bouncer.hpp>
 #include <caf/logger.hpp>
 #include <caf/sec.hpp>
 #include <caf/system_messages.hpp>
@@ -24,6 +26,7 @@
 #include "bounds.hpp"
 #include "log.hpp"
 #include "mailbox.hpp"
+#include "tracing.hpp"
 
 namespace troupe {
 
@@ -83,15 +86,23 @@ caf::result<caf::message> nobody_takes(caf::scheduled_actor* actor, caf::message
   return caf::make_error(caf::sec::unexpected_message, detail::describe_message(content));
 }
 
-// Tells messages that CAF handles itself, or may, from those that are the behavior's only.
-bool may_be_cafs(std::uint32_t token) noexcept {
-  const auto is_one = [token](auto... tokens) {
-    return ((token == tokens) || ...);
-  };
-  return is_one(caf::make_type_token<caf::exit_msg>(), caf::make_type_token<caf::down_msg>(),
-                caf::make_type_token<caf::timeout_msg>(), caf::make_type_token<caf::error>(),
-                caf::make_type_token<caf::open_stream_msg>(),
-                caf::make_type_token<caf::atom_value, caf::atom_value, std::string>());
+// Tells messages that CAF handles itself, or may, and calls, from those that are the behavior's only.
+template <class T>
+constexpr std::uint64_t bit_of_single() {
+  static_assert(caf::type_nr<T>::value < 64);
+  return std::uint64_t{1} << caf::type_nr<T>::value;
+}
+constexpr bool may_be_internal(std::uint32_t token) noexcept {
+  // The number of a message of one element: six bits of its type, and ones.
+  constexpr auto single = ~std::uint32_t{63};
+  static_assert(caf::make_type_token<caf::exit_msg>()
+                == (single | caf::type_nr<caf::exit_msg>::value));
+  constexpr auto bits = bit_of_single<caf::exit_msg>() | bit_of_single<caf::down_msg>()
+                        | bit_of_single<caf::timeout_msg>() | bit_of_single<caf::error>()
+                        | bit_of_single<caf::open_stream_msg>() | bit_of_single<actor_call>();
+  if (token >= single)
+    return (bits >> (token & 63) & 1) != 0;
+  return token == caf::make_type_token<caf::atom_value, caf::atom_value, std::string>();
 }
 
 } // namespace
@@ -184,16 +195,89 @@ basic_actor::~basic_actor() {
 
 basic_actor::basic_actor(caf::actor_config& cfg) : super(cfg) {
   // Who spawns an actor leaves CAF's log in its thread, where all that follows would look for it.
-  CAF_SET_LOGGER_SYS(nullptr);
-  set_default_handler(&nobody_takes);
-  set_exception_handler([](caf::scheduled_actor* self, std::exception_ptr& e) -> caf::error {
-    try {
-      std::rethrow_exception(e);
-    } catch (...) {
-      static_cast<basic_actor*>(self)->log_current_exception();
-    }
-    return failure{e}.to_caf_error();
-  });
+  // `spawn` does not.
+  if ((cfg.flags & detail::queued_first_flag) == 0)
+    CAF_SET_LOGGER_SYS(nullptr);
+}
+
+void basic_actor::queue_first(basic_actor& made, caf::execution_unit& host) {
+  made.count_as_running();
+  host.exec_later(&made);
+}
+
+void basic_actor::count_as_running() {
+  auto* const loop = event_loop::current();
+  if (loop == nullptr || &loop->system() != &home_system() || !loop->take_ended())
+    return register_at_system();
+  setf(is_registered_flag);
+}
+
+void basic_actor::count_as_ended() noexcept {
+  auto* const loop = event_loop::current();
+  if (!getf(is_registered_flag) || loop == nullptr || &loop->system() != &home_system())
+    return;
+  unsetf(is_registered_flag);
+  loop->count_ended();
+}
+
+// Most actors end without a message for which these are asked, so they are put in their places behind the first: where
+// CAF's stand, which print, and in an actor that has quit.
+void basic_actor::complete_handlers() {
+  using taker = caf::result<caf::message> (*)(caf::scheduled_actor*, caf::message_view&);
+  using catcher = caf::error (*)(caf::scheduled_actor*, std::exception_ptr&);
+  if (getf(detail::quits_flag)) {
+    unsetf(detail::quits_flag);
+    exit_handler_ = [](caf::scheduled_actor*, caf::exit_msg&) {
+    };
+    down_handler_ = [](caf::scheduled_actor*, caf::down_msg&) {
+    };
+    error_handler_ = [](caf::scheduled_actor*, caf::error&) {
+    };
+    default_handler_ = [](caf::scheduled_actor* self, caf::message_view&) {
+      return self->current_message_id().is_request()
+               ? caf::result<caf::message>{caf::make_error(caf::sec::request_receiver_down)}
+               : caf::result<caf::message>{caf::message{}};
+    };
+  }
+  if (const auto* const is = default_handler_.target<taker>();
+      is != nullptr && *is == &caf::print_and_drop)
+    default_handler_ = &nobody_takes;
+  if (const auto* const is = exception_handler_.target<catcher>();
+      is != nullptr && *is == &default_exception_handler)
+    exception_handler_ = [](caf::scheduled_actor* self, std::exception_ptr& e) -> caf::error {
+      try {
+        std::rethrow_exception(e);
+      } catch (...) {
+        static_cast<basic_actor*>(self)->log_current_exception();
+      }
+      return failure{e}.to_caf_error();
+    };
+}
+
+namespace {
+
+template <class R, class... Ts>
+bool owns_nothing(const std::function<R(Ts...)>& handler) noexcept {
+  return handler.template target<R (*)(Ts...)>() != nullptr;
+}
+
+} // namespace
+
+// CAF puts its handlers for what comes behind the end in place here, and looks through all streams. What the user's
+// handlers own goes now, too: it may be the actor itself.
+void basic_actor::quit(caf::error reason) {
+  if (!stream_managers_.empty() || !pending_stream_managers_.empty()) [[unlikely]]
+    return super::quit(std::move(reason));
+  if (getf(is_shutting_down_flag))
+    return;
+  setf(is_shutting_down_flag | detail::quits_flag);
+  fail_state_ = std::move(reason);
+  bhvr_stack_.clear();
+  awaited_responses_.clear();
+  multiplexed_responses_.clear();
+  if (!owns_nothing(exit_handler_) || !owns_nothing(down_handler_) || !owns_nothing(error_handler_)
+      || !owns_nothing(default_handler_)) [[unlikely]]
+    complete_handlers();
 }
 
 std::string basic_actor::log_name() const {
@@ -218,16 +302,51 @@ void basic_actor::log_current_exception() const noexcept {
 }
 
 void basic_actor::initialize() {
-  detail::in_callback("make_behavior", [this] { super::initialize(); });
+  try {
+    detail::in_callback("make_behavior", [this] { super::initialize(); });
+  } catch (...) {
+    complete_handlers();
+    throw;
+  }
 }
 
 void basic_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* host) {
-  if (getf(is_cleaned_up_flag)) [[unlikely]]
-    detail::note_dead_letter(*this, *what, dead_letter_reason::actor_ended);
-  detail::deliver(*this, std::move(what), host);
+  constexpr int rare = is_cleaned_up_flag | detail::is_bounded_flag | is_detached_flag;
+  if (getf(rare) || detail::traces() || what->mid.is_request()) [[unlikely]] {
+    if (getf(is_cleaned_up_flag))
+      detail::note_dead_letter(*this, *what, dead_letter_reason::actor_ended);
+    return detail::deliver(*this, std::move(what), host);
+  }
+  if (mailbox().push_back(what.release()) == caf::intrusive::inbox_result::unblocked_reader)
+    detail::wake(*this, host);
 }
 
+// The usual case at once; in all others, CAF's way from its beginning.
 caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
+  if (!x.mid.is_response() && awaited_responses_.empty() && !bhvr_stack_.empty()
+      && !getf(has_timeout_flag)) [[likely]] {
+    auto& content = x.content();
+    const auto token = content.type_token();
+    if (!may_be_internal(token)
+        || (token == caf::make_type_token<actor_call>() && !detail::is_internal(content)))
+      [[likely]] {
+      current_mailbox_element(&x);
+      union unowned { // nothing: its destructor, a call of libcaf, would do nothing else
+        unowned(caf::scheduled_actor& self, caf::mailbox_element& what) : sender(self, what) {}
+        ~unowned() {}
+        detail::answering sender;
+      } to{*this, x};
+      const auto result = bhvr_stack_.back()(to.sender, content);
+      if (result == caf::match_case::match) [[likely]]
+        return caf::invoke_message_result::consumed;
+      if (result == caf::match_case::skip)
+        return caf::invoke_message_result::skipped;
+    }
+  }
+  return consume_other(x);
+}
+
+caf::invoke_message_result basic_actor::consume_other(caf::mailbox_element& x) {
   if (x.mid.is_response()) {
     if (awaited_) {
       const auto found = awaited_->takers.find(x.mid.request_id().integer_value());
@@ -250,27 +369,13 @@ caf::invoke_message_result basic_actor::consume(caf::mailbox_element& x) {
     }
     clock().cancel_request_timeout(this, x.mid);
   }
-  auto& content = x.content();
-  const auto token = content.type_token();
-  if (token == caf::make_type_token<actor_call>() && detail::is_internal(content)) {
+  if (auto& content = x.content(); detail::is_internal(content)) {
     current_mailbox_element(&x);
     (*content.get_as<actor_call>(0).fn)();
     return caf::invoke_message_result::consumed;
   }
-  // The usual case at once; in all others, CAF's way from its beginning.
-  if (!x.mid.is_response() && awaited_responses_.empty() && !bhvr_stack_.empty()
-      && !getf(has_timeout_flag) && !may_be_cafs(token)) {
-    current_mailbox_element(&x);
-    detail::answering to_sender{*this, x};
-    switch (bhvr_stack_.back()(to_sender, content)) {
-    case caf::match_case::match:
-      return caf::invoke_message_result::consumed;
-    case caf::match_case::skip:
-      return caf::invoke_message_result::skipped;
-    default:
-      break;
-    }
-  }
+  if (!x.mid.is_response() || getf(detail::quits_flag))
+    complete_handlers();
   return super::consume(x);
 }
 
@@ -381,18 +486,36 @@ bool basic_actor::cleanup(caf::error&& reason, caf::execution_unit* host) {
   }
   if (getf(detail::is_bounded_flag | detail::is_held_flag)) [[unlikely]]
     detail::ends_feeding(*this);
+  count_as_ended();
+  const auto note = [this](const caf::mailbox_element& x) {
+    detail::note_dead_letter(*this, x, dead_letter_reason::actor_ended);
+  };
+  const bool plain =
+    !getf(is_detached_flag) && stream_managers_.empty() && pending_stream_managers_.empty();
+  auto& queue = mailbox().queue();
   if (!mailbox().closed()) {
-    if (!mailbox().blocked()) // with nothing in it
+    if (plain)
+      mailbox().close();
+    else if (!mailbox().blocked()) // with nothing in it
       mailbox().fetch_more();
-    const auto note = [this](const caf::mailbox_element& x) {
-      detail::note_dead_letter(*this, x, dead_letter_reason::actor_ended);
-    };
     get_urgent_queue().flush_cache(); // what it skipped is lost as well
     get_normal_queue().flush_cache();
-    get_urgent_queue().peek_all(note);
-    get_normal_queue().peek_all(note);
+    if (!queue.empty()) {
+      get_urgent_queue().peek_all(note);
+      get_normal_queue().peek_all(note);
+    }
   }
-  return super::cleanup(std::move(reason), host);
+  if (!plain) [[unlikely]]
+    return super::cleanup(std::move(reason), host);
+  // The rest is CAF's as well, but for what an actor that has no streams has not got.
+  awaited_responses_.clear();
+  multiplexed_responses_.clear();
+  if (!queue.empty()) {
+    caf::detail::sync_request_bouncer bounce{reason};
+    while (queue.new_round(1000, bounce).consumed_items)
+      ;
+  }
+  return caf::local_actor::cleanup(std::move(reason), host);
 }
 
 void basic_actor::run_as(const caf::strong_actor_ptr& actor, task fn) {

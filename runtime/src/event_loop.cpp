@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <caf/actor_registry.hpp>
 #include <caf/logger.hpp>
 #include <sched.h>
 
@@ -139,6 +140,8 @@ void event_loop::work() {
   if ((!alone_ || others_work) && ending_.size() >= worth_gathering)
     gather();
   flush();
+  if (in_order_)
+    settle_ended();
   // An actor that spawned another one left CAF's logger in this thread, where it would make every
   // resume slower from then on.
   CAF_SET_LOGGER_SYS(nullptr);
@@ -358,6 +361,11 @@ bool event_loop::resume(caf::resumable* job, bool pinned) {
   if (!alone_)
     judge_theft(false);
   return over;
+}
+
+void event_loop::settle_ended() {
+  for (auto& registry = system().registry(); ended_ != 0; --ended_)
+    registry.dec_running();
 }
 
 // Those who wait come to their turn all the same: who was hastened hastens nobody by going on, and in some turns nobody

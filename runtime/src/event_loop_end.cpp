@@ -98,6 +98,7 @@ bool event_loop::take_leftovers(leftovers what) {
   }
   if (end_actors)
     end_pinned();
+  settle_ended();
   if (end_actors)
     home_.give_back(owner);
   current_ = before;

@@ -47,6 +47,7 @@ void event_loop::stop_sleeping() {
 }
 
 void event_loop::wait_for_io() {
+  settle_ended();
   detail::forget_place();
   counting_.busy.end(watch_.began()); // the last turn ended then
   watch_.begin_step();

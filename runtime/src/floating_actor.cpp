@@ -46,13 +46,13 @@ void floating_actor::arm() {
   clock().set_ordinary_timeout(*due, this, call_later_word, 0);
 }
 
-caf::invoke_message_result floating_actor::consume(caf::mailbox_element& x) {
+caf::invoke_message_result floating_actor::consume_other(caf::mailbox_element& x) {
   if (!calls_) // it has never had one
-    return super::consume(x);
+    return super::consume_other(x);
   const auto& content = x.content();
   if (content.type_token() != caf::make_type_token<caf::timeout_msg>()
       || content.get_as<caf::timeout_msg>(0).type != call_later_word)
-    return super::consume(x);
+    return super::consume_other(x);
   current_mailbox_element(&x);
   armed_ = time_point::max();
   // One call after the other, not a pass over all: if one fails, or quits, the actor ends, and the

@@ -34,10 +34,16 @@ constexpr std::size_t warn_beyond = 100'000;
 
 constexpr int is_long_flag = 0x0020'0000; // the log was told that its mailbox is: no flag of CAF's
 
+void complete_handlers(caf::scheduled_actor& actor) {
+  if (auto* const ours = dynamic_cast<basic_actor*>(&actor))
+    ours->complete_handlers();
+}
+
 // What CAF lets only an actor itself see.
 class inside final : public caf::scheduled_actor {
 public:
   static caf::error call_exception_handler(caf::scheduled_actor& actor, std::exception_ptr thrown) {
+    complete_handlers(actor);
     return actor.call_handler(actor.*(&inside::exception_handler_), &actor, thrown);
   }
 };
@@ -79,6 +85,7 @@ private:
            || !std::get<caf::scheduled_actor::downstream_queue_index>(queues).empty();
   }
   caf::resumable::resume_result leave_to_caf(caf::execution_unit* unit) {
+    complete_handlers(actor_);
     arm_receive_timeout();
     return actor_.resume(unit, most_ - handled_);
   }
@@ -96,8 +103,13 @@ private:
       }
     return actor_.mailbox().try_block();
   }
+  // What an actor's flags tell that is to be seen to behind a message.
+  static constexpr int rare =
+    caf::abstract_actor::is_cleaned_up_flag | detail::is_held_flag | detail::retries_flag;
   template <class Queue>
   bool round(Queue& queue, std::size_t most);
+  template <class Queue>
+  bool plain_round(Queue& queue, std::size_t most);
   task_result handle(caf::mailbox_element& x);
   task_result handle_traced(caf::mailbox_element& x);
   task_result end_by_exception(caf::mailbox_element& x);
@@ -114,6 +126,7 @@ private:
   const std::size_t most_;
   std::size_t handled_ = 0;
   const bool traces_ = detail::traces();
+  bool stopped_ = false; // it may have ended, or waits for room
   bool retries_ = false; // what was skipped, before any other is handled
   detail::bound* bound_ = nullptr;
 };
@@ -152,13 +165,16 @@ caf::resumable::resume_result mailbox_pass::run(caf::execution_unit* unit) {
       ++handled_; // so that one who changes its mind for ever does not keep the loop
       any = true;
     }
+    if (stopped_) [[unlikely]] {
+      stopped_ = false;
+      if (ended())
+        return caf::resumable::done;
+    }
     if (!any) {
       arm_receive_timeout();
       if (block())
         return caf::resumable::awaiting_message;
     }
-    if (ended())
-      return caf::resumable::done;
   }
   arm_receive_timeout();
   return block() ? caf::resumable::awaiting_message : caf::resumable::resume_later;
@@ -168,6 +184,8 @@ caf::resumable::resume_result mailbox_pass::run(caf::execution_unit* unit) {
 // that were skipped come back. Returns whether there was one.
 template <class Queue>
 bool mailbox_pass::round(Queue& queue, std::size_t most) {
+  if (queue.cache().empty() && bound_ == nullptr && !traces_ && !retries_) [[likely]]
+    return plain_round(queue, most);
   bool any = false;
   for (std::size_t n = 0; n < most;) {
     queue.inc_deficit(1);
@@ -177,13 +195,56 @@ bool mailbox_pass::round(Queue& queue, std::size_t most) {
     const auto result = traces_ ? handle_traced(*x) : handle(*x);
     if (result == task_result::skip) {
       queue.cache().push_back(x.release());
+      stopped_ = true;
       continue;
     }
     any = true;
     ++n;
     queue.flush_cache();
-    if (result != task_result::resume)
+    if (result != task_result::resume) {
+      stopped_ = stopped_ || result == task_result::stop;
       break;
+    }
+  }
+  return any;
+}
+
+// The same where nothing was skipped, so that what is taken is the next, and nobody looks on.
+template <class Queue>
+bool mailbox_pass::plain_round(Queue& queue, std::size_t most) {
+  const auto until = std::min(handled_ + most, most_);
+  bool any = false;
+  for (caf::mailbox_element_ptr x; (x = queue.take_front()) != nullptr; x.reset()) {
+    auto result = caf::invoke_message_result::dropped;
+    try {
+      result = actor_.consume(*x);
+    } catch (...) {
+      end_by_exception(*x);
+      stopped_ = true;
+      return true;
+    }
+    if (result == caf::invoke_message_result::skipped) [[unlikely]] {
+      if (actor_.getf(detail::retries_flag)) {
+        actor_.unsetf(detail::retries_flag);
+        retries_ = true;
+      }
+      queue.cache().push_back(x.release());
+      stopped_ = true;
+      return any;
+    }
+    any = true;
+    if (result == caf::invoke_message_result::dropped) [[unlikely]]
+      return true;
+    actor_.bhvr_stack().cleanup();
+    ++handled_;
+    if (actor_.getf(rare) || !actor_.alive()) [[unlikely]] {
+      stopped_ = true;
+      if (!ended())
+        actor_.unsetf(detail::retries_flag); // behind it, all that was skipped is tried anyway
+      return true;
+    }
+    if (handled_ >= until)
+      return true;
   }
   return any;
 }
@@ -205,11 +266,14 @@ bool mailbox_pass::sift() {
     const auto result = traces_ ? handle_traced(*x) : handle(*x);
     if (result == task_result::skip) {
       queue.cache().push_back(x.release());
+      stopped_ = true;
       continue;
     }
     any = true;
-    if (actor_.getf(caf::abstract_actor::is_cleaned_up_flag) || !actor_.alive())
+    if (actor_.getf(caf::abstract_actor::is_cleaned_up_flag) || !actor_.alive()) {
+      stopped_ = true;
       break;
+    }
   }
   return any;
 }
@@ -239,8 +303,6 @@ caf::intrusive::task_result mailbox_pass::handle(caf::mailbox_element& x) {
   }
   leaves(counted);
   actor_.bhvr_stack().cleanup();
-  constexpr int rare =
-    caf::abstract_actor::is_cleaned_up_flag | detail::is_held_flag | detail::retries_flag;
   if (actor_.getf(rare) || !actor_.alive()) [[unlikely]] {
     if (ended())
       return task_result::stop;
@@ -351,8 +413,11 @@ void detail::deliver(caf::scheduled_actor& actor, caf::mailbox_element_ptr what,
       note_arrival(actor);
     return actor.caf::scheduled_actor::enqueue(std::move(what), unit);
   }
-  if (actor.mailbox().push_back(std::move(what)) != caf::intrusive::inbox_result::unblocked_reader)
-    return;
+  if (actor.mailbox().push_back(std::move(what)) == caf::intrusive::inbox_result::unblocked_reader)
+    wake(actor, unit);
+}
+
+void detail::wake(caf::scheduled_actor& actor, caf::execution_unit* unit) {
   if (times_handlers()) [[unlikely]] // no loop has the actor yet
     note_arrival(actor);
   intrusive_ptr_add_ref(actor.ctrl()); // the queue's

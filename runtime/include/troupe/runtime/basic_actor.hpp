@@ -44,6 +44,16 @@ class coroutine_base;
 /// A flag of an actor that CAF does not use: it feeds one that has no room.
 inline constexpr int is_held_flag = 0x0080'0000;
 
+/// Another one: `basic_actor::spawn` made it.
+inline constexpr int queued_first_flag = 0x0004'0000;
+
+/// Tells whether an actor of this class is launched as CAF launches it, and is in memory of Troupe's.
+template <class T>
+concept queued_when_spawned =
+  std::same_as<decltype(&T::launch),
+               void (caf::scheduled_actor::*)(caf::execution_unit*, bool, bool)> && alignof(T)
+  <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+
 } // namespace detail
 
 /// What Troupe's actors share, beyond CAF's event-based actor of which they have everything.
@@ -99,6 +109,16 @@ public:
     if constexpr (Os == caf::no_spawn_options) {
       if (auto* const host = context()) {
         caf::actor_config cfg{host, this};
+        if constexpr (detail::queued_when_spawned<T>) {
+          cfg.add_flag(detail::queued_first_flag);
+          const auto& own = *caf::actor_control_block::from(this);
+          auto* const made =
+            new caf::actor_storage<T>(detail::queued_at_once{}, own.home_system->next_actor_id(),
+                                      own, cfg, caf::detail::spawn_fwd<Ts>(xs)...);
+          const caf::infer_handle_from_class_t<T> handle{&made->ctrl, false};
+          queue_first(made->data, *host);
+          return handle;
+        }
         auto& sys = system();
         auto made = caf::make_actor<T>(sys.next_actor_id(), sys.node(), &sys, cfg,
                                        caf::detail::spawn_fwd<Ts>(xs)...);
@@ -108,6 +128,9 @@ public:
     }
     return super::spawn<T, Os>(std::forward<Ts>(xs)...);
   }
+
+  /// Ends this actor behind the message that it handles, as CAF's `quit` does.
+  void quit(caf::error reason = {});
 
   /// Runs `fn` as `actor`, in order with the messages that the calling thread sends to it: never
   /// beside the actor's other code, and not at all if the actor has ended.
@@ -126,6 +149,9 @@ public:
   // For the runtime, as this actor: it is stopped, or there is room again.
   void begin_hold();
   void end_hold();
+
+  /// Puts Troupe's handlers where CAF's stand, before one is called. Thread: its own.
+  void complete_handlers();
 
   /// Returns the threads of the runtime that are for calls that block. Thread: any.
   [[nodiscard]] thread_pool& pool() const;
@@ -175,6 +201,10 @@ public:
   bool cleanup(caf::error&& reason, caf::execution_unit* host) override;
 
 protected:
+  /// Handles what is no plain message for the behavior, or one that it has no handler for. An override calls that of
+  /// its base.
+  virtual caf::invoke_message_result consume_other(caf::mailbox_element& x);
+
   /// Runs `fn(arg)` as this actor: as if it were its own code.
   virtual void run_inside(void (*fn)(void*), void* arg) { fn(arg); }
 
@@ -193,6 +223,10 @@ private:
   caf::strong_actor_ptr reference_to_this() {
     return detail::this_turn.take(caf::actor_control_block::from(this));
   }
+  static void queue_first(basic_actor& made,
+                          caf::execution_unit& host); // with the queue's reference
+  void count_as_running();
+  void count_as_ended() noexcept;
   // Returns no request's number if the actor has ended; the taker dies with it.
   caf::message_id begin_request(duration timeout, std::shared_ptr<detail::response_taker> taker);
   void expect_own_thread();

@@ -219,6 +219,12 @@ public:
   void count_unhandled_message() noexcept { counting_.unhandled_messages.add(); }
   void count_dead_letter() noexcept { counting_.dead_letters.add(); }
 
+  /// CAF counts the actors that run, in one number for all threads. One that ends here is counted on, for the next one
+  /// that is spawned here, until this loop has nothing to do, or some turns have passed.
+  void count_ended() noexcept { ++ended_; }
+  /// Returns whether one that is spawned is counted already.
+  [[nodiscard]] bool take_ended() noexcept { return ended_ != 0 && ended_-- != 0; }
+
   /// Returns how many pinned actors of this loop exist. Thread: any.
   [[nodiscard]] std::uint32_t load() const noexcept {
     return load_.load(std::memory_order_relaxed);
@@ -245,6 +251,7 @@ private:
     explicit turning(event_loop& loop) noexcept
       : loop_(loop), before_(std::exchange(current_, &loop)), owner_(loop.home_.move()) {}
     ~turning() {
+      loop_.settle_ended();
       loop_.home_.give_back(owner_);
       current_ = before_;
     }
@@ -277,6 +284,7 @@ private:
   void run_actors();
   bool resume(caf::resumable* job, bool pinned);
   void hasten_woken(bool goes_on);
+  void settle_ended();
   bool hand_on() noexcept;
   void gather();
   void flush();
@@ -344,6 +352,7 @@ private:
   bool was_cut_ = false;           // such a one, by the time, and comes first once more
   std::size_t hastened_ = 0;       // floating actors, in front of the queue
   std::size_t woken_ = 0;          // floating actors, by the one that runs at the moment
+  std::size_t ended_ = 0;          // actors that CAF takes for running
   std::ptrdiff_t usual_bytes_ = 0; // of messages and actors, slowly on the way to the present ones
 
   // Whether polling for peers pays: a running mean of the gaps between running dry and being

@@ -41,11 +41,11 @@ public:
   /// Returns the calls that are pending, in no particular order.
   [[nodiscard]] std::vector<delayed_call> get_delayed_calls() const;
 
-  using super::consume;
-  caf::invoke_message_result consume(caf::mailbox_element& x) override;
-
   /// Drops the delayed calls. An override calls it.
   void on_exit() override;
+
+protected:
+  caf::invoke_message_result consume_other(caf::mailbox_element& x) override;
 
 private:
   void arm();
