@@ -14,6 +14,9 @@ constexpr std::size_t arity = 4;
 // How many calls before it is made a node is fetched into the cache.
 constexpr std::size_t ahead = 8;
 
+// How many are taken from the wheel at once.
+constexpr std::size_t few = 128;
+
 std::int64_t ticks(time_point t) noexcept {
   return t.time_since_epoch().count();
 }
@@ -24,6 +27,16 @@ time_point time_of(std::int64_t ticks) noexcept {
 
 } // namespace
 
+struct timer_queue::in_wheel {
+  timer_queue& queue;
+  [[nodiscard]] bool live(mark m) const noexcept { return queue.live(m); }
+  [[nodiscard]] std::int64_t due(mark m) const noexcept { return queue.at(m.slot).due; }
+  void fetch(mark m) const noexcept {
+    __builtin_prefetch(&queue.sequences_[m.slot]);
+    __builtin_prefetch(&queue.at(m.slot).due);
+  }
+};
+
 timer_queue::timer_queue(now_function now, const void* source, unsigned chunk_bits,
                          const detail::home_thread* home) noexcept
   : now_(now), source_(source), home_(home), chunk_bits_(chunk_bits) {}
@@ -32,7 +45,7 @@ timer_queue::~timer_queue() {
   clear();
 }
 
-delayed_call timer_queue::add(time_point due, task fn) {
+delayed_call timer_queue::add(time_point due, task&& fn) {
   if (!fn)
     throw std::logic_error("call_later: the function is empty");
   std::uint32_t slot = free_;
@@ -42,7 +55,7 @@ delayed_call timer_queue::add(time_point due, task fn) {
     if (slots_ == chunks_.size() << chunk_bits_) {
       if (slots_ >= no_slot >> 1)
         throw std::length_error("call_later: too many pending calls");
-      chunks_.push_back(std::make_unique<node[]>(std::size_t{1} << chunk_bits_));
+      chunks_.push_back(std::make_unique_for_overwrite<node[]>(std::size_t{1} << chunk_bits_));
     }
     slot = slots_++;
     sequences_.push_back(0);
@@ -54,7 +67,7 @@ delayed_call timer_queue::add(time_point due, task fn) {
   n.state = static_cast<std::uint64_t>(end::pending);
   ++live_;
   sequences_[slot] = next_sequence_;
-  push({ticks(due), next_sequence_++, slot});
+  push({{next_sequence_++, slot}, ticks(due)});
   return {this, slot, n.id};
 }
 
@@ -103,7 +116,7 @@ std::size_t timer_queue::run_due(time_point now, void (*caught)() noexcept, afte
       __builtin_prefetch(&at(due_[due_.size() - ahead].slot), 1);
     if (!live(next)) // cancelled or moved by an earlier call
       continue;
-    auto fn = take(next.slot, end::called);
+    auto fn = take(at(next.slot), next.slot, end::called);
     ++made;
     try {
       fn();
@@ -129,7 +142,7 @@ bool timer_queue::run_one(time_point now) {
     slot = heap_.front().slot;
     pop();
   }
-  auto fn = take(slot, end::called);
+  auto fn = take(at(slot), slot, end::called);
   give_back_if_empty();
   fn();
   return true;
@@ -146,7 +159,7 @@ void timer_queue::clear() {
     else
       due_.pop_back();
     if (live(last))
-      const auto dropped = take(last.slot, end::cancelled);
+      const auto dropped = take(at(last.slot), last.slot, end::cancelled);
   }
   heap_.resize(0);
   wheel_.reset();
@@ -156,9 +169,9 @@ void timer_queue::clear() {
 std::vector<delayed_call> timer_queue::pending() {
   std::vector<delayed_call> result;
   result.reserve(live_);
-  const auto look = [&](const entry& e) {
-    if (live(e))
-      result.push_back({this, e.slot, at(e.slot).id});
+  const auto look = [&](mark m) {
+    if (live(m))
+      result.push_back({this, m.slot, at(m.slot).id});
   };
   std::for_each(heap_.begin(), heap_.end(), look);
   std::for_each(due_.begin(), due_.end(), look);
@@ -197,12 +210,11 @@ void timer_queue::move_to(const delayed_call& call, time_point due) {
   auto& n = require(call);
   n.due = ticks(due);
   sequences_[call.slot_] = next_sequence_; // makes the old entry stale
-  push({ticks(due), next_sequence_++, call.slot_});
+  push({{next_sequence_++, call.slot_}, ticks(due)});
   sweep_if_stale();
 }
 
-task timer_queue::take(std::uint32_t slot, end how) {
-  auto& n = at(slot);
+inline task timer_queue::take(node& n, std::uint32_t slot, end how) {
   auto fn = std::move(n.fn);
   n.state = static_cast<std::uint64_t>(how);
   n.due = free_;
@@ -214,7 +226,7 @@ task timer_queue::take(std::uint32_t slot, end how) {
 
 void timer_queue::push(entry e) {
   if (wheel_ && wheel_->takes(e.due))
-    return wheel_->add(e);
+    return wheel_->add(e.due, e);
   push_on_heap(e);
   if (heap_.size() > crowded_ && (!wheel_ || heap_.size() > wheel_->size()))
     thin_out_heap();
@@ -225,9 +237,12 @@ void timer_queue::thin_out_heap() {
   auto wheel = std::make_unique<detail::timer_wheel>(heap_.front().due);
   const auto stays = std::partition(heap_.begin(), heap_.end(),
                                     [&](const entry& e) { return !wheel->takes(e.due); });
-  std::for_each(stays, heap_.end(), [&](const entry& e) { wheel->add(e); });
+  std::for_each(stays, heap_.end(), [&](const entry& e) { wheel->add(e.due, e); });
   if (wheel_)
-    wheel_->for_each([&](const entry& e) { wheel->add(e); });
+    wheel_->for_each([&](mark m) {
+      if (live(m))
+        wheel->add(at(m.slot).due, m);
+    });
   wheel_ = std::move(wheel);
   heap_.resize(static_cast<std::size_t>(stays - heap_.begin()));
   heapify();
@@ -265,7 +280,7 @@ void timer_queue::sift_down(std::size_t i, entry e) {
     if (first >= size)
       break;
     // The grandchildren, four lines of which one is next, while the children are compared.
-    if (const auto grand = first * arity + 1; grand < size)
+    if (const auto grand = first * arity + 1; size > many && grand < size)
       for (std::size_t line = 0; line < arity; ++line)
         __builtin_prefetch(&heap_[std::min(grand + line * arity, size - 1)]);
     auto best = first;
@@ -289,9 +304,8 @@ void timer_queue::drop_stale_front() {
     if (!heap_.empty() || !wheel_)
       return;
     if (!wheel_->empty())
-      wheel_->take_next(few, [this](const entry& e) {
-        __builtin_prefetch(&sequences_[e.slot]); // for `live`, when it is at the front
-        push_on_heap(e);
+      wheel_->take_next(few, in_wheel{*this}, [this](std::int64_t due, mark m) {
+        push_on_heap({m, due});
       });
     if (wheel_->empty())
       wheel_.reset();
@@ -302,8 +316,8 @@ void timer_queue::sweep_if_stale() {
   constexpr std::size_t not_worth_it = 64;
   if (entries() <= 2 * live_ + not_worth_it) // `live_` counts what the present pass holds, too
     return;
-  const auto stale = [this](const entry& e) {
-    return !live(e);
+  const auto stale = [this](mark m) {
+    return !live(m);
   };
   heap_.resize(
     static_cast<std::size_t>(std::remove_if(heap_.begin(), heap_.end(), stale) - heap_.begin()));
@@ -349,11 +363,11 @@ void delayed_call::cancel() {
   if (queue_ == nullptr)
     no_call();
   queue_->expect_home("delayed_call::cancel");
-  queue_->require(*this);
+  auto& n = queue_->require(*this);
   auto& heap = queue_->heap_;
   if (!heap.empty() && heap.back().slot == slot_ && queue_->live(heap.back()))
     heap.pop_back(); // as that of a time-out which was set just now
-  auto fn = queue_->take(slot_, timer_queue::end::cancelled);
+  const auto fn = queue_->take(n, slot_, timer_queue::end::cancelled);
   queue_->sweep_if_stale();
   queue_->give_back_if_empty();
 } // the function is destroyed last: its destructor may use the queue

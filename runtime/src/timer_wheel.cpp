@@ -3,16 +3,7 @@
 namespace troupe::detail {
 
 timer_wheel::~timer_wheel() {
-  remove_if([](const timer_entry&) { return true; });
-}
-
-void timer_wheel::add(const timer_entry& e) {
-  const auto due = unsigned_of(e.due);
-  const auto level = static_cast<unsigned>(63 - std::countl_zero(due ^ base_)) / bits;
-  const auto digit = due >> bits * level & (digits - 1);
-  append(buckets_[level][digit], e);
-  ++size_;
-  filled_[level] = filled_[level] | std::uint64_t{1} << digit;
+  remove_if([](timer_mark) { return true; });
 }
 
 timer_wheel::bucket timer_wheel::take(std::size_t level, unsigned digit) noexcept {

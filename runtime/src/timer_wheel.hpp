@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -10,13 +11,17 @@
 
 namespace troupe::detail {
 
-/// Keeps the entries of a `timer_queue` that are not due soon, in no order but roughly that of time, for the next ones to be
+/// Keeps the calls of a `timer_queue` that are not due soon, in no order but roughly that of time, for the next ones to be
 /// taken out and sorted.
+///
+/// It has a `timer_mark` of each, and asks for the rest: `calls` is something with `live(mark)`, `due(mark)` for one that is live,
+/// and `fetch(mark)`, which brings what `due` reads into the cache.
 ///
 /// A hierarchical timing wheel without ticks. It has a base, and only what is due later. Times are read as eleven
 /// digits of six bits: an entry lies at the level of the first digit in which it differs from the base, in the bucket of that
 /// digit. So what lies at a lower level is due earlier, and the buckets of a level are in order. An entry moves down at most
-/// once a level, and all that is done with it is to write it behind others: nothing here waits for memory.
+/// once a level, and all that is done with it is to write it behind others: nothing here waits for memory. One that is stale is
+/// dropped then.
 ///
 /// Thread: one. Source: Varghese and Lauck, "Hashed and hierarchical timing wheels", 1987
 class timer_wheel {
@@ -32,13 +37,21 @@ public:
   /// Tells whether what is due then belongs here.
   [[nodiscard]] bool takes(std::int64_t due) const noexcept { return unsigned_of(due) > base_; }
 
-  void add(const timer_entry& e);
+  void add(std::int64_t due, timer_mark m) {
+    const auto time = unsigned_of(due);
+    const auto level = static_cast<unsigned>(63 - std::countl_zero(time ^ base_)) / bits;
+    const auto digit = time >> bits * level & (digits - 1);
+    append(buckets_[level][digit], m);
+    ++size_;
+    filled_[level] |= std::uint64_t{1} << digit;
+  }
 
-  /// Takes out all entries of the times that come next: at least one, and no more than `few` unless they are due at the same
-  /// time. What is due as early does not belong here any more. Not to be called if it is empty.
-  template <class F>
-  void take_next(std::size_t few, F out) {
-    for (bool any = false; !any;) {
+  /// Takes out all live entries of the times that come next, no more than `few` unless they are due at the same time. What is
+  /// due as early does not belong here any more. There is at least one, unless all that is taken or left is stale. Not to be
+  /// called if it is empty.
+  template <class Calls, class F>
+  void take_next(std::size_t few, const Calls& calls, F out) {
+    for (bool any = false; !any && size_ > 0;) {
       std::size_t level = 0;
       while (filled_[level] == 0)
         ++level;
@@ -47,12 +60,12 @@ public:
       const auto below = (std::uint64_t{1} << bits * level) - 1; // the digits of lower levels
       const auto first = (((base_ >> bits * level) & ~std::uint64_t{digits - 1}) | digit)
                          << bits * level;
-      any = level == 0 || taken.size <= few;
-      base_ = any ? (first | below) : first;
-      drain(taken, [&](const timer_entry& e) {
-        if (takes(e.due))
-          return add(e); // at a lower level
-        out(e);
+      const bool all = level == 0 || taken.size <= few;
+      base_ = all ? (first | below) : first;
+      drain(taken, calls, [&](std::int64_t due, timer_mark m) {
+        if (takes(due))
+          return add(due, m); // at a lower level
+        out(due, m);
         any = true;
       });
     }
@@ -64,7 +77,7 @@ public:
       for (const auto& one : level)
         for (const auto* b = one.last; b != nullptr; b = b->before)
           for (std::size_t i = 0; i < b->size; ++i)
-            f(b->entries[i]);
+            f(b->marks[i]);
   }
 
   /// Drops the entries for which `gone` holds.
@@ -73,9 +86,10 @@ public:
     for (std::size_t level = 0; level < levels; ++level)
       for (unsigned digit = 0; digit < digits; ++digit) {
         bucket kept;
-        drain(take(level, digit), [&](const timer_entry& e) {
-          if (!gone(e))
-            append(kept, e);
+        drain(take(level, digit), [&](const block& b) {
+          for (std::size_t i = 0; i < b.size; ++i)
+            if (!gone(b.marks[i]))
+              append(kept, b.marks[i]);
         });
         put_back(level, digit, kept);
       }
@@ -86,13 +100,15 @@ private:
   static constexpr unsigned bits = 6; // of a digit
   static constexpr unsigned digits = 1u << bits;
   static constexpr std::size_t levels = (64 + bits - 1) / bits;
-  static constexpr std::size_t most = 63; // entries of a block
+  static constexpr std::size_t most = 126; // entries of a block
+  static constexpr std::size_t ahead =
+    16; // how many entries before it is looked at a call is fetched
 
   // Buckets grow by blocks, so that growing moves nothing, and one that has been emptied serves another bucket.
   struct block {
     block* before;
     std::size_t size;
-    timer_entry entries[most];
+    timer_mark marks[most];
   };
   struct bucket {
     block* last = nullptr;
@@ -106,22 +122,36 @@ private:
   [[nodiscard]] bucket take(std::size_t level, unsigned digit) noexcept;
   void put_back(std::size_t level, unsigned digit, bucket what) noexcept;
   void grow(bucket& which);
-  void append(bucket& to, const timer_entry& e) {
+  void append(bucket& to, timer_mark m) {
     if (to.last == nullptr || to.last->size == most)
       grow(to);
-    to.last->entries[to.last->size++] = e;
+    to.last->marks[to.last->size++] = m;
     ++to.size;
   }
   void free_spare() noexcept;
 
+  // Calls `f` with each block, which then serves another bucket.
   template <class F>
   void drain(bucket taken, F f) {
     while (auto* const b = taken.last) {
-      for (std::size_t i = 0; i < b->size; ++i)
-        f(b->entries[i]);
+      f(*b);
       taken.last = std::exchange(b->before, spare_);
       spare_ = b;
     }
+  }
+
+  template <class Calls, class F>
+  void drain(bucket taken, const Calls& calls, F f) {
+    drain(taken, [&](const block& b) {
+      for (std::size_t i = 0; i < std::min(b.size, ahead); ++i)
+        calls.fetch(b.marks[i]);
+      for (std::size_t i = 0; i < b.size; ++i) {
+        if (i + ahead < b.size)
+          calls.fetch(b.marks[i + ahead]);
+        if (calls.live(b.marks[i]))
+          f(calls.due(b.marks[i]), b.marks[i]);
+      }
+    });
   }
 
   std::uint64_t base_;

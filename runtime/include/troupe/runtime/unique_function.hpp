@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <new>
@@ -100,8 +101,9 @@ private:
 
   struct table {
     R (*invoke)(void*, Args&&...);
-    void (*relocate)(void* from, void* to) noexcept; // moves the target and ends the old one
-    void (*destroy)(void*) noexcept;
+    void (*relocate)(
+      void* from, void* to) noexcept; // moves the target and ends the old one; null: copy its bytes
+    void (*destroy)(void*) noexcept;  // null: there is nothing to do
     [[no_unique_address]] type_pointer type;
   };
 
@@ -119,15 +121,23 @@ private:
   }
 
   template <class T>
+  static void relocate_target(void* from, void* to) noexcept {
+    ::new (to) T(std::move(*static_cast<T*>(from)));
+    static_cast<T*>(from)->~T();
+  }
+
+  template <class T>
+  static void destroy_target(void* p) noexcept {
+    static_cast<T*>(p)->~T();
+  }
+
+  template <class T>
   static constexpr table inline_table{
     [](void* p, Args&&... args) -> R {
       return call(*static_cast<T*>(p), std::forward<Args>(args)...);
     },
-    [](void* from, void* to) noexcept {
-      ::new (to) T(std::move(*static_cast<T*>(from)));
-      static_cast<T*>(from)->~T();
-    },
-    [](void* p) noexcept { static_cast<T*>(p)->~T(); },
+    std::is_trivially_copyable_v<T> ? nullptr : &relocate_target<T>,
+    std::is_trivially_destructible_v<T> ? nullptr : &destroy_target<T>,
     type_of<T>(),
   };
 
@@ -136,7 +146,7 @@ private:
     [](void* p, Args&&... args) -> R {
       return call(**static_cast<T**>(p), std::forward<Args>(args)...);
     },
-    [](void* from, void* to) noexcept { ::new (to) T*(*static_cast<T**>(from)); },
+    nullptr,
     [](void* p) noexcept { delete *static_cast<T**>(p); },
     type_of<T>(),
   };
@@ -144,13 +154,18 @@ private:
   void take(unique_function& other) noexcept {
     if (other.table_ == nullptr)
       return;
-    other.table_->relocate(other.storage_, storage_);
+    if (auto* const relocate = other.table_->relocate)
+      relocate(other.storage_, storage_);
+    else
+      std::memcpy(storage_, other.storage_, InlineBytes);
     table_ = std::exchange(other.table_, nullptr);
   }
 
   void reset() noexcept {
-    if (table_ != nullptr)
-      std::exchange(table_, nullptr)->destroy(storage_);
+    if (table_ == nullptr)
+      return;
+    if (auto* const destroy = std::exchange(table_, nullptr)->destroy)
+      destroy(storage_);
   }
 
   static_assert(InlineBytes >= sizeof(void*));
