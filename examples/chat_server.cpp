@@ -131,6 +131,8 @@ void embed_nats(std::optional<troupe::embedded_nats_server>& server, node_option
       throw std::invalid_argument("--nats-folder is for --nats embedded");
     return;
   }
+  if (node.replicas > 1)
+    throw std::invalid_argument("--replicas is for several servers, and --nats embedded is one");
   auto log = troupe::make_logger("chat_server");
   log->set_level(spdlog::level::warn);
   server.emplace(

@@ -66,13 +66,16 @@ void receiver_watches::add(question_base& q) {
   bool first_one;
   {
     const std::lock_guard hold{part.mutex};
-    const auto [found, inserted] = part.first.try_emplace(q.receiver_, nullptr);
+    const auto [found, inserted] = part.all.try_emplace(q.receiver_);
+    auto& entry = found->second;
     first_one = inserted; // else it is watched
-    q.first_ = &found->second;
-    q.next_ = found->second;
+    if (first_one)
+      entry.receiver = caf::weak_actor_ptr{q.receiver_};
+    q.first_ = &entry.first;
+    q.next_ = entry.first;
     if (q.next_ != nullptr)
       q.next_->previous_ = &q;
-    found->second = &q;
+    entry.first = &q;
   }
   // Without the lock: the watch of an actor that has ended is called inside attach().
   if (first_one)
@@ -82,27 +85,25 @@ void receiver_watches::add(question_base& q) {
 
 void receiver_watches::remove(question_base& q) noexcept {
   auto& part = shard_of(q.receiver_);
-  caf::weak_actor_ptr forgotten;
-  {
-    const std::lock_guard hold{part.mutex};
-    if (q.first_ == nullptr)
-      return; // the receiver has ended, and the questions to it were taken off the list
-    if (q.next_ != nullptr)
-      q.next_->previous_ = q.previous_;
-    (q.previous_ != nullptr ? q.previous_->next_ : *q.first_) = q.next_;
-    const bool last_one = *std::exchange(q.first_, nullptr) == nullptr;
-    q.next_ = q.previous_ = nullptr;
-    if (!last_one || part.idle.get() == q.receiver_)
-      return;
-    forgotten =
-      std::exchange(part.idle, caf::weak_actor_ptr{q.receiver_}); // may be asked again soon
-    const auto idle = part.first.find(forgotten.get());
-    if (!forgotten || idle == part.first.end() || idle->second != nullptr)
-      return;
-    part.first.erase(idle);
-  }
-  if (const auto receiver = forgotten.lock())
-    receiver->get()->detach({receiver_watch::token_type, this});
+  caf::strong_actor_ptr forgotten; // let go of behind the lock, as its end may come here
+  const std::lock_guard hold{part.mutex};
+  if (q.first_ == nullptr)
+    return; // the receiver has ended, and the questions to it were taken off the list
+  if (q.next_ != nullptr)
+    q.next_->previous_ = q.previous_;
+  (q.previous_ != nullptr ? q.previous_->next_ : *q.first_) = q.next_;
+  const bool last_one = *std::exchange(q.first_, nullptr) == nullptr;
+  q.next_ = q.previous_ = nullptr;
+  if (!last_one || part.idle == q.receiver_)
+    return;
+  const auto idle = part.all.find(std::exchange(part.idle, q.receiver_)); // may be asked again soon
+  if (idle == part.all.end() || idle->second.first != nullptr)
+    return;
+  forgotten = idle->second.receiver.lock();
+  part.all.erase(idle);
+  // With the lock: who is asked again in the meantime must not lose the watch that it gets then.
+  if (forgotten)
+    forgotten->get()->detach({receiver_watch::token_type, this});
 }
 
 void receiver_watches::receiver_ended(const caf::actor_control_block* receiver) {
@@ -110,18 +111,18 @@ void receiver_watches::receiver_ended(const caf::actor_control_block* receiver) 
   {
     auto& part = shard_of(receiver);
     const std::lock_guard hold{part.mutex};
-    if (part.idle.get() == receiver)
+    if (part.idle == receiver)
       part.idle = nullptr;
-    const auto found = part.first.find(receiver);
-    if (found == part.first.end())
+    const auto found = part.all.find(receiver);
+    if (found == part.all.end())
       return;
-    for (auto* q = found->second; q != nullptr;) {
+    for (auto* q = found->second.first; q != nullptr;) {
       failed.emplace_back(caf::weak_actor_ptr{q->asker_}.lock(), q->weak_from_this());
       q->first_ = nullptr;
       q->previous_ = nullptr;
       q = std::exchange(q->next_, nullptr);
     }
-    part.first.erase(found);
+    part.all.erase(found);
   }
   // By message, behind an answer that the receiver sent before it ended.
   for (auto& [asker, question] : failed)

@@ -30,10 +30,16 @@ public:
   void receiver_ended(const caf::actor_control_block* receiver);
 
 private:
+  /// An actor that is asked. Its control block stays, also if it goes without an end, as CAF's compositions of actors do.
+  struct watched {
+    caf::weak_actor_ptr receiver;
+    question_base* first = nullptr; // of those that wait for it
+  };
   struct shard {
     std::mutex mutex;
-    std::unordered_map<const caf::actor_control_block*, question_base*> first; // of each receiver
-    caf::weak_actor_ptr idle; // has no questions, perhaps, and its watch
+    std::unordered_map<const caf::actor_control_block*, watched> all;
+    const caf::actor_control_block* idle =
+      nullptr; // one that has no questions, perhaps, and its watch
   };
 
   shard& shard_of(const caf::actor_control_block* receiver) noexcept {

@@ -118,6 +118,8 @@ void event_loop::shut_io() {
   wake_timer_->close();
   if (lookout_)
     lookout_->close();
+  if (index_ == 0)
+    scheduler_.receiver_watches_ = nullptr;
   work_.reset();
   io_->restart();
   // A handler of the user's own that posts itself must not keep the end from coming.

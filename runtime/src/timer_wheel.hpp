@@ -20,8 +20,7 @@ namespace troupe::detail {
 /// A hierarchical timing wheel without ticks. It has a base, and only what is due later. Times are read as eleven
 /// digits of six bits: an entry lies at the level of the first digit in which it differs from the base, in the bucket of that
 /// digit. So what lies at a lower level is due earlier, and the buckets of a level are in order. An entry moves down at most
-/// once a level, and all that is done with it is to write it behind others: nothing here waits for memory. One that is stale is
-/// dropped then.
+/// once a level, and what is read of it then is fetched ahead. One that is stale is dropped then.
 ///
 /// Thread: one. Source: Varghese and Lauck, "Hashed and hierarchical timing wheels", 1987
 class timer_wheel {

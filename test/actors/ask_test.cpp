@@ -108,6 +108,19 @@ TEST_CASE("nobody to ask fails the question at once", "[ask]") {
   }());
 }
 
+TEST_CASE("a composition of actors answers, also if nobody holds it any more", "[ask]") {
+  runtime rt{{.loops = 1}};
+  const auto o = rt.spawn<oracle>();
+  int got = 0;
+  run_as_actor(rt, [&](basic_actor& self) {
+    ask<int>(self, o * o, 10s, 40).add_callback([&](int x) {
+      got = x;
+      rt.stop();
+    });
+  });
+  CHECK(got == 42);
+}
+
 TEST_CASE("an answer that does not come in time fails the question", "[ask]") {
   CHECK(failure_of(hold_atom::value).check(errc::timed_out));
 }

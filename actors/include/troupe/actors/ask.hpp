@@ -63,8 +63,8 @@ public:
 private:
   friend class receiver_watches;
 
-  // While it waits its asker lives, which has it. So does the receiver while the question is in its list: its end takes
-  // all off it.
+  // While it waits its asker lives, which has it. While it is in the list of the receiver, the control block of that one
+  // stays.
   std::shared_ptr<receiver_watches> watches_; // while watched
   caf::actor_control_block* asker_ = nullptr;
   caf::actor_control_block* receiver_ = nullptr;

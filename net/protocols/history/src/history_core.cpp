@@ -147,9 +147,9 @@ void history_core::append(const std::string& name, const shared_bytes& bytes, co
 
 void history_core::history_ready(std::uint64_t epoch) {
   const auto before = epoch_.exchange(epoch);
-  ready_ = true;
   ++readies_;
-  rt_.logger().info("history: the store {} is there", store_->name());
+  if (!ready_.exchange(true))
+    rt_.logger().info("history: the store {} is there", store_->name());
   if (!sweeping_.active() && !closing_)
     sweeping_ = rt_.reactor().call_later(options_.linger / 2, [this] { sweep(); });
   const auto rooms = rooms_;

@@ -16,6 +16,7 @@ namespace {
 constexpr duration retry = std::chrono::milliseconds(500);
 constexpr duration longest_pause = std::chrono::seconds(30);
 constexpr duration most_silence = std::chrono::seconds(1);
+constexpr duration between_elections = std::chrono::seconds(1);
 constexpr duration patience_with_leader = std::chrono::seconds(2);
 
 std::uint64_t epoch_of(std::string_view created) noexcept {
@@ -96,7 +97,7 @@ void jetstream_core::start() {
     if (self->options_.replicas > 1)
       self->leaders_ = self->live_->subscribe(
         "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED." + self->options_.name,
-        [self = self.get()](const nats_message_view&) { self->look_anew(); });
+        [self = self.get()](const nats_message_view&) { self->leader_elected(); });
   });
 }
 
@@ -104,6 +105,8 @@ void jetstream_core::end() {
   events_ = nullptr;
   followed_.clear();
   leaders_ = {};
+  if (again_.active())
+    again_.cancel();
   live_.reset();
   store_.reset();
 }
@@ -170,8 +173,17 @@ std::string jetstream_core::subject_of(std::string_view topic) const {
 }
 
 void jetstream_core::look_for_stream() {
-  if (look_ == 0)
+  if (look_ == 0 && !again_.active())
     look_anew();
+}
+
+// Anybody who may publish there can say so, as often as he likes.
+void jetstream_core::leader_elected() {
+  const auto now = rt_.reactor().now();
+  if (elected_at_ && now - *elected_at_ < between_elections)
+    return look_later(between_elections);
+  elected_at_ = now;
+  look_anew();
 }
 
 // Asks what the stream is, whatever was asked before: that may never be answered. The server that leads it does that; to make it, if it is
@@ -179,6 +191,8 @@ void jetstream_core::look_for_stream() {
 void jetstream_core::look_anew() {
   if (!live_up_ || !store_up_)
     return;
+  if (again_.active())
+    again_.cancel();
   look_ = ++latest_look_;
   const auto done = [weak = weak_from_this(), look = look_](outcome<stream_info> got) {
     const auto self = weak.lock();
@@ -233,10 +247,13 @@ void jetstream_core::have_looked(outcome<stream_info> got) {
     look_later(retry);
 }
 
+// One look is enough for all who want one.
 void jetstream_core::look_later(duration span) {
-  rt_.reactor().call_later(span, [weak = weak_from_this()] {
+  if (again_.active())
+    return;
+  again_ = rt_.reactor().call_later(span, [weak = weak_from_this()] {
     if (const auto self = weak.lock(); self && self->events_ != nullptr)
-      self->look_for_stream();
+      self->look_anew();
   });
 }
 

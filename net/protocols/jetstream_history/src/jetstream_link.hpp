@@ -71,6 +71,7 @@ private:
   void look_for_stream();
   void look_anew();
   void look_later(duration span);
+  void leader_elected();
   void have_looked(outcome<stream_info> got);
   void lost(const failure& why);
   void heard(const std::string& topic, const nats_message_view& m);
@@ -85,7 +86,9 @@ private:
   bool store_up_ = false;
   std::uint64_t look_ = 0; // the present one; 0: nobody has been asked what the stream is
   std::uint64_t latest_look_ = 0;
-  unsigned broken_looks_ = 0; // in a row, of which the connection was lost
+  unsigned broken_looks_ = 0;            // in a row, of which the connection was lost
+  std::optional<time_point> elected_at_; // when a leader was told of, and looked for
+  delayed_call again_;                   // the next look
   std::uint64_t epoch_ = 0;
   nats_subscription leaders_; // tells that a server leads the stream from now on
 

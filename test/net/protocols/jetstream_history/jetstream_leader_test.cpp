@@ -78,6 +78,28 @@ TEST_CASE("a question that nobody answered keeps nobody waiting once there is a 
   CHECK(f.topics->ready());
 }
 
+TEST_CASE("whoever tells of leaders all the time has the stream looked for twice a second at most",
+          "[history]") {
+  fixture f{with_copies()};
+  int asked = 0;
+  f.stream.before = [&](std::string_view subject) {
+    asked += subject == "$JS.API.STREAM.INFO.rooms" ? 1 : 0;
+  };
+  for (int i = 0; i < 100; ++i) {
+    f.net.rt.in_turn([&] { f.stream.tell_of_leader(); });
+    f.net.flush();
+    f.net.advance(50ms);
+  }
+  CHECK(asked >= 5);
+  CHECK(asked <= 10);
+  CHECK(f.topics->ready());
+  f.net.advance(2s);
+  f.net.flush();
+  asked = 0;
+  f.net.advance(1min);
+  CHECK(asked == 0);
+}
+
 TEST_CASE("a server of the stream that falls silent is left within a second and a half",
           "[history]") {
   fixture f{{}, {}, true};
