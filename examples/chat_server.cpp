@@ -103,8 +103,7 @@ struct node_options {
 void add_node_options(CLI::App& app, node_options& node) {
   auto* const nats = app.add_option(
     "--nats", node.nats,
-    "nats://HOST:PORT, where several processes are one chat, or some with commas between them, of "
-    "a cluster of servers; embedded: a server of its own");
+    "nats://HOST:PORT, or some with commas, where processes are one chat; embedded: its own");
   auto* const name =
     app.add_option("--node", node.name, "the name of this process among them, as no other has it");
   nats->needs(name);
