@@ -198,6 +198,8 @@ basic_actor::basic_actor(caf::actor_config& cfg) : super(cfg) {
   // `spawn` does not.
   if ((cfg.flags & detail::queued_first_flag) == 0)
     CAF_SET_LOGGER_SYS(nullptr);
+  if ((cfg.flags & is_detached_flag) != 0) // its thread resumes it by CAF's way
+    complete_handlers();
 }
 
 void basic_actor::queue_first(basic_actor& made, caf::execution_unit& host) {
@@ -220,30 +222,40 @@ void basic_actor::count_as_ended() noexcept {
   loop->count_ended();
 }
 
+namespace {
+
+template <class R, class... Ts>
+bool is(const std::function<R(Ts...)>& handler, R (*what)(std::type_identity_t<Ts>...)) noexcept {
+  const auto* const function = handler.template target<R (*)(Ts...)>();
+  return function != nullptr && *function == what;
+}
+
+} // namespace
+
 // Most actors end without a message for which these are asked, so they are put in their places behind the first: where
-// CAF's stand, which print, and in an actor that has quit.
+// CAF's stand, which print, and in an actor that has quit, where its user has put none in place since.
 void basic_actor::complete_handlers() {
-  using taker = caf::result<caf::message> (*)(caf::scheduled_actor*, caf::message_view&);
-  using catcher = caf::error (*)(caf::scheduled_actor*, std::exception_ptr&);
   if (getf(detail::quits_flag)) {
     unsetf(detail::quits_flag);
-    exit_handler_ = [](caf::scheduled_actor*, caf::exit_msg&) {
-    };
-    down_handler_ = [](caf::scheduled_actor*, caf::down_msg&) {
-    };
-    error_handler_ = [](caf::scheduled_actor*, caf::error&) {
-    };
-    default_handler_ = [](caf::scheduled_actor* self, caf::message_view&) {
-      return self->current_message_id().is_request()
-               ? caf::result<caf::message>{caf::make_error(caf::sec::request_receiver_down)}
-               : caf::result<caf::message>{caf::message{}};
-    };
+    if (is(exit_handler_, &default_exit_handler))
+      exit_handler_ = [](caf::scheduled_actor*, caf::exit_msg&) {
+      };
+    if (is(down_handler_, &default_down_handler))
+      down_handler_ = [](caf::scheduled_actor*, caf::down_msg&) {
+      };
+    if (is(error_handler_, &default_error_handler))
+      error_handler_ = [](caf::scheduled_actor*, caf::error&) {
+      };
+    if (is(default_handler_, &caf::print_and_drop) || is(default_handler_, &nobody_takes))
+      default_handler_ = [](caf::scheduled_actor* self, caf::message_view&) {
+        return self->current_message_id().is_request()
+                 ? caf::result<caf::message>{caf::make_error(caf::sec::request_receiver_down)}
+                 : caf::result<caf::message>{caf::message{}};
+      };
   }
-  if (const auto* const is = default_handler_.target<taker>();
-      is != nullptr && *is == &caf::print_and_drop)
+  if (is(default_handler_, &caf::print_and_drop))
     default_handler_ = &nobody_takes;
-  if (const auto* const is = exception_handler_.target<catcher>();
-      is != nullptr && *is == &default_exception_handler)
+  if (is(exception_handler_, &default_exception_handler))
     exception_handler_ = [](caf::scheduled_actor* self, std::exception_ptr& e) -> caf::error {
       try {
         std::rethrow_exception(e);
@@ -254,19 +266,14 @@ void basic_actor::complete_handlers() {
     };
 }
 
-namespace {
-
-template <class R, class... Ts>
-bool owns_nothing(const std::function<R(Ts...)>& handler) noexcept {
-  return handler.template target<R (*)(Ts...)>() != nullptr;
-}
-
-} // namespace
-
 // CAF puts its handlers for what comes behind the end in place here, and looks through all streams. What the user's
 // handlers own goes now, too: it may be the actor itself.
 void basic_actor::quit(caf::error reason) {
-  if (!stream_managers_.empty() || !pending_stream_managers_.empty()) [[unlikely]]
+  if (!stream_managers_.empty() || !pending_stream_managers_.empty()
+      || !is(exit_handler_, &default_exit_handler) || !is(down_handler_, &default_down_handler)
+      || !is(error_handler_, &default_error_handler)
+      || !(is(default_handler_, &caf::print_and_drop) || is(default_handler_, &nobody_takes)))
+    [[unlikely]]
     return super::quit(std::move(reason));
   if (getf(is_shutting_down_flag))
     return;
@@ -275,9 +282,6 @@ void basic_actor::quit(caf::error reason) {
   bhvr_stack_.clear();
   awaited_responses_.clear();
   multiplexed_responses_.clear();
-  if (!owns_nothing(exit_handler_) || !owns_nothing(down_handler_) || !owns_nothing(error_handler_)
-      || !owns_nothing(default_handler_)) [[unlikely]]
-    complete_handlers();
 }
 
 std::string basic_actor::log_name() const {
@@ -308,6 +312,8 @@ void basic_actor::initialize() {
     complete_handlers();
     throw;
   }
+  if (!alive()) // it ends inside CAF's activation, with whatever `on_exit` throws
+    complete_handlers();
 }
 
 void basic_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* host) {

@@ -134,6 +134,7 @@ void event_loop::work() {
     run_actors();
   } else {
     hastened_ = 0; // they may have been stolen
+    settle_ended();
     watch_.begin_step();
   }
   const bool others_work = !gathering_.empty() && hand_on();
@@ -364,6 +365,8 @@ bool event_loop::resume(caf::resumable* job, bool pinned) {
 }
 
 void event_loop::settle_ended() {
+  if (ended_ == 0)
+    return;
   for (auto& registry = system().registry(); ended_ != 0; --ended_)
     registry.dec_running();
 }

@@ -3,18 +3,22 @@
 #include <troupe/runtime/basic_actor.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <caf/actor_registry.hpp>
+#include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
 #include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/floating_actor.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
+#include <troupe/runtime/runtime.hpp>
 #include <troupe/testing/logged_errors.hpp>
 #include <troupe/testing/manual_runtime.hpp>
 
@@ -330,4 +334,78 @@ TEST_CASE("an actor whose handlers are taken back has Troupe's again", "[spawnin
   caf::anon_send(a, end_atom::value);
   rt.settle();
   CHECK(testing::logged_errors{rt}.flush().size() == 1);
+}
+
+TEST_CASE("handlers that an actor sets when it has quit are asked", "[spawning]") {
+  struct changing : floating_actor {
+    changing(caf::actor_config& cfg, caf::actor whom)
+      : floating_actor(cfg), whom_(std::move(whom)) {}
+    caf::behavior make_behavior() override {
+      return {[this](end_atom) {
+        quit();
+        set_default_handler([](caf::scheduled_actor*, caf::message_view&) {
+          return caf::result<caf::message>{caf::make_message(std::string{"of its own"})};
+        });
+        request(whom_, caf::infinite, ask_atom::value).then([](const std::string&) {});
+      }};
+    }
+    caf::actor whom_;
+  };
+  std::string seen;
+  manual_runtime rt;
+  const auto slow = caf::actor_cast<caf::actor>(rt.spawn<slow_one>());
+  const auto a = caf::actor_cast<caf::actor>(rt.spawn<changing>(slow));
+  const auto other = rt.spawn<onlooker>(a, seen);
+  caf::anon_send(a, end_atom::value);
+  rt.settle();
+  caf::anon_send(other, ask_atom::value);
+  rt.settle();
+  CHECK(seen == "of its own");
+  caf::anon_send(slow, end_atom::value);
+  rt.settle();
+}
+
+TEST_CASE("an actor with a thread of its own that throws ends as all others do", "[spawning]") {
+  struct thrower : floating_actor {
+    using floating_actor::floating_actor;
+    caf::behavior make_behavior() override {
+      return {[](end_atom) {
+        throw std::runtime_error("in vain");
+      }};
+    }
+  };
+  manual_runtime rt;
+  testing::logged_errors errors{rt};
+  std::string why;
+  {
+    caf::scoped_actor self{rt.system()};
+    const auto a = rt.system().spawn<thrower, caf::detached>();
+    self->monitor(a);
+    caf::anon_send(a, end_atom::value);
+    self->receive([&](const caf::down_msg& x) { why = failure{x.reason}.message(); });
+  }
+  CHECK(why == "in vain");
+  CHECK(errors.flush().size() == 1);
+}
+
+TEST_CASE("actors that came and went are not counted by a loop that is busy without actors",
+          "[spawning]") {
+  const auto owned = std::make_shared<int>(1);
+  runtime rt{{.loops = 1, .install_signal_handlers = false}};
+  const auto& registry = rt.system().registry();
+  const auto parent = rt.spawn<spawning_parent<spawned_child<floating_actor>>>(owned, nullptr);
+  const auto before = registry.running();
+  caf::anon_send(parent, more_atom::value, 50);
+  std::size_t running = 0;
+  int turns = 0;
+  std::function<void()> work = [&] {
+    if (++turns < 50)
+      return static_cast<void>(rt.reactor().call_later(0s, work));
+    running = registry.running();
+    rt.stop();
+  };
+  rt.reactor().call_later(0s, work);
+  rt.run();
+  CHECK(owned.use_count() == 2); // the one that spawned them has it
+  CHECK(running == before);
 }
