@@ -114,9 +114,10 @@ void jetstream_core::end() {
 std::unique_ptr<nats_connection> jetstream_core::connect(bool jetstream_core::*up) {
   auto options = options_.nats;
   // A server that stops is left soon, and one that is there again is found.
-  if (options.ping_interval == nats_options{}.ping_interval)
+  static const nats_options usual;
+  if (options.ping_interval == usual.ping_interval)
     options.ping_interval = most_silence / 2;
-  if (options.reconnect.max == nats_options{}.reconnect.max)
+  if (options.reconnect.max == usual.reconnect.max)
     options.reconnect.max = retry;
   options.on_event = [weak = weak_from_this(), up](const nats_event& e) {
     if (const auto self = weak.lock(); self && self->events_ != nullptr)
