@@ -1,6 +1,11 @@
 // Names of hosts that clients connect to.
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <iterator>
+#include <thread>
 
 #include <troupe/net/connect_tcp.hpp>
 #include <troupe/net/host_name.hpp>
@@ -17,6 +22,28 @@
 
 using namespace troupe;
 using namespace troupe::testing;
+
+namespace {
+
+/// A thread that looks a name up may outlive its runtime, with a descriptor open. Made before the runtime, this waits for it at
+/// its end: other tests count descriptors.
+class no_lookup_left {
+public:
+  ~no_lookup_left() {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (threads() > before_ && std::chrono::steady_clock::now() < limit)
+      std::this_thread::yield();
+    CHECK(threads() <= before_);
+  }
+
+private:
+  static std::ptrdiff_t threads() {
+    return std::distance(std::filesystem::directory_iterator{"/proc/self/task"}, {});
+  }
+  const std::ptrdiff_t before_ = threads();
+};
+
+} // namespace
 
 TEST_CASE("a name is looked up, and its addresses are tried until one answers", "[client][E07]") {
   events told;
@@ -64,6 +91,7 @@ TEST_CASE("hosts that are unknown, and names that are none, are told by name", "
 
 TEST_CASE("a name that is not ASCII is looked up as DNS has it, and told as it was given",
           "[client]") {
+  const no_lookup_left waits;
   if (!ascii_host_name("\u00fc"))
     return; // a build without libidn2
   running r{1};
@@ -101,6 +129,7 @@ TEST_CASE("a name that is not ASCII is looked up as DNS has it, and told as it w
 
 TEST_CASE("the system's resolver knows localhost, and does its work in threads of its own",
           "[client][F-R11]") {
+  const no_lookup_left waits;
   events told;
   running r{1};
   const auto port = listen_tcp(r.rt, 0, factory::for_protocol<echo>()).get_host().port();
@@ -112,6 +141,7 @@ TEST_CASE("the system's resolver knows localhost, and does its work in threads o
 }
 
 TEST_CASE("a lookup that nobody waits for any more harms nothing", "[client][F-R11]") {
+  const no_lookup_left waits;
   events told;
   running r{1};
   r.rt.reactor().call_when_running([&] {
