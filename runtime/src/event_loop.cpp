@@ -159,12 +159,14 @@ bool event_loop::goes_on_without_io() {
 }
 
 bool event_loop::has_due_call() {
+  if (timers_.empty())
+    return false;
   const auto due = timers_.next_due();
   return due && *due <= watch_.began();
 }
 
 void event_loop::take_io(bool may_wait) {
-  if (may_wait && !has_queued() && (alone_ || !steal()) && !has_due_call())
+  if (may_wait && !has_queued() && (alone_ || !steal()))
     wait_for_io();
   const auto looked_at = looked_at_io_ = watch_.looked_at();
   turns_without_io_ = 0;
