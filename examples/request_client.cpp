@@ -67,7 +67,7 @@ using client = troupe::request_client<dictionary_codec>;
 
 deferred<void> look_up(client& french, std::string word) {
   try {
-    const auto translated = co_await french.request(word, 500ms);
+    const auto translated = co_await french.request(word, 2s);
     std::printf("%s: %s\n", word.c_str(), translated.c_str());
   } catch (const troupe::timeout_error&) {
     std::printf("%s: no answer\n", word.c_str());

@@ -65,10 +65,10 @@ def against_others(folder):
     port = where.rsplit(":", 1)[1]
     both_ways(server, start("nc", "-N", "127.0.0.1", port))
     server, where = listening("tcp:0")
-    both_ways(server, start("socat", "-", f"TCP:{where}"))
+    both_ways(server, start("socat", "-t", "20", "-", f"TCP:{where}"))
     server, _ = listening(f"unix:{folder}/s:mode=600")
     assert os.stat(f"{folder}/s").st_mode & 0o777 == 0o600
-    both_ways(server, start("socat", "-", f"UNIX-CONNECT:{folder}/s"))
+    both_ways(server, start("socat", "-t", "20", "-", f"UNIX-CONNECT:{folder}/s"))
     assert not os.path.exists(f"{folder}/s")
 
     # An echo by socat gives everything back, then ends its half.
@@ -76,7 +76,7 @@ def against_others(folder):
         ("tcp", "TCP-LISTEN:0,bind=127.0.0.1", "tcp:127.0.0.1:{}"),
         ("unix", f"UNIX-LISTEN:{folder}/echo", f"unix:{folder}/echo"),
     ):
-        echo = subprocess.Popen(["socat", "-d", "-d", listen, "EXEC:cat"], stderr=subprocess.PIPE, text=True)
+        echo = subprocess.Popen(["socat", "-t", "20", "-d", "-d", listen, "EXEC:cat"], stderr=subprocess.PIPE, text=True)
         try:
             for line in echo.stderr:
                 if "listening on" in line:

@@ -220,6 +220,9 @@ TEST_CASE("a port without descriptors logs one line when that begins, and one wh
   std::optional<few_descriptors> few{1}; // which goes to the client itself
   client late{number};
   late.send("1");
+  for (const auto until = std::chrono::steady_clock::now() + 30s;
+       logged.count("cannot accept") == 0 && std::chrono::steady_clock::now() < until;)
+    std::this_thread::yield();
   std::this_thread::sleep_for(100ms); // many attempts
   few.reset();
   CHECK(late.receive(1) == "1");

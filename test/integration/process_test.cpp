@@ -1,6 +1,7 @@
 // Child processes: what they are started with, and what is told of them.
 
 #include <csignal>
+#include <fstream>
 #include <limits>
 
 #include <fcntl.h>
@@ -10,11 +11,21 @@
 
 #include <spdlog/logger.h>
 
+#include "support/directory.hpp"
 #include "support/process_reporter.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
 using namespace std::chrono_literals;
+
+namespace {
+
+/// Returns commands of a shell that end when `test` does without an error, or after a minute.
+std::string until(const std::string& test) {
+  return "n=1200; while [ $n -gt 0 ] && ! " + test + "; do n=$((n-1)); sleep 0.05; done";
+}
+
+} // namespace
 
 TEST_CASE("X01: a process echoes what it is sent, exits, and then is ended", "[process]") {
   const std::size_t loops = GENERATE(1, 4);
@@ -111,9 +122,13 @@ TEST_CASE("X05: a child that closes its pipes and lingers is ended when it exits
   leaves_nothing check;
   events told;
   running r{1};
-  spawn_process(r.rt, reports(told), "sh",
-                shell("echo here is some text; exec 0<&- 1>&- 2>&-; sleep 0.2; exit 3"));
+  const auto child = spawn_process(
+    r.rt, reports(told), "sh",
+    shell("trap 'exit 3' USR1; echo here is some text; exec 0<&- 1>&- 2>&-; " + until("false")));
   r.start();
+  for (const auto* const what : {"closed 0", "closed 1", "closed 2"})
+    REQUIRE(wait_for(told, what));
+  child.signal_process(SIGUSR1);
   REQUIRE(wait_for(told, "ended: exit code 3: the process was terminated"));
   const auto all = told.all();
   const auto exited =
@@ -127,19 +142,24 @@ TEST_CASE("X05: a child that closes its pipes and lingers is ended when it exits
 TEST_CASE("X05: a grandchild that holds standard output delays the end, not the exit",
           "[process]") {
   leaves_nothing check;
+  const directory folder;
+  const auto now = folder / "now";
   events told;
   running r{1};
-  const auto child = spawn_process(r.rt, reports(told), "sh",
-                                   shell("exec 0<&- 2>&-; (sleep 0.3; echo late) & exit 0"));
+  spawn_process(r.rt, reports(told), "sh",
+                shell("exec 0<&- 2>&-; (" + until("test -e " + now) + "; echo late) & exit 0"));
   r.start();
   REQUIRE(wait_for(told, "exited: " + done));
   CHECK(told.count("ended: " + done) == 0);
+  std::ofstream{now}.put('\n');
   REQUIRE(wait_for(told, "ended: " + done));
   CHECK(told.count("out: late\n") == 1);
 }
 
 TEST_CASE("X05: lose_connection does not wait for a grandchild", "[process]") {
   leaves_nothing check;
+  const directory folder;
+  const auto now = folder / "now";
   events told;
   running r{1};
   spawn_process(r.rt,
@@ -147,11 +167,10 @@ TEST_CASE("X05: lose_connection does not wait for a grandchild", "[process]") {
                                  [](reporter& p) {
                                    p.transport().lose_connection();
                                  }}),
-                "sh", shell("sleep 3 & exit 0"));
-  const auto begun = std::chrono::steady_clock::now();
+                "sh", shell("(" + until("test -e " + now) + "; echo late) & exit 0"));
   r.start();
-  REQUIRE(wait_for(told, "ended: " + done));
-  CHECK(std::chrono::steady_clock::now() - begun < 2s);
+  REQUIRE(wait_for(told, "ended: " + done)); // it lives: nobody has told it to end
+  std::ofstream{now}.put('\n');
 }
 
 TEST_CASE("X06: 25 processes at once, on any map of descriptors, with no other one open",

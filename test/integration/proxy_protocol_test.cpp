@@ -292,7 +292,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a header that does not come in time is not waited for") {
-  proxied s{{.proxies = {"127.0.0.1"}, .timeout = 40ms}};
+  proxied s{{.proxies = {"127.0.0.1"}, .timeout = 500ms}}; // long enough for the good one
   const log_watch logged{s.server};
   const auto begun = std::chrono::steady_clock::now();
   auto silent = s.connect();
@@ -300,7 +300,7 @@ TEST_CASE("a header that does not come in time is not waited for") {
   slow.send("PROXY ");
   CHECK(silent.rest().empty());
   CHECK(slow.rest().empty());
-  CHECK(std::chrono::steady_clock::now() - begun >= 40ms);
+  CHECK(std::chrono::steady_clock::now() - begun >= 500ms);
   CHECK(s.refused() == 2);
   CHECK(logged.count("the header of the PROXY protocol") == 1);
   auto good = s.connect();

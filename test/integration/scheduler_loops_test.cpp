@@ -59,17 +59,18 @@ TEST_CASE("idle loops steal actors that have much to do") {
   running r{2};
   std::mutex mutex;
   std::set<std::thread::id> workers;
-  // All are woken on one loop; each works long enough for the other loop to wake up.
+  // All are woken on one loop, and work until the other one does as well.
+  const auto end = std::chrono::steady_clock::now() + 20s;
   const auto starter = r.rt.spawn([&](caf::event_based_actor* self) -> caf::behavior {
     return {[&, self](work_atom) {
       for (int i = 0; i < 64; ++i)
         self->spawn([&](caf::event_based_actor*) {
-          const auto end = std::chrono::steady_clock::now() + 2ms;
-          while (std::chrono::steady_clock::now() < end) {
-          }
-          {
+          const auto others = [&] {
             const std::lock_guard hold{mutex};
             workers.insert(std::this_thread::get_id());
+            return workers.size() > 1;
+          };
+          while (!others() && std::chrono::steady_clock::now() < end) {
           }
           if (--left == 0)
             done.set_value();

@@ -1,10 +1,12 @@
 // CAF's actors on the loops: what CAF promises must hold.
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include <caf/all.hpp>
 #include <caf/io/middleman.hpp>
@@ -43,6 +45,18 @@ std::set<std::string> threads() {
     if (!has_ended(task.path()))
       result.insert(task.path());
   return result;
+}
+
+/// Tells whether each of these threads waits for something.
+bool all_sleep(const std::set<std::string>& tasks) {
+  return std::all_of(tasks.begin(), tasks.end(), [](const std::string& task) {
+    std::ifstream in{task + "/status"};
+    std::string word;
+    while (in >> word && word != "State:")
+      ;
+    in >> word;
+    return word == "S";
+  });
 }
 
 /// Returns how often these threads were switched to or from.
@@ -189,9 +203,15 @@ TEST_CASE("an idle process sleeps") {
   auto ours = threads();
   std::erase_if(ours, [&](const std::string& task) { return others.contains(task); });
   CHECK(ours.size() == 4); // the loops'
-  // The loops come to rest within their polling time; from then on nothing moves.
-  std::this_thread::sleep_for(50ms);
-  const auto before = switches(ours);
+  // The loops come to rest when their polling time is over; from then on nothing moves.
+  auto before = switches(ours);
+  for (const auto until = std::chrono::steady_clock::now() + 30s;
+       std::chrono::steady_clock::now() < until;) {
+    std::this_thread::sleep_for(50ms);
+    const auto last = std::exchange(before, switches(ours));
+    if (all_sleep(ours) && before == last)
+      break;
+  }
   std::this_thread::sleep_for(500ms);
   CHECK(switches(ours) == before);
 }

@@ -37,8 +37,8 @@ private:
 };
 
 struct upgrading_server {
-  upgrading_server()
-    : server(2), tls({.identities = {ca.issue()}, .handshake_timeout = 200ms}),
+  explicit upgrading_server(duration handshake_timeout = 1min)
+    : server(2), tls({.identities = {ca.issue()}, .handshake_timeout = handshake_timeout}),
       port(listen_tcp(server.rt, 0, factory::for_protocol<upgrading>(&log, tls))) {
     server.start();
   }
@@ -119,7 +119,7 @@ TEST_CASE("a handshake that comes with STARTTLS in one piece is not lost") {
 }
 
 TEST_CASE("one who asks for TLS and then is silent is dropped") {
-  upgrading_server s;
+  upgrading_server s{200ms};
   client c{s.port.get_host().port()};
   c.send("STARTTLS\r\n");
   CHECK(c.line() == "go ahead\r\n");

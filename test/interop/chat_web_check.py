@@ -236,10 +236,9 @@ def over_tls(browser, server):
     ann, bob = conversation(server, browser)
     for page in (ann, bob):
         assert page.errors() == [], page.errors()
-    eve = browser.page(server.page)
-    eve.until("document.readyState === 'complete'")
+    eve = browser.page("about:blank")
     eve.call("Network.enable")
-    eve.call("Page.reload")
+    eve.call("Page.navigate", url=server.page)
     comes(eve, "eve")
     eve.until("document.getElementById('title').textContent === 'lobby'")
     if eve.value("performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2":

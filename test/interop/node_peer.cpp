@@ -89,7 +89,7 @@ private:
   }
 
   void page() {
-    parts_.kept.history(*this, {.limit = 1000})
+    parts_.kept.history(*this, {.limit = 10'000})
       .add_callbacks(
         [this](const troupe::history_page& p) {
           std::string ids;

@@ -28,12 +28,12 @@ frontend v1
   bind {folder}/v1
   use_backend v1
 backend v1
-  server s 127.0.0.1:{port} send-proxy check check-send-proxy inter 50ms
+  server s 127.0.0.1:{port} send-proxy check check-send-proxy inter 50ms fall 1000
 frontend v2
   bind 127.0.0.1:{front}
   use_backend v2
 backend v2
-  server s 127.0.0.1:{port} send-proxy-v2 proxy-v2-options crc32c,unique-id check inter 50ms
+  server s 127.0.0.1:{port} send-proxy-v2 proxy-v2-options crc32c,unique-id check inter 50ms fall 1000
 frontend secure
   bind {folder}/secure
   use_backend secure

@@ -18,6 +18,8 @@ if not os.path.exists(SERVER) or not os.path.exists(CAT):
     sys.exit(77)
 try:
     import websockets
+    import websockets.legacy.client
+    import websockets.legacy.server
     import wsproto
     from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
     from wsproto import events
@@ -65,7 +67,7 @@ def cat(url, said, *arguments):
 
 
 async def clients_of_python(port):
-    async with websockets.connect(f"ws://127.0.0.1:{port}/", max_size=None) as s:
+    async with websockets.legacy.client.connect(f"ws://127.0.0.1:{port}/", max_size=None) as s:
         for message in ("hello", "", "h\u00e9llo \U0001f3ad" * 100, b"", os.urandom(125), os.urandom(126), os.urandom(65536),
                         os.urandom(1_000_000)):
             await s.send(message)
@@ -82,11 +84,11 @@ async def clients_of_python(port):
         except websockets.ConnectionClosed as e:
             assert e.rcvd.code == 1009, e
     try:
-        await websockets.connect(f"ws://127.0.0.1:{port}/", origin="http://evil.example")
+        await websockets.legacy.client.connect(f"ws://127.0.0.1:{port}/", origin="http://evil.example")
         raise AssertionError("any page may connect")
     except websockets.InvalidStatusCode as e:
         assert e.status_code == 403
-    async with websockets.connect(f"ws://127.0.0.1:{port}/", origin=f"http://127.0.0.1:{port}") as s:
+    async with websockets.legacy.client.connect(f"ws://127.0.0.1:{port}/", origin=f"http://127.0.0.1:{port}") as s:
         await s.close(3000, "bye")
         assert (s.close_code, s.close_reason) == (3000, "")
 
@@ -97,7 +99,7 @@ async def packing_clients_of_python(port):
                   {"server_no_context_takeover": True, "client_no_context_takeover": True},
                   {"server_max_window_bits": 9, "client_max_window_bits": 12}):
         offer = ClientPerMessageDeflateFactory(**terms)
-        async with websockets.connect(url, max_size=None, compression=None, extensions=[offer]) as s:
+        async with websockets.legacy.client.connect(url, max_size=None, compression=None, extensions=[offer]) as s:
             assert [e.name for e in s.extensions] == ["permessage-deflate"], s.extensions
             for message in ("hello", "", "h\u00e9llo \U0001f3ad" * 1000, b"", bytes(1_000_000), os.urandom(100_000), "a" * 1024 * 1024):
                 await s.send(message)
@@ -112,7 +114,7 @@ async def packing_clients_of_python(port):
                 assert e.rcvd.code == 1009, e
     # zlib cannot pack with a window of 8 bits.
     offer = ClientPerMessageDeflateFactory(server_max_window_bits=8)
-    async with websockets.connect(url, compression=None, extensions=[offer]) as s:
+    async with websockets.legacy.client.connect(url, compression=None, extensions=[offer]) as s:
         assert s.extensions == []
         await s.send("x" * 1000)
         assert await s.recv() == "x" * 1000
@@ -123,7 +125,7 @@ async def server_of_python():
         async for message in s:
             await s.send(" ".join([e.name for e in s.extensions] + [message]))
 
-    async with websockets.serve(echo, "127.0.0.1", 0, subprotocols=["chat"], ping_interval=None) as server:
+    async with websockets.legacy.server.serve(echo, "127.0.0.1", 0, subprotocols=["chat"], ping_interval=None) as server:
         port = server.sockets[0].getsockname()[1]
         said = await asyncio.to_thread(cat, f"ws://127.0.0.1:{port}/x?y", "one\ntwo h\u00e9\n", "--subprotocol", "chat")
         assert said == "one\ntwo h\u00e9\n", said
@@ -132,7 +134,7 @@ async def server_of_python():
         assert said == f"permessage-deflate one\npermessage-deflate {long}\n", said
     for bits in (9, 12):
         packing = ServerPerMessageDeflateFactory(client_max_window_bits=bits, require_client_max_window_bits=True)
-        async with websockets.serve(echo, "127.0.0.1", 0, compression=None, extensions=[packing], ping_interval=None) as server:
+        async with websockets.legacy.server.serve(echo, "127.0.0.1", 0, compression=None, extensions=[packing], ping_interval=None) as server:
             port = server.sockets[0].getsockname()[1]
             said = await asyncio.to_thread(cat, f"ws://127.0.0.1:{port}/", f"{long}\n", "--deflate")
             assert said == f"permessage-deflate {long}\n", said

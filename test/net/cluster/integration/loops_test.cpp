@@ -213,13 +213,11 @@ TEST_CASE("what a loop publishes in a turn goes to the cluster's loop as one", "
 TEST_CASE("nodes that come and go leave nothing behind", "[cluster]") {
   auto wire = std::make_shared<memory_backplane>();
   running a{1};
-  troupe::cluster stays{a.rt,
-                        {.name = "stays", .via = wire, .heartbeat = 20ms, .down_after = 200ms}};
+  troupe::cluster stays{a.rt, {.name = "stays", .via = wire, .heartbeat = 20ms}};
   a.start();
   for (int i = 0; i < 20; ++i) {
     running b{2};
-    troupe::cluster comes{b.rt,
-                          {.name = "comes", .via = wire, .heartbeat = 20ms, .down_after = 200ms}};
+    troupe::cluster comes{b.rt, {.name = "comes", .via = wire, .heartbeat = 20ms}};
     const topics rooms{comes};
     b.start();
     REQUIRE(wait_until([&] {

@@ -293,7 +293,7 @@ TEST_CASE(
   for (const bool closes : {true, false}) {
     CAPTURE(closes);
     const auto offered = on_loop(r, [&] {
-      const auto offer = offer_file(r.rt, path, "127.0.0.1", local(), closes ? 60s : 200ms);
+      const auto offer = offer_file(r.rt, path, "127.0.0.1", local(), closes ? 60s : 1s);
       return std::pair{offer->request(), watch(offer->sent())};
     });
     testing::client receiver{offered.first.port};

@@ -56,7 +56,7 @@ struct node {
     cluster.emplace(run.rt, cluster_options{.name = name,
                                             .via = std::make_shared<nats_backplane>(std::move(o)),
                                             .heartbeat = 100ms,
-                                            .down_after = 1s});
+                                            .down_after = 10s});
     rooms.emplace(*cluster);
     rooms->get("room").subscribe(caf::actor_cast<caf::actor>(run.rt.spawn_on<reader>(1, &heard)));
     run.rt.spawn_on<observer>(0, &*cluster, &told);

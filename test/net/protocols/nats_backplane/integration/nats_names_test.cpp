@@ -74,7 +74,7 @@ struct node {
                                             .via = std::make_shared<nats_backplane>(
                                               nats_options{.servers = {url}}),
                                             .heartbeat = 100ms,
-                                            .down_after = 1s});
+                                            .down_after = 10s});
     if (doubles) {
       served = run.rt.spawn_on<doubler>(1);
       REQUIRE(cluster->serve("doubler", served));
