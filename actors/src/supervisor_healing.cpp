@@ -30,7 +30,7 @@ bool is_crash(const caf::error& reason) {
 // The child is made to answer as if it had been asked; it runs its `make_behavior` before.
 deferred<caf::actor> detail::when_begun(supervisor& parent, caf::actor child) {
   const auto to = caf::actor_cast<caf::strong_actor_ptr>(child);
-  auto asked = std::make_shared<question<void>>(wait_for_ever);
+  auto asked = make_question<void>(wait_for_ever);
   auto begun = asked->start();
   asked->watch(parent, to);
   const auto id = parent.expect_response(std::move(asked));

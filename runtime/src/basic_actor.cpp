@@ -4,13 +4,11 @@
 #include <functional>
 #include <memory>
 #include <typeinfo>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <caf/actor_clock.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
-#include <caf/detail/sync_request_bouncer.hpp>
 #include <caf/logger.hpp>
 #include <caf/sec.hpp>
 #include <caf/system_messages.hpp>
@@ -23,6 +21,7 @@
 #include <troupe/runtime/repeats.hpp>
 #include <troupe/runtime/skipped.hpp>
 
+#include "awaited.hpp"
 #include "bounds.hpp"
 #include "log.hpp"
 #include "mailbox.hpp"
@@ -62,30 +61,6 @@ std::string detail::name_for_log(const basic_actor& self) noexcept {
 
 namespace {
 
-// Who sent it is not told that it was dropped, so it is a warning; who asked is.
-caf::result<caf::message> nobody_takes(caf::scheduled_actor* actor, caf::message_view& what) {
-  auto& self = static_cast<basic_actor&>(*actor);
-  auto& scheduler = loop_scheduler::of(self.home_system());
-  auto* const here = event_loop::current();
-  (here != nullptr && &here->scheduler() == &scheduler ? *here : scheduler.loop(0))
-    .count_unhandled_message();
-  const auto& content = what.content();
-  const auto* const element = self.current_mailbox_element();
-  const bool asked = element != nullptr && element->mid.is_request();
-  auto kind = std::string{"no handler "} + typeid(self).name();
-  detail::append_types(kind, content);
-  scheduler.repeats().note(kind, asked ? log_level::debug : log_level::warn, [&] {
-    return "[" + detail::name_for_log(self) + "] no handler for "
-           + detail::describe_message(content);
-  });
-  static const caf::strong_actor_ptr nobody;
-  detail::tell_observer(scheduler, {dead_letter_reason::no_handler, self,
-                                    element != nullptr ? element->sender : nobody, content, asked});
-  if (!asked) // an error would go to the sender as a message, which ends whoever does not expect it
-    return caf::message{};
-  return caf::make_error(caf::sec::unexpected_message, detail::describe_message(content));
-}
-
 // Tells messages that CAF handles itself, or may, and calls, from those that are the behavior's only.
 template <class T>
 constexpr std::uint64_t bit_of_single() {
@@ -107,88 +82,6 @@ constexpr bool may_be_internal(std::uint32_t token) noexcept {
 
 } // namespace
 
-/// A response that is awaited, and until when. The time-out is a call of the loop on which the actor was when it asked:
-/// CAF's clock would look the actor up, with a lock, to set it and to take it back.
-struct detail::awaited_response {
-  std::shared_ptr<response_taker> taker;
-  event_loop* loop = nullptr; // null: it has none, or CAF's clock has it
-  delayed_call timeout{};
-
-  void cancel_timeout() {
-    auto* const there = std::exchange(loop, nullptr);
-    if (there == nullptr)
-      return;
-    auto cancel = [call = timeout]() mutable {
-      if (call.active())
-        call.cancel();
-    };
-    if (there->is_current())
-      cancel();
-    else
-      there->post(std::move(cancel)); // the actor has moved
-  }
-};
-
-/// What an actor waits for.
-struct detail::awaited {
-  std::unordered_map<std::uint64_t, awaited_response, std::hash<std::uint64_t>, std::equal_to<>,
-                     block_allocator<std::pair<const std::uint64_t, awaited_response>>>
-    takers;
-  caf::message_id keep_alive;             // of the entry that keeps an actor without behavior alive
-  coroutine_base* coroutines = nullptr;   // of this actor, which wait for a deferred
-  std::vector<std::weak_ptr<debt>> debts; // and some that are gone
-
-  static std::unique_ptr<awaited> take();
-  static void give_back(std::unique_ptr<awaited>& one) noexcept;
-};
-
-namespace {
-
-// What actors waited with, for the next ones of this thread that wait: one that waits for nothing has none, and one
-// that asks all the time takes no memory for it.
-struct spare_awaited {
-  static constexpr std::size_t most = 64;
-  static constexpr std::size_t most_buckets = 64;
-  static constexpr std::size_t most_debts = 8; // which are looked at behind each answer
-
-  spare_awaited() { all.reserve(most); }
-  ~spare_awaited() { is_over = true; }
-
-  std::vector<std::unique_ptr<detail::awaited>> all;
-  static inline thread_local bool is_over = false;
-
-  static spare_awaited* here() {
-    thread_local spare_awaited spare;
-    return is_over ? nullptr : &spare;
-  }
-};
-
-} // namespace
-
-std::unique_ptr<detail::awaited> detail::awaited::take() {
-  if (auto* const spare = spare_awaited::here(); spare != nullptr && !spare->all.empty()) {
-    auto one = std::move(spare->all.back());
-    spare->all.pop_back();
-    return one;
-  }
-  return std::make_unique<awaited>();
-}
-
-// Unless it waits for something else, or has a large table from a burst, which it keeps for the next one.
-void detail::awaited::give_back(std::unique_ptr<awaited>& one) noexcept {
-  if (one->coroutines != nullptr || one->takers.bucket_count() > spare_awaited::most_buckets
-      || one->debts.size() > spare_awaited::most_debts)
-    return;
-  std::erase_if(one->debts, [](const auto& weak) { return weak.expired(); });
-  if (!one->debts.empty())
-    return;
-  auto* const spare = spare_awaited::here();
-  if (spare != nullptr && spare->all.size() < spare_awaited::most)
-    spare->all.push_back(std::move(one));
-  else
-    one.reset();
-}
-
 basic_actor::~basic_actor() {
   detail::forget_actor(*this);
 }
@@ -200,88 +93,6 @@ basic_actor::basic_actor(caf::actor_config& cfg) : super(cfg) {
     CAF_SET_LOGGER_SYS(nullptr);
   if ((cfg.flags & is_detached_flag) != 0) // its thread resumes it by CAF's way
     complete_handlers();
-}
-
-void basic_actor::queue_first(basic_actor& made, caf::execution_unit& host) {
-  made.count_as_running();
-  host.exec_later(&made);
-}
-
-void basic_actor::count_as_running() {
-  auto* const loop = event_loop::current();
-  if (loop == nullptr || &loop->system() != &home_system() || !loop->take_ended())
-    return register_at_system();
-  setf(is_registered_flag);
-}
-
-void basic_actor::count_as_ended() noexcept {
-  auto* const loop = event_loop::current();
-  if (!getf(is_registered_flag) || loop == nullptr || &loop->system() != &home_system())
-    return;
-  unsetf(is_registered_flag);
-  loop->count_ended();
-}
-
-namespace {
-
-template <class R, class... Ts>
-bool is(const std::function<R(Ts...)>& handler, R (*what)(std::type_identity_t<Ts>...)) noexcept {
-  const auto* const function = handler.template target<R (*)(Ts...)>();
-  return function != nullptr && *function == what;
-}
-
-} // namespace
-
-// Most actors end without a message for which these are asked, so they are put in their places behind the first: where
-// CAF's stand, which print, and in an actor that has quit, where its user has put none in place since.
-void basic_actor::complete_handlers() {
-  if (getf(detail::quits_flag)) {
-    unsetf(detail::quits_flag);
-    if (is(exit_handler_, &default_exit_handler))
-      exit_handler_ = [](caf::scheduled_actor*, caf::exit_msg&) {
-      };
-    if (is(down_handler_, &default_down_handler))
-      down_handler_ = [](caf::scheduled_actor*, caf::down_msg&) {
-      };
-    if (is(error_handler_, &default_error_handler))
-      error_handler_ = [](caf::scheduled_actor*, caf::error&) {
-      };
-    if (is(default_handler_, &caf::print_and_drop) || is(default_handler_, &nobody_takes))
-      default_handler_ = [](caf::scheduled_actor* self, caf::message_view&) {
-        return self->current_message_id().is_request()
-                 ? caf::result<caf::message>{caf::make_error(caf::sec::request_receiver_down)}
-                 : caf::result<caf::message>{caf::message{}};
-      };
-  }
-  if (is(default_handler_, &caf::print_and_drop))
-    default_handler_ = &nobody_takes;
-  if (is(exception_handler_, &default_exception_handler))
-    exception_handler_ = [](caf::scheduled_actor* self, std::exception_ptr& e) -> caf::error {
-      try {
-        std::rethrow_exception(e);
-      } catch (...) {
-        static_cast<basic_actor*>(self)->log_current_exception();
-      }
-      return failure{e}.to_caf_error();
-    };
-}
-
-// CAF puts its handlers for what comes behind the end in place here, and looks through all streams. What the user's
-// handlers own goes now, too: it may be the actor itself.
-void basic_actor::quit(caf::error reason) {
-  if (!stream_managers_.empty() || !pending_stream_managers_.empty()
-      || !is(exit_handler_, &default_exit_handler) || !is(down_handler_, &default_down_handler)
-      || !is(error_handler_, &default_error_handler)
-      || !(is(default_handler_, &caf::print_and_drop) || is(default_handler_, &nobody_takes)))
-    [[unlikely]]
-    return super::quit(std::move(reason));
-  if (getf(is_shutting_down_flag))
-    return;
-  setf(is_shutting_down_flag | detail::quits_flag);
-  fail_state_ = std::move(reason);
-  bhvr_stack_.clear();
-  awaited_responses_.clear();
-  multiplexed_responses_.clear();
 }
 
 std::string basic_actor::log_name() const {
@@ -478,50 +289,6 @@ void basic_actor::keep_alive(bool on) {
     multiplexed_responses_.erase(id);
     id = {};
   }
-}
-
-bool basic_actor::cleanup(caf::error&& reason, caf::execution_unit* host) {
-  // What is dropped here may look at this actor, and wait for more.
-  while (const auto dropped = std::move(awaited_)) {
-    for (auto& [id, response] : dropped->takers)
-      response.cancel_timeout();
-    for (const auto& weak : dropped->debts)
-      if (const auto debt = weak.lock())
-        debt->debtor_ended();
-    detail::coroutine_base::destroy_all(dropped->coroutines);
-  }
-  if (getf(detail::is_bounded_flag | detail::is_held_flag)) [[unlikely]]
-    detail::ends_feeding(*this);
-  count_as_ended();
-  const auto note = [this](const caf::mailbox_element& x) {
-    detail::note_dead_letter(*this, x, dead_letter_reason::actor_ended);
-  };
-  const bool plain =
-    !getf(is_detached_flag) && stream_managers_.empty() && pending_stream_managers_.empty();
-  auto& queue = mailbox().queue();
-  if (!mailbox().closed()) {
-    if (plain)
-      mailbox().close();
-    else if (!mailbox().blocked()) // with nothing in it
-      mailbox().fetch_more();
-    get_urgent_queue().flush_cache(); // what it skipped is lost as well
-    get_normal_queue().flush_cache();
-    if (!queue.empty()) {
-      get_urgent_queue().peek_all(note);
-      get_normal_queue().peek_all(note);
-    }
-  }
-  if (!plain) [[unlikely]]
-    return super::cleanup(std::move(reason), host);
-  // The rest is CAF's as well, but for what an actor that has no streams has not got.
-  awaited_responses_.clear();
-  multiplexed_responses_.clear();
-  if (!queue.empty()) {
-    caf::detail::sync_request_bouncer bounce{reason};
-    while (queue.new_round(1000, bounce).consumed_items)
-      ;
-  }
-  return caf::local_actor::cleanup(std::move(reason), host);
 }
 
 void basic_actor::run_as(const caf::strong_actor_ptr& actor, task fn) {

@@ -42,8 +42,7 @@ constexpr std::size_t times_as_many = 8;
 // those who feed it make more in each round than it gets to.
 constexpr std::size_t heap_of_waiting = 4096;
 
-// For how long, and in how many turns, a loop that has work does not look at its descriptors.
-constexpr auto between_looks_at_io = std::chrono::microseconds(10);
+// In how many turns a loop that has work does not look at its descriptors, at most.
 constexpr std::uint8_t most_turns_without_io = 32;
 
 // One that goes on lets those whom it has woken run before all others, if they are as few: it feeds them, perhaps with

@@ -102,7 +102,6 @@ void event_loop::wait_for_event() {
 // Looks for work from other threads for as long as it has lately taken to come. Waking a sleeping
 // thread costs some 30 us of latency and several of CPU on both sides.
 bool event_loop::poll_for_peers() {
-  constexpr auto between_looks_at_io = std::chrono::microseconds(10);
   const auto start = now();
   auto looked_at_io = start;
   for (;;) {

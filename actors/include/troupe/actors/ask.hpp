@@ -63,8 +63,7 @@ public:
 private:
   friend class receiver_watches;
 
-  // While it waits its asker lives, which has it. While it is in the list of the receiver, the control block of that one
-  // stays.
+  // While it waits its asker lives, which has it. The list of the receiver has the reference to that one.
   std::shared_ptr<receiver_watches> watches_; // while watched
   caf::actor_control_block* asker_ = nullptr;
   caf::actor_control_block* receiver_ = nullptr;
@@ -118,6 +117,7 @@ private:
   const ask_timeout timeout_;
 };
 
+/// Makes a question, in the memory that the thread keeps for messages.
 template <class T>
 std::shared_ptr<question<T>> make_question(const ask_timeout& timeout) {
   return std::allocate_shared<question<T>>(block_allocator<question<T>>{}, timeout);

@@ -150,7 +150,7 @@ public:
   void begin_hold();
   void end_hold();
 
-  /// Puts Troupe's handlers where CAF's stand, before one is called. Thread: its own.
+  // For the runtime, as this actor: puts Troupe's handlers where CAF's stand, before one is called.
   void complete_handlers();
 
   /// Returns the threads of the runtime that are for calls that block. Thread: any.

@@ -310,6 +310,8 @@ private:
   void shut_io();                      // drops what waits for the system, and the context
   static void drop(caf::resumable* job, caf::execution_unit& unit, bool briefly);
 
+  static constexpr auto between_looks_at_io =
+    std::chrono::microseconds(10); // of who has work, or polls
   static constinit thread_local event_loop* current_;
 
   loop_scheduler& scheduler_;

@@ -89,7 +89,8 @@ public:
     return alive_;
   }
 
-  /// Where `ask` has its own, once there is some, which lives as long as loop 0's context. Thread: any.
+  /// Who knows of the questions of `ask` that wait: made with the first one, it lives as long as loop 0's context. Null
+  /// before and behind that. Thread: any.
   [[nodiscard]] std::atomic<const std::shared_ptr<detail::receiver_watches>*>&
   receiver_watches() noexcept {
     return receiver_watches_;
