@@ -18,7 +18,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -94,7 +93,7 @@ void add_more_doors(std::vector<server_program::door>& to, const make_chat& chat
 // One node of several.
 struct node_options {
   std::string name;
-  std::string nats; // where they meet
+  std::vector<std::string> nats; // where they meet
   bool jetstream = false;
   std::size_t replicas = 1;
   std::string folder; // of a server of its own
@@ -104,6 +103,7 @@ void add_node_options(CLI::App& app, node_options& node) {
   auto* const nats = app.add_option(
     "--nats", node.nats,
     "nats://HOST:PORT, or some with commas, where processes are one chat; embedded: its own");
+  nats->delimiter(',');
   auto* const name =
     app.add_option("--node", node.name, "the name of this process among them, as no other has it");
   nats->needs(name);
@@ -125,7 +125,7 @@ void add_node_options(CLI::App& app, node_options& node) {
 
 // Starts a server for this process and others, where that is asked for.
 void embed_nats(std::optional<troupe::embedded_nats_server>& server, node_options& node) {
-  if (node.nats != "embedded") {
+  if (node.nats != std::vector<std::string>{"embedded"}) {
     if (!node.folder.empty())
       throw std::invalid_argument("--nats-folder is for --nats embedded");
     return;
@@ -138,21 +138,13 @@ void embed_nats(std::optional<troupe::embedded_nats_server>& server, node_option
     troupe::embedded_nats_options{.server = {.name = node.name, .store_directory = node.folder},
                                   .temporary_store = true,
                                   .logger = std::move(log)});
-  node.nats = server->url();
-  std::printf("nats: %s\n", node.nats.c_str());
-}
-
-std::vector<std::string> servers_of(const node_options& node) {
-  std::vector<std::string> all;
-  std::istringstream list{node.nats};
-  for (std::string url; std::getline(list, url, ',');)
-    all.push_back(url);
-  return all;
+  node.nats = {server->url()};
+  std::printf("nats: %s\n", node.nats.front().c_str());
 }
 
 troupe::cluster_options options_of(const node_options& node) {
   troupe::nats_options nats;
-  nats.servers = servers_of(node);
+  nats.servers = node.nats;
   troupe::cluster_options options;
   options.name = node.name;
   options.cluster = "chat";
@@ -168,7 +160,7 @@ troupe::cluster_options options_of(const node_options& node) {
 
 std::shared_ptr<troupe::history_store> history_of(const node_options& node) {
   troupe::jetstream_history_options options;
-  options.nats.servers = servers_of(node);
+  options.nats.servers = node.nats;
   options.name = "chat";
   options.replicas = node.replicas;
   options.per_topic = 10'000;

@@ -90,9 +90,9 @@ class Servers:
             server.thaw()
             server.kill()
 
-    def leader(self, stream="kept", of=None):
+    def leader(self, stream="kept"):
         """The server that leads a stream as others see it, if there is one."""
-        for server in of or self.all:
+        for server in self.all:
             for account in server.page("jsz?accounts=true&streams=true").get("account_details", []):
                 for one in account.get("stream_detail", []):
                     if one["name"] == stream and (name := one.get("cluster", {}).get("leader")):
