@@ -45,9 +45,10 @@ constexpr std::size_t heap_of_waiting = 4096;
 // In how many turns a loop that has work does not look at its descriptors, at most.
 constexpr std::uint8_t most_turns_without_io = 32;
 
-// One that goes on lets those whom it has woken run before all others, if they are as few: it feeds them, perhaps with
-// many like it, and what all of them send would come long after it has left the cache.
+// One that goes on, or has made so much, lets those whom it has woken run before all others, if they are as few: it feeds
+// them, perhaps with many like it, and what all of them send would come long after it has left the cache.
 constexpr std::size_t few_woken = 8;
+constexpr std::ptrdiff_t much_for_few = 4 * 1024;
 
 // When what a loop has made for others grows by so much, half of a processor's second cache, it finishes what it has
 // begun: who is woken runs next.
@@ -338,7 +339,8 @@ bool event_loop::resume(caf::resumable* job, bool pinned) {
   acting_ = nullptr;
   detail::this_turn.end();
   if (woken_ > 0 && !pinned && floating_.size() > woken_) // others wait
-    hasten_woken(result == caf::resumable::resume_later);
+    hasten_woken(result == caf::resumable::resume_later
+                 || detail::bytes_taken() - taken > much_for_few);
   switch (result) {
   case caf::resumable::resume_later:
     if (pinned) {
@@ -372,10 +374,10 @@ void event_loop::settle_ended() {
     registry.dec_running();
 }
 
-// Those who wait come to their turn all the same: who was hastened hastens nobody by going on, and in some turns nobody
-// does by having made much.
-void event_loop::hasten_woken(bool goes_on) {
-  const bool feeds = goes_on && woken_ <= few_woken && !runs_hastened_;
+// Those who wait come to their turn all the same: who was hastened hastens nobody as one who feeds, and in some turns
+// nobody does because of what the loop has made.
+void event_loop::hasten_woken(bool feeds) {
+  feeds = feeds && woken_ <= few_woken && !runs_hastened_;
   if (!feeds && (in_order_ || detail::bytes_taken() - usual_bytes_ <= much_in_all))
     return;
   floating_.hasten(woken_);

@@ -92,6 +92,8 @@ void loop_scheduler::init(caf::actor_system_config& cfg) {
   pool_ = std::make_unique<thread_pool>(0, options_.max_pool_threads, logger_.get());
   const auto count = options_.loops != 0 ? options_.loops : detail::usable_cores();
   num_workers_ = count;
+  if (count > 1)
+    detail::let_actors_move();
   max_throughput_ = options_.messages_per_actor;
   for (std::size_t i = 0; i < count; ++i)
     loops_.push_back(std::make_unique<event_loop>(*this, i, options_, count));

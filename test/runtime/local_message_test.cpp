@@ -260,8 +260,8 @@ TEST_CASE("an actor's memory is used again once nothing refers to it") {
     rt.settle(); // it ends: it has no behavior
     return a;
   };
-  constexpr auto size = sizeof(caf::actor_storage<small>);
-  STATIC_REQUIRE(size <= troupe::detail::largest_cached_block);
+  const auto size = troupe::detail::size_of_actor_block(sizeof(caf::actor_storage<small>));
+  REQUIRE(size <= troupe::detail::largest_cached_block);
   auto first = spawn_one();
   const auto* const memory = first.get();
   caf::weak_actor_ptr weak{first.get(), true};
@@ -286,7 +286,34 @@ TEST_CASE("an actor whose constructor throws gives its memory back") {
   manual_runtime rt;
   for (int i = 0; i < 3; ++i)
     CHECK_THROWS(rt.runtime::spawn<failing>());
-  CHECK(troupe::detail::count_free_blocks(sizeof(caf::actor_storage<failing>)).here <= 1);
+  const auto size = troupe::detail::size_of_actor_block(sizeof(caf::actor_storage<failing>));
+  CHECK(troupe::detail::count_free_blocks(size).here <= 1);
+}
+
+TEST_CASE("where there are several loops, floating actors share no line of the cache") {
+  const runtime several{{.loops = 2, .install_signal_handlers = false}};
+  manual_runtime rt;
+  struct uneven : floating_actor {
+    using floating_actor::floating_actor;
+    caf::behavior make_behavior() override {
+      return {[](int) {
+      }};
+    }
+    std::array<char, 24> more{};
+  };
+  std::vector<caf::strong_actor_ptr> all;
+  for (int i = 0; i < 20; ++i)
+    all.push_back(caf::actor_cast<caf::strong_actor_ptr>(rt.runtime::spawn<uneven>()));
+  std::vector<std::uintptr_t> at;
+  for (const auto& one : all)
+    at.push_back(reinterpret_cast<std::uintptr_t>(one.get()));
+  CHECK(std::all_of(at.begin(), at.end(), [](auto x) { return x % 64 == 0; }));
+  std::sort(at.begin(), at.end());
+  for (std::size_t i = 1; i < at.size(); ++i)
+    CHECK(at[i] - at[i - 1] >= sizeof(caf::actor_storage<uneven>));
+  for (const auto& one : all)
+    caf::anon_send_exit(caf::actor_cast<caf::actor>(one), caf::exit_reason::user_shutdown);
+  rt.settle();
 }
 
 TEST_CASE("an actor with wide members lies as they must") {

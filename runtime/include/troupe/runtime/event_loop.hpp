@@ -283,7 +283,7 @@ private:
   std::size_t take_arrivals(event_loop& of);
   void run_actors();
   bool resume(caf::resumable* job, bool pinned);
-  void hasten_woken(bool goes_on);
+  void hasten_woken(bool feeds);
   void settle_ended();
   bool hand_on() noexcept;
   void gather();

@@ -16,6 +16,7 @@
 
 namespace troupe {
 class basic_actor;
+class floating_actor;
 
 namespace detail {
 
@@ -25,6 +26,19 @@ const caf::node_id& kept_node(const caf::node_id& node);
 /// Tells an actor's memory that whoever makes the actor queues it at once. The queue's reference is there before anybody
 /// else can see the actor, so that counting it takes no atomic operation.
 struct queued_at_once {};
+
+/// From here on a floating actor begins with a line of the processor's cache that has nothing of another block: the
+/// counts of references are there, which each message to it changes, and other loops have its neighbours. Thread: any.
+void let_actors_move() noexcept;
+
+/// Memory for an actor that may move, of the thread's free blocks. Thread: any.
+///
+/// 	hrows std::bad_alloc
+[[nodiscard]] void* take_actor_block(std::size_t size);
+/// Gives back what `take_actor_block(size)` returned. Thread: any.
+void give_actor_block(void* block, std::size_t size) noexcept;
+/// Returns how many bytes `take_actor_block(size)` would take now. Thread: any.
+[[nodiscard]] std::size_t size_of_actor_block(std::size_t size) noexcept;
 
 } // namespace detail
 } // namespace troupe
@@ -62,9 +76,17 @@ public:
   actor_storage(const actor_storage&) = delete;
   actor_storage& operator=(const actor_storage&) = delete;
 
-  static void* operator new(std::size_t size) { return troupe::detail::take_block(size); }
+  static void* operator new(std::size_t size) {
+    if constexpr (std::derived_from<T, troupe::floating_actor>)
+      return troupe::detail::take_actor_block(size);
+    else
+      return troupe::detail::take_block(size);
+  }
   static void operator delete(void* block) noexcept {
-    troupe::detail::give_block(block, sizeof(actor_storage));
+    if constexpr (std::derived_from<T, troupe::floating_actor>)
+      troupe::detail::give_actor_block(block, sizeof(actor_storage));
+    else
+      troupe::detail::give_block(block, sizeof(actor_storage));
   }
 
   union {
