@@ -103,7 +103,7 @@ void add_node_options(CLI::App& app, node_options& node) {
   auto* const nats = app.add_option(
     "--nats", node.nats,
     "nats://HOST:PORT, or some with commas, where processes are one chat; embedded: its own");
-  nats->delimiter(',');
+  nats->delimiter(',')->allow_extra_args(false);
   auto* const name =
     app.add_option("--node", node.name, "the name of this process among them, as no other has it");
   nats->needs(name);

@@ -102,7 +102,7 @@ int run(int argc, char** argv, const std::string& name, const std::string& about
   auto* const proxied_by = app.add_option(
     "--proxied-by", listen.proxy_protocol.proxies,
     "proxies (ADDRESS or NETWORK/BITS), which speak the PROXY protocol; others are refused");
-  proxied_by->delimiter(',');
+  proxied_by->delimiter(',')->allow_extra_args(false);
   if (!tls.required)
     app.add_option("--unix", unix_path, "listens at this UNIX socket too; @NAME is without a file");
   for (auto& d : doors) {

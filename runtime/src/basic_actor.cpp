@@ -13,12 +13,9 @@
 #include <caf/sec.hpp>
 #include <caf/system_messages.hpp>
 
-#include <troupe/runtime/coroutine.hpp>
 #include <troupe/runtime/detail/answering.hpp>
 #include <troupe/runtime/detail/class_name.hpp>
-#include <troupe/runtime/failure.hpp>
 #include <troupe/runtime/loop_scheduler.hpp>
-#include <troupe/runtime/repeats.hpp>
 #include <troupe/runtime/skipped.hpp>
 
 #include "awaited.hpp"

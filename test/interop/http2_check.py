@@ -195,8 +195,14 @@ def floods():
                     c.socket.sendall(frames)
                     end = c.until(lambda e: isinstance(e, h2.events.ConnectionTerminated))
                     assert end.error_code in (11, 1), (name, end.error_code)  # ENHANCE_YOUR_CALM, PROTOCOL_ERROR
-                except (EOFError, ConnectionError, h2.exceptions.ProtocolError):  # of what it never asked for
+                except (EOFError, ConnectionError):
                     pass
+                except h2.exceptions.ProtocolError:  # python3-h2 knows nothing of what was sent
+                    try:
+                        while c.socket.recv(65536):
+                            pass
+                    except ConnectionError:
+                        pass
             assert time.monotonic() - begin < 10, name
             with Client(port) as c:  # others are served
                 stream = c.ask("GET", "/")

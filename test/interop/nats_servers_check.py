@@ -236,7 +236,7 @@ def main():
             while cases and len(running) < 2:
                 running.append(subprocess.Popen([sys.executable, __file__, *sys.argv[1:3], cases.pop(0).__name__],
                                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-            print(running[0].communicate(timeout=110)[0], end="", flush=True)
+            print(running[0].communicate(timeout=140)[0], end="", flush=True)
             wrong |= running.pop(0).returncode != 0
     finally:
         for one in running:

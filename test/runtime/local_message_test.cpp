@@ -291,8 +291,6 @@ TEST_CASE("an actor whose constructor throws gives its memory back") {
 }
 
 TEST_CASE("where there are several loops, floating actors share no line of the cache") {
-  const runtime several{{.loops = 2, .install_signal_handlers = false}};
-  manual_runtime rt;
   struct uneven : floating_actor {
     using floating_actor::floating_actor;
     caf::behavior make_behavior() override {
@@ -301,16 +299,23 @@ TEST_CASE("where there are several loops, floating actors share no line of the c
     }
     std::array<char, 24> more{};
   };
-  std::vector<caf::strong_actor_ptr> all;
-  for (int i = 0; i < 20; ++i)
-    all.push_back(caf::actor_cast<caf::strong_actor_ptr>(rt.runtime::spawn<uneven>()));
+  constexpr auto size = sizeof(caf::actor_storage<uneven>);
+  manual_runtime rt;
+  const auto make = [&] {
+    return caf::actor_cast<caf::strong_actor_ptr>(rt.runtime::spawn<uneven>());
+  };
+  std::vector<caf::strong_actor_ptr> all{make()}; // which has what it got when it ends
+  const runtime several{{.loops = 2, .install_signal_handlers = false}};
   std::vector<std::uintptr_t> at;
-  for (const auto& one : all)
-    at.push_back(reinterpret_cast<std::uintptr_t>(one.get()));
-  CHECK(std::all_of(at.begin(), at.end(), [](auto x) { return x % 64 == 0; }));
+  for (int i = 0; i < 20; ++i) {
+    all.push_back(make());
+    at.push_back(reinterpret_cast<std::uintptr_t>(all.back().get()));
+  }
+  if (troupe::detail::size_of_actor_block(size) > size) // not under the address sanitizer
+    CHECK(std::all_of(at.begin(), at.end(), [](auto x) { return x % 64 == 0; }));
   std::sort(at.begin(), at.end());
   for (std::size_t i = 1; i < at.size(); ++i)
-    CHECK(at[i] - at[i - 1] >= sizeof(caf::actor_storage<uneven>));
+    CHECK(at[i] - at[i - 1] >= size);
   for (const auto& one : all)
     caf::anon_send_exit(caf::actor_cast<caf::actor>(one), caf::exit_reason::user_shutdown);
   rt.settle();

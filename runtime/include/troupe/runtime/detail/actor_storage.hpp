@@ -33,7 +33,7 @@ void let_actors_move() noexcept;
 
 /// Memory for an actor that may move, of the thread's free blocks. Thread: any.
 ///
-/// 	hrows std::bad_alloc
+/// \throws std::bad_alloc
 [[nodiscard]] void* take_actor_block(std::size_t size);
 /// Gives back what `take_actor_block(size)` returned. Thread: any.
 void give_actor_block(void* block, std::size_t size) noexcept;
