@@ -33,6 +33,8 @@ void detail::let_actors_move() noexcept {
 }
 
 std::size_t detail::size_of_actor_block(std::size_t size) noexcept {
+  if (!has_place)
+    return size;
   return size + sizeof(actor_place)
          + (actors_move.load(std::memory_order_relaxed) ? most_offset : 0);
 }
