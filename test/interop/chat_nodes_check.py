@@ -86,11 +86,12 @@ def over_nodes(nodes):
     lost = len(ann.lines)
     nodes[1].kill()
     back = User(nodes[2].port, "tom")  # who is back in time was never away
-    back.ask("tom", "Welcome, tom!")
-    ann.wait("* bob has left.", PATIENCE)
+    back.send("tom")
+    back.wait("Welcome, tom!", 4)
+    ann.wait("* bob has left.", 20)
     gone_after = time.monotonic() - killed
     print(f"users of the node were gone {gone_after:.1f} s after its end")
-    assert DOWN + HELD - 0.6 < gone_after, gone_after
+    assert DOWN + HELD - 0.6 < gone_after < 12, gone_after
     stop.set()
     for t in talkers:
         t.join()
@@ -133,7 +134,7 @@ def over_nodes(nodes):
     ann.wait("* eve has left.", HELD + 5)
     ann.ask("/who", "In lobby: ann, bob")
     assert all(reader.lines.count("<bob> I am back") == 1 for reader in (ann, eve, back))
-    errors = [line for node in nodes for line in node.log if "[error]" in line and "history: the store" not in line]
+    errors = [line for node in nodes for line in node.log if "[error]" in line]
     assert not errors, errors
 
 

@@ -70,7 +70,7 @@ def check(by):
             print(f"{by[0]}: {accident}, another began after {took:.2f} s")
             assert seen[-1][0] != holder.name, seen
             assert seen[-1][1] > seen[-2][1], seen
-            assert took < (4.5 if accident == "ended" else 15), took  # it gives its lease back: less than that lasts
+            assert took < (3 if accident == "ended" else 15), took
             if accident == "stopped":
                 with lines:
                     before = len(lines.told)
