@@ -311,7 +311,8 @@ private:
   static void drop(caf::resumable* job, caf::execution_unit& unit, bool briefly);
 
   static constexpr auto between_looks_at_io =
-    std::chrono::microseconds(10); // of who has work, or polls
+    std::chrono::microseconds(10);                // of who has work, or polls
+  static constexpr std::size_t first_portion = 2; // of messages, behind which the time is looked at
   static constinit thread_local event_loop* current_;
 
   loop_scheduler& scheduler_;
