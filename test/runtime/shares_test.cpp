@@ -129,6 +129,32 @@ private:
   bool goes_on_;
 };
 
+/// Sends so many numbers to each of the next ones when it has had so many, and says so.
+class relay : public floating_actor {
+public:
+  relay(caf::actor_config& cfg, std::vector<int>& order, int me, int takes,
+        std::vector<caf::actor> next = {}, int sends = 0)
+    : floating_actor(cfg), order_(order), me_(me), left_(takes), next_(std::move(next)),
+      sends_(sends) {}
+  caf::behavior make_behavior() override {
+    return {[this](std::int64_t) {
+      if (--left_ != 0)
+        return;
+      order_.push_back(me_);
+      for (int i = 0; i < sends_; ++i)
+        for (const auto& next : next_)
+          send(next, std::int64_t{i});
+    }};
+  }
+
+private:
+  std::vector<int>& order_;
+  int me_;
+  int left_;
+  std::vector<caf::actor> next_;
+  int sends_;
+};
+
 /// How many actors there are, and were.
 struct census {
   int now = 0;
@@ -178,6 +204,18 @@ private:
   int most_;
   std::vector<void*> hoard_;
 };
+
+/// Takes so many turns that what there is, also of other tests, is usual for the loop.
+void work_for_a_while(manual_runtime& rt) {
+  backlog none;
+  const auto busy = caf::actor_cast<caf::actor>(rt.spawn<eater>(none));
+  for (int i = 0; i < 1'000; ++i) {
+    caf::anon_send(busy, std::int64_t{i});
+    rt.reactor().iterate();
+  }
+  caf::anon_send_exit(busy, caf::exit_reason::user_shutdown);
+  rt.settle();
+}
 
 record run(int takers, int each, int times) {
   record all;
@@ -253,7 +291,7 @@ TEST_CASE(
     std::vector<caf::actor> feeders;
     for (int i = 0; i < 100; ++i)
       feeders.push_back(caf::actor_cast<caf::actor>(rt.spawn<feeder>(waiting, to, each, false)));
-    rt.settle(1'000); // until what there is is usual
+    work_for_a_while(rt);
     for (const auto& one : feeders)
       caf::anon_send(one, go_atom::value);
     rt.settle();
@@ -262,6 +300,47 @@ TEST_CASE(
   };
   CHECK(run(100) == 100);
   CHECK(run(1) == 100); // dealt with at once
+}
+
+TEST_CASE("who waits comes behind one whom another feeds, and not behind whom that one feeds") {
+  if (!knows_memory())
+    return;
+  std::vector<int> order;
+  manual_runtime rt;
+  const auto make = [&](int me, int takes, std::vector<caf::actor> next = {}, int sends = 0) {
+    return caf::actor_cast<caf::actor>(rt.spawn<relay>(order, me, takes, std::move(next), sends));
+  };
+  const auto third = make(3, 120);
+  const auto second = make(2, 60, {third}, 120); // it makes more than it gives back
+  const auto first = make(1, 1, {second}, 60);
+  const auto waits = make(9, 1);
+  work_for_a_while(rt);
+  caf::anon_send(first, std::int64_t{0});
+  caf::anon_send(waits, std::int64_t{0});
+  rt.settle();
+  CHECK(order == std::vector<int>{1, 2, 9, 3});
+}
+
+TEST_CASE("who waits comes behind eight whom another feeds, and not behind nine") {
+  if (!knows_memory())
+    return;
+  const auto count = GENERATE(8, 9);
+  std::vector<int> order;
+  manual_runtime rt;
+  const auto make = [&](int me, std::vector<caf::actor> next = {}, int sends = 0) {
+    return caf::actor_cast<caf::actor>(rt.spawn<relay>(order, me, 1, std::move(next), sends));
+  };
+  std::vector<caf::actor> fed;
+  for (int i = 0; i < count; ++i)
+    fed.push_back(make(2));
+  const auto first = make(1, fed, 10);
+  const auto waits = make(9);
+  work_for_a_while(rt);
+  caf::anon_send(first, std::int64_t{0});
+  caf::anon_send(waits, std::int64_t{0});
+  rt.settle();
+  const auto place = std::find(order.begin(), order.end(), 9) - order.begin();
+  CHECK(place == (count == 8 ? order.end() - order.begin() - 1 : 1));
 }
 
 TEST_CASE("a tree of actors is not there as a whole before any of them ends") {
