@@ -100,7 +100,6 @@ void event_loop::work() {
     run_actors();
   } else {
     hastened_ = 0; // they may have been stolen
-    settle_ended();
     watch_.begin_step();
   }
   const bool others_work = !gathering_.empty() && hand_on();

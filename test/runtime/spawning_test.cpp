@@ -409,3 +409,40 @@ TEST_CASE("actors that came and went are not counted by a loop that is busy with
   CHECK(owned.use_count() == 2); // the one that spawned them has it
   CHECK(running == before);
 }
+
+TEST_CASE("actors that came and went are not counted by a loop that is busy with others",
+          "[spawning]") {
+  class ticker : public floating_actor {
+  public:
+    ticker(caf::actor_config& cfg, std::function<bool()> tick)
+      : floating_actor(cfg), tick_(std::move(tick)) {}
+    caf::behavior make_behavior() override {
+      return {[this](more_atom) {
+        if (tick_())
+          send(caf::actor{this}, more_atom::value);
+      }};
+    }
+
+  private:
+    std::function<bool()> tick_;
+  };
+  const auto owned = std::make_shared<int>(1);
+  runtime rt{{.loops = 1, .messages_per_actor = 1, .install_signal_handlers = false}};
+  const auto& registry = rt.system().registry();
+  const auto parent = rt.spawn<spawning_parent<spawned_child<floating_actor>>>(owned, nullptr);
+  std::size_t running = 0;
+  int ticks = 0;
+  const auto busy = rt.spawn<ticker>([&] {
+    if (++ticks < 10'000)
+      return true;
+    running = registry.running();
+    rt.stop();
+    return false;
+  });
+  const auto before = registry.running();
+  caf::anon_send(parent, more_atom::value, 50);
+  caf::anon_send(busy, more_atom::value);
+  rt.run();
+  CHECK(owned.use_count() == 2); // the one that spawned them has it
+  CHECK(running == before);
+}
