@@ -66,15 +66,6 @@ void history_audience::leave(pinned_actor& who, const std::string& name) {
     remove(*found->second, &who);
 }
 
-std::unique_ptr<history_page> history_audience::newest(const std::string& name, std::size_t limit) {
-  const auto found = rooms_.find(name);
-  if (found == rooms_.end() || !found->second->active || !found->second->ring.answers(0, limit))
-    return nullptr;
-  auto page = std::make_unique<history_page>(found->second->ring.newest(0, limit));
-  page->epoch = epoch_;
-  return page;
-}
-
 // One question at a time, unless a larger one comes up.
 void history_audience::ask(room& of, std::uint64_t after, std::size_t limit) {
   if (of.asked_after <= after && of.asked_limit >= limit)

@@ -49,9 +49,6 @@ public:
                            std::function<void(const kept_message&)> fn);
   void leave(pinned_actor& who, const std::string& name);
 
-  /// Returns the newest `limit` messages if they are in memory here, else null.
-  [[nodiscard]] std::unique_ptr<history_page> newest(const std::string& name, std::size_t limit);
-
   // -- what loop 0 tells ------------------------------------------------------------------------
 
   void take(const std::string& name, const std::vector<kept_ref>& messages);

@@ -130,6 +130,9 @@ void history_core::append(const std::string& name, const shared_bytes& bytes, co
     self->in_flight_bytes_ -= size;
     if (got) {
       self->tallies_.appended.add();
+      if (const auto found = self->rooms_.find(name);
+          found != self->rooms_.end() && got->epoch == self->epoch_)
+        found->second->kept = std::max(found->second->kept, got->sequence);
       return done(std::move(got));
     }
     self->tallies_.failed.add();
@@ -159,6 +162,7 @@ void history_core::history_ready(std::uint64_t epoch) {
       r->ring.clear();
       r->held.clear();
       r->unsent.clear();
+      r->kept = 0;
       std::fill(r->active.begin(), r->active.end(), false);
       std::erase_if(r->waits, [](const waiting& w) { return w.loop.has_value(); }); // they ask anew
     }

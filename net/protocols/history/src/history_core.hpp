@@ -98,7 +98,7 @@ private:
     std::optional<std::size_t> loop;
     std::uint64_t after = 0;
     std::size_t limit = 0;
-    answer_to<history_page> done;
+    answer_to<history_page> done; // of a question
     unsigned tries = 0;
   };
 
@@ -111,13 +111,20 @@ private:
     std::vector<waiting> waits;   // for the store
     std::vector<kept_ref> held;   // came live, and something is missing before them
     std::vector<kept_ref> unsent; // to the loops, of this turn
-    bool stale = false;           // the store was away: it may have more
-    bool asking = false;          // the store
-    bool queued = false;          // for reading what was missed
-    unsigned failures = 0;        // to fill one gap
-    unsigned retries = 0;         // of reading, in a row
-    delayed_call again;           // until then nothing is read, unless somebody waits
+    std::uint64_t kept = 0; // up to here it has been said to be kept, to those here who append
+    bool stale = false;     // the store was away: it may have more
+    bool asking = false;    // the store
+    bool queued = false;    // for reading what was missed
+    unsigned failures = 0;  // to fill one gap
+    unsigned retries = 0;   // of reading, in a row
+    delayed_call again;     // until then nothing is read, unless somebody waits
     time_point used{};
+
+    // Whether what is known up to `last` is all that a page has: what was missed while the store was away comes to who
+    // listens in its turn, but is not behind a page.
+    [[nodiscard]] bool up_to_date(std::uint64_t last) const noexcept {
+      return !stale && last >= kept;
+    }
   };
   using room_ref = std::shared_ptr<room>;
 

@@ -75,7 +75,7 @@ void history_core::serve(const room_ref& r) {
   if (r->held.empty()) {
     auto waits = std::exchange(r->waits, {});
     for (auto& w : waits) {
-      if (r->ring.answers(w.after, w.limit))
+      if (r->ring.answers(w.after, w.limit) && (!w.done || r->up_to_date(r->ring.last())))
         answer(r, w, r->ring.newest(w.after, w.limit), false);
       else
         r->waits.push_back(std::move(w));
@@ -183,6 +183,8 @@ void history_core::have_read(const room_ref& r, const history_query& query, std:
   auto& ring = r->ring;
   // What a page says to be there and does not have would count as heard, and be lost.
   got->last = got->messages.empty() ? got->floor : got->messages.back()->at.sequence;
+  if (got->last == 0)
+    r->kept = 0; // all of it has been dropped
   r->retries = 0;
   take_back(r->again);
   if (readies == readies_) // else the store was away since it was asked
@@ -237,6 +239,14 @@ void history_core::have_read(const room_ref& r, const history_query& query, std:
         if (m->at.sequence > page.last && m->at.sequence > w.after)
           page.messages.push_back(m);
       page.last = ring.last();
+    }
+    // It was asked of a store that was away since, or of a copy that is behind.
+    if (w.done && !r->up_to_date(page.last)) {
+      if (++w.tries < most_failures)
+        r->waits.push_back(std::move(w));
+      else
+        w.done(failure{history_errc::store_unavailable, "it does not have yet what it has kept"});
+      continue;
     }
     answer(r, w, std::move(page), false);
   }

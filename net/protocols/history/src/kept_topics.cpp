@@ -71,9 +71,6 @@ void kept_topic::leave(pinned_actor& self) const {
 }
 
 deferred<history_page> kept_topic::history(basic_actor& self, history_request request) const {
-  if (const auto* const here = event_loop::current(); here != nullptr && request.before.epoch == 0)
-    if (const auto page = core_->audience(here->index()).newest(*name_, request.limit))
-      return succeed(std::move(*page));
   auto made = std::make_shared<detail::thread_answer<history_page>>();
   auto waits = made->start();
   core_->on_loop_0(

@@ -76,6 +76,95 @@ TEST_CASE("what was missed while the store was away is read when it is back", "[
   CHECK(a.written == "123");
 }
 
+TEST_CASE("a page waits for what was missed, and who resumes does not", "[history]") {
+  fixture f;
+  fake_connection::output a, b;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  const auto first = f.append("1");
+  const auto ask = [&] {
+    auto page = f.rt.in_turn([&] { return f.room.history(f.writer()); });
+    f.rt.settle();
+    return page;
+  };
+  auto& store = *f.store->now;
+
+  SECTION("while the store was away") {
+    store.lose_live = 1;
+    f.append("2");
+    store.hold_reads = true;
+    f.rt.in_turn([&] { store.events->history_lost(failure{history_errc::store_unavailable}); });
+    CHECK(failure_result_of(ask()).check(history_errc::store_unavailable));
+    f.rt.in_turn([&] { store.events->history_ready(first.epoch); });
+    f.rt.settle();
+    auto page = ask();
+    CHECK_FALSE(page.ready());
+    CHECK(f.resume(f.connect(b), first).complete);
+    CHECK(b.written.empty());
+
+    SECTION("and is back") {
+      store.hold_reads = false;
+      f.rt.in_turn([&] { store.let_read(); });
+      CHECK(f.texts(f.value(std::move(page))) == "12");
+      CHECK(a.written == "12");
+      CHECK(b.written == "2");
+      const auto reads = store.reads;
+      CHECK(f.texts(f.value(ask())) == "12");
+      CHECK(store.reads == reads);
+    }
+    SECTION("and is away again: what was read before that is asked for once more") {
+      f.rt.in_turn([&] {
+        store.events->history_lost(failure{history_errc::store_unavailable});
+        store.events->history_ready(first.epoch);
+      });
+      CHECK(failure_result_of(std::move(page)).check(history_errc::store_unavailable));
+      page = ask();
+      const auto reads = store.reads;
+      f.rt.in_turn([&] { store.let_read(); });
+      f.rt.settle();
+      CHECK_FALSE(page.ready());
+      CHECK(store.reads == reads + 1);
+      f.rt.in_turn([&] { store.let_read(); });
+      CHECK(f.texts(f.value(std::move(page))) == "12");
+    }
+    SECTION("and cannot read") {
+      f.rt.in_turn([&] { store.fail_read(); });
+      CHECK(failure_result_of(std::move(page)).check(history_errc::store_failed));
+    }
+  }
+  SECTION("that was said to be kept, and has not been heard") {
+    store.lose_live = 1;
+    f.append("2");
+    const auto reads = store.reads;
+    CHECK(f.texts(f.value(ask())) == "12");
+    CHECK(store.reads == reads + 1);
+    CHECK(f.texts(f.value(ask())) == "12");
+    CHECK(store.reads == reads + 1); // it has been heard with that page
+  }
+  SECTION("that was said to be kept, and which a copy that is behind does not have") {
+    store.lose_live = 1;
+    f.append("2");
+    store.spoil = [](history_page& p) {
+      p.messages.pop_back();
+    };
+    const auto reads = store.reads;
+    CHECK(failure_result_of(ask()).check(history_errc::store_unavailable));
+    CHECK(store.reads > reads + 1);
+    CHECK(store.reads < reads + 10);
+    store.spoil = [](history_page&) {
+    };
+    CHECK(f.texts(f.value(ask())) == "12");
+  }
+  SECTION("that was said to be kept, and is gone since") {
+    store.lose_live = 1;
+    f.append("2");
+    store.spoil = [](history_page& p) {
+      p.messages.clear();
+      p.floor = p.last = 0;
+    };
+    CHECK(f.texts(f.value(ask())) == "1"); // which memory has
+  }
+}
+
 TEST_CASE("what was missed is read also if the store cannot at first when it is back",
           "[history]") {
   fixture f;

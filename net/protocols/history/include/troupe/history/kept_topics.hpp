@@ -155,9 +155,10 @@ public:
   /// Ends the subscription of `self`, if there is one. Nothing more comes.
   void leave(pinned_actor& self) const;
 
-  /// Returns a page of what is kept. The deferred fires as `self`.
+  /// Returns a page of what is kept: all whose `append` has been answered in this process is behind it. The deferred
+  /// fires as `self`.
   ///
-  /// Fails with: `errc::timed_out`, or one of `history_errc`
+  /// Fails with: `errc::timed_out`, or one of `history_errc`: where the store is away there is no page, whatever memory has
   deferred<history_page> history(basic_actor& self, history_request request = {}) const;
 
   [[nodiscard]] const std::string& name() const noexcept;
