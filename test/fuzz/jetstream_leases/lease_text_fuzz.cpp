@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include <troupe/nats/jetstream_types.hpp>
+
 #include "lease_text.hpp"
 
 using namespace troupe;
@@ -16,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         || read->ttl > std::chrono::hours(24) || read->holder.size() > size)
       std::abort();
   }
-  if (const auto time = detail::microseconds_of(input); time && *time > 253'402'300'801'000'000)
+  if (const auto time = microseconds_of_time(input); time && *time > 253'402'300'801'000'000)
     std::abort(); // behind the year 9999
   for (const char c : detail::lease_token(input))
     if (c == '.' || c == '*' || c == '>' || c <= ' ')

@@ -226,12 +226,13 @@ void history_core::have_read(const room_ref& r, const history_query& query, std:
     // What the store had, and what has come since.
     history_page page = *got;
     std::erase_if(page.messages, [&](const kept_ref& m) { return m->at.sequence <= w.after; });
-    if (ring.last() > page.last) {
-      if (ring.floor() > page.last && ++w.tries < most_failures) { // more than memory holds
+    const bool behind = ring.floor() > page.last; // by more than memory has
+    if (ring.last() > page.last && (!behind || !w.done)) {
+      if (behind && ++w.tries < most_failures) {
         r->waits.push_back(std::move(w));
         continue;
       }
-      if (ring.floor() > page.last) { // or a gap that the store cannot fill
+      if (behind) { // the store cannot fill it
         page.messages.clear();
         page.floor = ring.floor();
       }
@@ -240,8 +241,8 @@ void history_core::have_read(const room_ref& r, const history_query& query, std:
           page.messages.push_back(m);
       page.last = ring.last();
     }
-    // It was asked of a store that was away since, or of a copy that is behind.
-    if (w.done && !r->up_to_date(page.last)) {
+    // The store was away since it was asked, or a copy was read that is behind; unless all that was known has been dropped.
+    if (w.done && (behind ? got->last != 0 : !r->up_to_date(page.last))) {
       if (++w.tries < most_failures)
         r->waits.push_back(std::move(w));
       else

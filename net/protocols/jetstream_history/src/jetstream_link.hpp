@@ -58,8 +58,10 @@ private:
   static deferred<history_page> read_page(self_ref self, std::string topic, history_query query);
   static deferred<std::uint64_t> last_of(self_ref self, std::string subject);
   static deferred<std::uint64_t> next_of(self_ref self, std::string subject, std::uint64_t from);
+  static deferred<read_stretch> read_part(self_ref self, std::string subject, std::uint64_t from,
+                                          std::uint64_t end, history_query query);
   static deferred<read_stretch> read_on(self_ref self, std::string subject, std::uint64_t from,
-                                        std::uint64_t end, std::uint64_t last, history_query query);
+                                        std::uint64_t end, history_query query);
   static std::string id_of(std::optional<std::string_view> header);
   [[nodiscard]] jetstream store() const; // raises when it has ended
 

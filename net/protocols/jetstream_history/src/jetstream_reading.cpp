@@ -1,17 +1,18 @@
 // Reading what the stream has of a topic.
 //
-// A stream has no index by which the newest messages of a subject could be found: a consumer goes forward from a sequence. So one begins
-// a little before the place up to which they are wanted, and further back as long as there are too few. All that is read is without a
-// gap: what a consumer sends is numbered, and what the stream may have dropped meanwhile is found out at the end.
+// The server that leads the stream is asked for one message after the other: the first of a subject from a sequence on. It has no question
+// for those before one, so what is read begins a little before the place up to which messages are wanted, and further back as long as there
+// are too few. Parts of a long stretch are read at the same time.
 
 #include <algorithm>
-#include <chrono>
 #include <iterator>
 #include <utility>
+#include <vector>
 
 #include <troupe/history/history_errc.hpp>
 #include <troupe/nats/nats_errc.hpp>
 #include <troupe/runtime/coroutine.hpp>
+#include <troupe/runtime/deferred_list.hpp>
 
 #include "jetstream_link.hpp"
 
@@ -19,8 +20,8 @@ namespace troupe::detail {
 
 namespace {
 
-constexpr std::size_t most_in_batch = 256; // messages that are fetched at once
-constexpr std::size_t head_room = 8192;    // of a message: its subjects and headers
+constexpr std::uint64_t most_parts = 8;  // that are read at the same time
+constexpr std::uint64_t least_part = 16; // messages that are wanted of one
 constexpr std::size_t most_wanted = std::size_t{1} << 20;
 constexpr std::uint64_t first_guess = 2; // messages of the stream for each that is wanted
 constexpr std::uint64_t growth = 16;
@@ -92,86 +93,81 @@ deferred<history_page> jetstream_core::read(std::string_view topic, const histor
 
 namespace {
 
-deferred<std::uint64_t> sequence_of(deferred<stored_message> got) {
-  return std::move(got).add_callbacks(
-    [](const stored_message& m) { return outcome<std::uint64_t>{m.sequence}; },
-    [](const failure& why) -> outcome<std::uint64_t> {
-      if (why.check(nats_errc::message_not_found))
-        return std::uint64_t{0};
-      return why;
-    });
+// Makes a message that is not there a result.
+deferred<std::optional<stored_message>> if_there(deferred<stored_message> got) {
+  using found = std::optional<stored_message>;
+  return std::move(got).add_callbacks([](stored_message m) { return outcome<found>{std::move(m)}; },
+                                      [](const failure& why) -> outcome<found> {
+                                        if (why.check(nats_errc::message_not_found))
+                                          return found{};
+                                        return why;
+                                      });
+}
+
+std::uint64_t sequence_of(const std::optional<stored_message>& m) noexcept {
+  return m ? m->sequence : 0;
 }
 
 } // namespace
 
 // Returns the last sequence of a subject, 0 if it has none.
 deferred<std::uint64_t> jetstream_core::last_of(self_ref self, std::string subject) {
-  return sequence_of(self->store().get_last_message(self->options_.name, subject));
+  return if_there(self->store().get_last_message(self->options_.name, subject))
+    .add_callback(&sequence_of);
 }
 
 // Returns the first sequence of a subject from `from` on, 0 if it has none.
 deferred<std::uint64_t> jetstream_core::next_of(self_ref self, std::string subject,
                                                 std::uint64_t from) {
-  return sequence_of(self->store().get_next_message(self->options_.name, subject, from));
+  return if_there(self->store().get_next_message(self->options_.name, subject, from))
+    .add_callback(&sequence_of);
 }
 
-// Returns the newest of what lies from `from` to before `end` (0: up to now, and to `last` at least), as many as `query` wants.
+// Returns the newest of what lies from `from` to before `end`, as many as `query` wants. The subject has a message behind that, or just
+// before `end`.
+deferred<read_stretch> jetstream_core::read_part(self_ref self, std::string subject,
+                                                 std::uint64_t from, std::uint64_t end,
+                                                 history_query query) {
+  read_stretch found;
+  while (from < end) {
+    auto m = co_await if_there(self->store().get_next_message(self->options_.name, subject, from));
+    if (sequence_of(m) < from)
+      failure{history_errc::store_unavailable, "what was there a moment ago is not"}.raise();
+    from = m->sequence + 1;
+    if (m->sequence >= end)
+      break;
+    ++found.read;
+    if (m->sequence <= query.after) {
+      found.known = true;
+      found.before = m->sequence;
+      continue;
+    }
+    found.add({{self->epoch_, m->sequence},
+               0,
+               static_cast<std::int64_t>(microseconds_of_time(m->time).value_or(0) / 1000),
+               id_of(m->headers.get("Nats-Msg-Id")),
+               shared_bytes{std::move(m->payload)}});
+    found.keep_newest(query);
+  }
+  co_return found;
+}
+
+// Returns the same of a stretch that may be long.
 deferred<read_stretch> jetstream_core::read_on(self_ref self, std::string subject,
                                                std::uint64_t from, std::uint64_t end,
-                                               std::uint64_t last, history_query query) {
-  const auto stream = self->options_.name;
-  consumer_config reader;
-  reader.filter = subject;
-  reader.start = consumer_start::sequence;
-  reader.start_sequence = from;
-  reader.acknowledged = false;
-  reader.inactive_threshold = std::chrono::seconds(10);
-  auto store = self->store();
-  const auto largest = self->store_->server_info().max_payload;
-  const auto consumer = co_await store.create_consumer(stream, reader);
-
-  fetch_options some;
-  some.batch = most_in_batch;
-  if (end != 0) // not much of what follows
-    some.batch = static_cast<std::size_t>(
-      std::clamp<std::uint64_t>(end - from + 1, 2, std::min(2 * wanted_of(query), most_in_batch)));
-  some.max_bytes = std::max(query.max_bytes, largest + head_room);
-  some.expires = duration::zero();
-  read_stretch found;
-  std::uint64_t latest = 0, number = 0;
-  for (bool done = false; !done;) {
-    const auto messages = co_await self->store().fetch(stream, consumer.name, some);
-    done = messages.empty() || messages.back().pending == 0;
-    for (const auto& m : messages) {
-      if (m.consumer_sequence != ++number)
-        failure{history_errc::store_unavailable, "messages came too late to be read"}.raise();
-      latest = m.sequence;
-      if (end != 0 && m.sequence >= end) {
-        done = true;
-        break;
-      }
-      ++found.read;
-      if (m.sequence <= query.after) {
-        found.known = true;
-        found.before = m.sequence;
-        continue;
-      }
-      const auto headers = m.message.headers();
-      found.add({{self->epoch_, m.sequence},
-                 0,
-                 m.time / 1'000'000,
-                 headers ? id_of(headers->get("Nats-Msg-Id")) : std::string{},
-                 shared_bytes{m.message.payload}});
-      found.keep_newest(query);
-    }
+                                               history_query query) {
+  const auto count = std::clamp<std::uint64_t>(wanted_of(query) / least_part, 1, most_parts);
+  const auto each = (end - from) / count + 1;
+  std::vector<deferred<read_stretch>> parts;
+  for (auto at = from; at < end; at += each)
+    parts.push_back(read_part(self, subject, at, std::min(at + each, end), query));
+  auto read = co_await deferred_list(std::move(parts));
+  read_stretch all;
+  for (auto part = read.rbegin(); part != read.rend() && !all.known; ++part) {
+    all.prepend(std::move(*part).value());
+    all.keep_newest(query);
   }
-  self->store().delete_consumer(stream, consumer.name).add_errback([](const failure&) {
-    // It goes by itself after a while.
-  });
-  // The last one is there, unless all of them were dropped.
-  if (latest != 0 && latest < (end != 0 ? std::min(end, last) : last))
-    failure{history_errc::store_unavailable, "messages have not come"}.raise();
-  co_return found;
+  co_return all;
 }
 
 deferred<history_page> jetstream_core::read_page(self_ref self, std::string topic,
@@ -197,24 +193,26 @@ deferred<history_page> jetstream_core::read_page(self_ref self, std::string topi
   }
   const auto wanted = wanted_of(query);
   auto from = top - lowest > wanted * first_guess ? top - wanted * first_guess : lowest;
-  auto all = co_await read_on(self, subject, from, end, page.last, query);
+  auto all = co_await read_on(self, subject, from, top, query);
   while (!all.known && from > lowest) {
     const auto upper = from;
     from -= further(from, top - from, all.read, wanted);
     from = std::max(from, lowest);
-    all.prepend(co_await read_on(self, subject, from, upper, page.last, query));
+    all.prepend(co_await read_on(self, subject, from, upper, query));
     all.keep_newest(query);
   }
 
   auto& messages = all.messages;
-  if (end == 0 && !messages.empty())
-    page.last = messages.back().at.sequence;
   const auto& o = self->options_;
-  const auto kept = end == 0 ? all.read : page.last; // at most so many of this topic
-  const bool whole = from == 1 && query.after == 0 && kept < o.per_topic
-                     && o.max_age == duration::zero() && o.max_bytes == 0;
-  if (whole) { // nothing can have been dropped
-    if (!all.known && !messages.empty())
+  bool whole = !all.known && from == 1 && query.after == 0 && o.max_age == duration::zero()
+               && o.max_bytes == 0;
+  if (whole) { // the stream had so many of this topic at most, so none has been dropped
+    const auto had = end == 0 ? all.read : page.last;
+    const auto last = co_await last_of(self, subject);
+    whole = last >= page.last && had + (last - page.last) < o.per_topic;
+  }
+  if (whole) {
+    if (!messages.empty())
       messages.front().previous = 0;
     all.known = true;
   } else if (!messages.empty()) {

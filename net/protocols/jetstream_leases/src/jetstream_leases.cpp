@@ -197,7 +197,7 @@ private:
 
   // Revisions go on from when the stream was made: above those of one that was there before.
   bool found(const stream_info& stream) {
-    const auto made = detail::microseconds_of(stream.created);
+    const auto made = microseconds_of_time(stream.created);
     if (!made)
       return false;
     made_anew_ = made_anew_ || (base_ != 0 && base_ != *made);

@@ -19,7 +19,4 @@ namespace troupe::detail {
 /// Returns `name` as one token of a subject.
 [[nodiscard]] std::string lease_token(std::string_view name);
 
-/// Returns the microseconds since 1970 of a time as RFC 3339 section 5.6 writes it, in UTC; nothing if it is none.
-[[nodiscard]] std::optional<std::uint64_t> microseconds_of(std::string_view time);
-
 } // namespace troupe::detail

@@ -25,7 +25,7 @@ public:
       T,
       U> && !std::is_same_v<std::remove_cvref_t<U>, outcome> && !std::is_same_v<std::remove_cvref_t<U>, failure>)
     outcome(U&& value)
-    : value_(std::forward<U>(value)) {}
+    : value_(std::in_place, std::forward<U>(value)) {}
   outcome(failure why) noexcept : error_(std::move(why)) {}
 
   [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }

@@ -165,6 +165,31 @@ TEST_CASE("a page waits for what was missed, and who resumes does not", "[histor
   }
 }
 
+TEST_CASE("a page is not made of memory where the store has less than that", "[history]") {
+  fixture f{{.ring_messages = 2}};
+  fake_connection::output a;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  for (const char* text : {"1", "2", "3", "4", "5"})
+    f.append(text);
+  const auto ask = [&] {
+    return f.rt.in_turn([&] { return f.room.history(f.writer()); });
+  };
+  f.store->now->spoil = [](history_page& p) {
+    p.messages.resize(2);
+  };
+  auto page = ask();
+  f.rt.settle();
+  CHECK(failure_result_of(std::move(page)).check(history_errc::store_unavailable));
+  f.store->now->spoil = [](history_page& p) {
+    p.messages.clear();
+    p.floor = p.last = 0;
+  };
+  CHECK(f.value(ask()).messages.empty()); // dropped since
+  f.store->now->spoil = [](history_page&) {
+  };
+  CHECK(f.texts(f.value(ask())) == "12345");
+}
+
 TEST_CASE("what was missed is read also if the store cannot at first when it is back",
           "[history]") {
   fixture f;

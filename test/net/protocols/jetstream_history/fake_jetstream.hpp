@@ -14,6 +14,7 @@
 
 #include <troupe/history/kept_topics.hpp>
 #include <troupe/jetstream_history/jetstream_history.hpp>
+#include <troupe/runtime/detail/base64.hpp>
 #include <troupe/testing/deferred.hpp>
 #include <troupe/testing/logged_errors.hpp>
 
@@ -29,11 +30,6 @@ struct fake_stream {
     std::uint64_t sequence;
     std::string subject;
     std::string payload;
-  };
-  struct consumer {
-    std::string filter;
-    std::uint64_t next = 1;
-    std::uint64_t sent = 0;
   };
 
   /// Keeps a message, and says so to whom it concerns.
@@ -56,9 +52,7 @@ struct fake_stream {
   std::vector<message> kept;
   std::uint64_t last = 0;
   std::map<std::string, std::uint64_t> latest; // by subject
-  std::map<std::string, consumer> consumers;
-  std::size_t made = 0; // consumers
-  std::size_t read = 0; // messages that they have sent
+  std::size_t asked = 0;                       // for messages
   std::vector<fake_jetstream*> peers;
 
   /// Called with each request's subject, before and after it is answered.
@@ -73,11 +67,6 @@ struct fake_stream {
   /// Tells whether a request is answered, by its subject.
   std::function<bool(std::string_view)> answers = [](std::string_view) {
     return true;
-  };
-
-  /// Tells of a message that a consumer sends, by its number, whether it gets lost; so does the end of that batch.
-  std::function<bool(std::uint64_t)> lost = [](std::uint64_t) {
-    return false;
   };
 };
 
@@ -194,6 +183,7 @@ private:
                     + std::to_string(s.replicas)
                     + R"(},"state":{},"created":"2026-01-01T00:00:00Z"})");
     if (subject == "$JS.API.STREAM.MSG.GET.rooms") {
+      ++s.asked;
       const fake_stream::message* found = nullptr;
       for (const auto& m : s.kept)
         if (m.subject == text_in(body, "last_by_subj"))
@@ -205,50 +195,10 @@ private:
                   found == nullptr
                     ? R"({"error":{"code":404,"err_code":10037,"description":"no message found"}})"
                     : R"({"message":{"subject":")" + found->subject + R"(","seq":)"
-                        + std::to_string(found->sequence) + R"(,"data":""}})");
+                        + std::to_string(found->sequence) + R"(,"data":")"
+                        + troupe::detail::to_base64(found->payload)
+                        + R"(","time":"2026-01-01T00:00:01.5Z"}})");
     }
-    if (subject == "$JS.API.CONSUMER.CREATE.rooms") {
-      const auto name = 'C' + std::to_string(++s.made);
-      s.consumers[name] = {text_in(body, "filter_subject"), number_in(body, "opt_start_seq")};
-      return send(reply, {}, R"({"stream_name":"rooms","name":")" + name + "\"}");
-    }
-    if (subject.starts_with("$JS.API.CONSUMER.DELETE.rooms."))
-      return send(reply, {}, R"({"success":true})");
-    if (subject.starts_with("$JS.API.CONSUMER.MSG.NEXT.rooms."))
-      deliver(subject.substr(subject.rfind('.') + 1), reply, number_in(body, "batch"));
-  }
-
-  void deliver(const std::string& name, const std::string& to, std::uint64_t batch) {
-    auto& s = *stream_;
-    auto& c = s.consumers[name];
-    std::vector<fake_stream::message> some;
-    for (const auto& m : s.kept)
-      if (m.subject == c.filter && m.sequence >= c.next)
-        some.push_back(m);
-    if (some.empty())
-      return send(to, {}, {}, {}, " 404 No Messages");
-    bool all = true;
-    for (std::size_t i = 0; i < some.size() && i < batch; ++i) {
-      const auto& m = some[i];
-      c.next = m.sequence + 1;
-      ++s.read;
-      if (s.lost(++c.sent)) {
-        all = false;
-        continue;
-      }
-      send_kept(to, name, m, c.sent, some.size() - i - 1);
-    }
-    if (all && some.size() < batch)
-      send(to, {}, {}, {}, " 408 Request Timeout");
-  }
-  void send_kept(const std::string& to, const std::string& name, const fake_stream::message& m,
-                 std::uint64_t number, std::size_t pending) {
-    const auto found = subscriptions_.find(to);
-    if (found == subscriptions_.end())
-      return;
-    say("MSG " + m.subject + ' ' + found->second + " $JS.ACK.rooms." + name + ".1."
-        + std::to_string(m.sequence) + '.' + std::to_string(number) + ".1700000000000000000."
-        + std::to_string(pending) + ' ' + std::to_string(m.payload.size()) + "\r\n" + m.payload);
   }
 
   fake_stream* stream_;

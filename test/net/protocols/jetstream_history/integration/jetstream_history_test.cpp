@@ -132,6 +132,30 @@ TEST_CASE("what the stream has dropped is told", "[history]") {
   CHECK(c.resume("nothing yet", {}).complete);
 }
 
+TEST_CASE("messages as large as a server takes are read, with their ids and times", "[history]") {
+  if (!nats_server_installed())
+    return;
+  const directory folder;
+  served_nats s{{.store_directory = folder.path}};
+  const kept_topics_options large{.max_message = 1'000'000};
+  node a{s.address().url, {}, large};
+  const auto before = std::chrono::system_clock::now();
+  const std::string text(1'000'000, 'x');
+  a.append("t", text, "an id. ");
+  a.append("t", "", "none");
+  node b{s.address().url, {}, large};
+  const auto page = b.as([&] { return b.topics->get("t").history(b.actor()); });
+  REQUIRE(page.messages.size() == 2);
+  CHECK(page.messages[0]->bytes.text() == text);
+  CHECK(page.messages[0]->id == "an id. ");
+  CHECK(page.messages[1]->bytes.text().empty());
+  CHECK(page.messages[1]->id == "none");
+  const auto when =
+    std::chrono::system_clock::time_point{std::chrono::milliseconds(page.messages[0]->time)};
+  CHECK(when > before - 1s);
+  CHECK(when < std::chrono::system_clock::now() + 1s);
+}
+
 TEST_CASE("a server that is killed loses nothing that was acknowledged, and all go on",
           "[history]") {
   if (!nats_server_installed())

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <troupe/nats/nats_message.hpp>
@@ -140,6 +141,10 @@ struct stored_message {
   nats_headers headers;
   std::string payload;
 };
+
+/// Returns the microseconds since 1970 of a time as a server writes it (RFC 3339 section 5.6, in UTC); nothing if it is
+/// none.
+[[nodiscard]] std::optional<std::uint64_t> microseconds_of_time(std::string_view time);
 
 /// How messages are fetched.
 struct fetch_options {
