@@ -63,6 +63,7 @@ struct fake_stream {
 
   std::size_t replicas = 1;
   bool answers_pings = true;
+  bool goes_back = false; // has no idea from where it is to look for the next message
 
   /// Tells whether a request is answered, by its subject.
   std::function<bool(std::string_view)> answers = [](std::string_view) {
@@ -189,7 +190,7 @@ private:
         if (m.subject == text_in(body, "last_by_subj"))
           found = &m;
         else if (found == nullptr && m.subject == text_in(body, "next_by_subj")
-                 && m.sequence >= number_in(body, "seq"))
+                 && (s.goes_back || m.sequence >= number_in(body, "seq")))
           found = &m;
       return send(reply, {},
                   found == nullptr

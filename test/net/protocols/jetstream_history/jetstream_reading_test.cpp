@@ -113,6 +113,46 @@ TEST_CASE("what the stream drops while it is read is told, and no hole is left",
   CHECK(asked > at);
 }
 
+TEST_CASE("a page is not taken for all that there ever was if some is dropped meanwhile",
+          "[history]") {
+  const auto at = GENERATE(2, 5, 100, 250);
+  fixture f{{.per_topic = 400}};
+  for (int i = 1; i <= 400; ++i)
+    f.stream.keep("t", std::to_string(i));
+  int asked = 0;
+  f.stream.before = [&](std::string_view subject) {
+    if (subject.find("MSG.GET") == std::string_view::npos || ++asked != at)
+      return;
+    for (int i = 401; i <= 450; ++i)
+      f.stream.keep("t", std::to_string(i));
+    f.stream.drop_before(51);
+  };
+  const auto page = success_result_of(f.history("t", {.limit = 1000}));
+  CHECK(texts(page) == numbers(51, 450));
+  CHECK(page.floor == 50);
+}
+
+TEST_CASE("a page has nothing of what is gone when it is made", "[history]") {
+  fixture f;
+  for (int i = 1; i <= 20; ++i)
+    f.stream.keep("t", std::to_string(i));
+  f.stream.before = [&](std::string_view subject) {
+    if (subject.find("MSG.GET") != std::string_view::npos
+        && f.stream.asked == 21) // for all of them
+      f.stream.drop_before(f.stream.last + 1);
+  };
+  CHECK(success_result_of(f.history("t", {})).messages.empty());
+}
+
+TEST_CASE("a server that answers with what was not asked for is not believed", "[history]") {
+  fixture f;
+  f.stream.keep("t", "1");
+  f.stream.keep("t", "2");
+  f.stream.goes_back = true;
+  CHECK(failure_result_of(f.history("t", {})).check(history_errc::store_unavailable));
+  CHECK(f.stream.asked < 20);
+}
+
 TEST_CASE("a page before a place reads little of a long history", "[history]") {
   const auto others = GENERATE(0, 1, 30);
   INFO(others << " messages of others between two");
