@@ -165,6 +165,8 @@ void history_core::history_ready(std::uint64_t epoch) {
       r->kept = 0;
       std::fill(r->active.begin(), r->active.end(), false);
       std::erase_if(r->waits, [](const waiting& w) { return w.loop.has_value(); }); // they ask anew
+      for (auto& w : r->waits)
+        w.needs = 0;
     }
     for (std::size_t i = 0; i < audiences_.size(); ++i)
       tell(i, [epoch](history_audience& a) { a.restart(epoch); });

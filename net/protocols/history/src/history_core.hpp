@@ -100,6 +100,7 @@ private:
     std::size_t limit = 0;
     answer_to<history_page> done; // of a question
     unsigned tries = 0;
+    std::uint64_t needs = 0; // what its page has at least: all that was known when it was asked
   };
 
   struct room {
@@ -119,12 +120,6 @@ private:
     unsigned retries = 0;   // of reading, in a row
     delayed_call again;     // until then nothing is read, unless somebody waits
     time_point used{};
-
-    // Whether what is known up to `last` is all that a page has: what was missed while the store was away comes to who
-    // listens in its turn, but is not behind a page.
-    [[nodiscard]] bool up_to_date(std::uint64_t last) const noexcept {
-      return !stale && last >= kept;
-    }
   };
   using room_ref = std::shared_ptr<room>;
 

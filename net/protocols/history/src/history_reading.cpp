@@ -41,6 +41,7 @@ void history_core::asked(const std::string& name, waiting who) {
     return;
   }
   const auto r = room_of(name);
+  who.needs = std::max(r->kept, r->ring.last());
   r->waits.push_back(std::move(who));
   serve(r);
 }
@@ -75,7 +76,8 @@ void history_core::serve(const room_ref& r) {
   if (r->held.empty()) {
     auto waits = std::exchange(r->waits, {});
     for (auto& w : waits) {
-      if (r->ring.answers(w.after, w.limit) && (!w.done || r->up_to_date(r->ring.last())))
+      const bool current = !r->stale && r->ring.last() >= w.needs;
+      if (r->ring.answers(w.after, w.limit) && (!w.done || current))
         answer(r, w, r->ring.newest(w.after, w.limit), false);
       else
         r->waits.push_back(std::move(w));
@@ -183,12 +185,9 @@ void history_core::have_read(const room_ref& r, const history_query& query, std:
   auto& ring = r->ring;
   // What a page says to be there and does not have would count as heard, and be lost.
   got->last = got->messages.empty() ? got->floor : got->messages.back()->at.sequence;
-  if (got->last == 0)
-    r->kept = 0; // all of it has been dropped
   r->retries = 0;
   take_back(r->again);
-  if (readies == readies_) // else the store was away since it was asked
-    r->stale = false;
+  r->stale = readies != readies_; // the store was away since it was asked
   if (!ring.known()) {
     ring.take(*got);
     renew_rings(r);
@@ -226,13 +225,14 @@ void history_core::have_read(const room_ref& r, const history_query& query, std:
     // What the store had, and what has come since.
     history_page page = *got;
     std::erase_if(page.messages, [&](const kept_ref& m) { return m->at.sequence <= w.after; });
-    const bool behind = ring.floor() > page.last; // by more than memory has
-    if (ring.last() > page.last && (!behind || !w.done)) {
-      if (behind && ++w.tries < most_failures) {
+    // If not, more has come since than memory has, or the store cannot fill a gap.
+    const bool meets = ring.floor() <= page.last;
+    if (ring.last() > page.last && (meets || !w.done)) {
+      if (!meets && ++w.tries < most_failures) {
         r->waits.push_back(std::move(w));
         continue;
       }
-      if (behind) { // the store cannot fill it
+      if (!meets) {
         page.messages.clear();
         page.floor = ring.floor();
       }
@@ -241,8 +241,8 @@ void history_core::have_read(const room_ref& r, const history_query& query, std:
           page.messages.push_back(m);
       page.last = ring.last();
     }
-    // The store was away since it was asked, or a copy was read that is behind; unless all that was known has been dropped.
-    if (w.done && (behind ? got->last != 0 : !r->up_to_date(page.last))) {
+    // A copy may have been read that is behind; or all that there was has been dropped.
+    if (w.done && (r->stale || (page.last < w.needs && got->last != 0))) {
       if (++w.tries < most_failures)
         r->waits.push_back(std::move(w));
       else

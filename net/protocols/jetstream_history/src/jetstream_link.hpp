@@ -30,6 +30,7 @@ struct read_stretch {
   std::uint64_t before =
     0; ///< the sequence of the one before the first of them, if that is `known`
   bool known = false;
+  bool cut = false;     ///< there were more, for which there were too many bytes
   std::size_t read = 0; ///< messages, with those that were more than wanted
 
   void add(kept_message message);

@@ -20,10 +20,9 @@ namespace troupe::detail {
 
 namespace {
 
-constexpr std::uint64_t most_parts = 8;  // that are read at the same time
+constexpr std::uint64_t most_parts = 16; // that are read at the same time
 constexpr std::uint64_t least_part = 16; // messages that are wanted of one
 constexpr std::size_t most_wanted = std::size_t{1} << 20;
-constexpr std::uint64_t first_guess = 2; // messages of the stream for each that is wanted
 constexpr std::uint64_t growth = 16;
 
 // With the one before them, which says that none is missing.
@@ -70,6 +69,7 @@ void read_stretch::prepend(read_stretch older) {
 
 void read_stretch::keep_newest(const history_query& of) {
   while (messages.size() > of.limit || (bytes > of.max_bytes && messages.size() > 1)) {
+    cut |= messages.size() <= of.limit;
     known = true;
     before = messages.front().at.sequence;
     bytes -= messages.front().bytes.size();
@@ -152,18 +152,25 @@ deferred<read_stretch> jetstream_core::read_part(self_ref self, std::string subj
   co_return found;
 }
 
-// Returns the same of a stretch that may be long.
+// Returns the same of a stretch that may be long. Its parts share the bytes that are allowed, until it shows that this is too little for one.
 deferred<read_stretch> jetstream_core::read_on(self_ref self, std::string subject,
                                                std::uint64_t from, std::uint64_t end,
                                                history_query query) {
   const auto count = std::clamp<std::uint64_t>(wanted_of(query) / least_part, 1, most_parts);
   const auto each = (end - from) / count + 1;
+  auto of_part = query;
+  of_part.max_bytes /= count;
   std::vector<deferred<read_stretch>> parts;
-  for (auto at = from; at < end; at += each)
-    parts.push_back(read_part(self, subject, at, std::min(at + each, end), query));
+  for (auto at = from; at < end;) {
+    const auto stop = end - at > each ? at + each : end;
+    parts.push_back(read_part(self, subject, at, stop, of_part));
+    at = stop;
+  }
   auto read = co_await deferred_list(std::move(parts));
   read_stretch all;
   for (auto part = read.rbegin(); part != read.rend() && !all.known; ++part) {
+    if (part->value().cut && count > 1)
+      co_return co_await read_part(self, subject, from, end, query);
     all.prepend(std::move(*part).value());
     all.keep_newest(query);
   }
@@ -192,7 +199,7 @@ deferred<history_page> jetstream_core::read_page(self_ref self, std::string topi
     co_return page;
   }
   const auto wanted = wanted_of(query);
-  auto from = top - lowest > wanted * first_guess ? top - wanted * first_guess : lowest;
+  auto from = top - lowest > wanted ? top - wanted : lowest;
   auto all = co_await read_on(self, subject, from, top, query);
   while (!all.known && from > lowest) {
     const auto upper = from;

@@ -126,6 +126,16 @@ TEST_CASE("a page waits for what was missed, and who resumes does not", "[histor
       f.rt.in_turn([&] { store.let_read(); });
       CHECK(f.texts(f.value(std::move(page))) == "12");
     }
+    SECTION("and may have more than when it was asked") {
+      const auto reads = store.reads;
+      f.rt.in_turn([&] { store.events->history_ready(first.epoch); }); // another server leads it
+      f.rt.in_turn([&] { store.let_read(); });
+      f.rt.settle();
+      CHECK_FALSE(page.ready());
+      CHECK(store.reads == reads + 1);
+      f.rt.in_turn([&] { store.let_read(); });
+      CHECK(f.texts(f.value(std::move(page))) == "12");
+    }
     SECTION("and cannot read") {
       f.rt.in_turn([&] { store.fail_read(); });
       CHECK(failure_result_of(std::move(page)).check(history_errc::store_failed));
@@ -139,6 +149,15 @@ TEST_CASE("a page waits for what was missed, and who resumes does not", "[histor
     CHECK(store.reads == reads + 1);
     CHECK(f.texts(f.value(ask())) == "12");
     CHECK(store.reads == reads + 1); // it has been heard with that page
+  }
+  SECTION("that was said to be kept before, and not for what is said to be while it is read") {
+    store.lose_live = 2;
+    f.append("2");
+    store.hold_reads = true;
+    auto page = ask();
+    f.append("3");
+    f.rt.in_turn([&] { store.let_read(); });
+    CHECK(f.texts(f.value(std::move(page))) == "12");
   }
   SECTION("that was said to be kept, and which a copy that is behind does not have") {
     store.lose_live = 1;
@@ -163,6 +182,37 @@ TEST_CASE("a page waits for what was missed, and who resumes does not", "[histor
     };
     CHECK(f.texts(f.value(ask())) == "1"); // which memory has
   }
+}
+
+TEST_CASE("a page is what the store has, however much comes while it is read", "[history]") {
+  fixture f{{.ring_messages = 2}};
+  fake_connection::output a;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  for (const char* text : {"1", "2", "3"})
+    f.append(text);
+  f.store->now->hold_reads = true;
+  auto page = f.rt.in_turn([&] { return f.room.history(f.writer()); });
+  f.rt.settle();
+  for (const char* text : {"4", "5", "6"})
+    f.append(text);
+  f.rt.in_turn([&] { f.store->now->let_read(); });
+  CHECK(f.texts(f.value(std::move(page))) == "123");
+  CHECK(a.written == "123456");
+}
+
+TEST_CASE("what is missed while a topic is read for the first time is read again", "[history]") {
+  fixture f;
+  fake_connection::output a;
+  const auto first = f.append("1");
+  f.store->now->hold_reads = true;
+  auto begun = f.resume_begun(f.connect(a), {});
+  f.store->now->lose_live = 1;
+  f.append("2");
+  f.rt.in_turn([&] { f.store->now->events->history_ready(first.epoch); });
+  f.store->now->hold_reads = false;
+  f.rt.in_turn([&] { f.store->now->let_read(); });
+  CHECK(f.value(std::move(begun)).complete);
+  CHECK(a.written == "12");
 }
 
 TEST_CASE("a page is not made of memory where the store has less than that", "[history]") {

@@ -144,6 +144,29 @@ TEST_CASE("a page has nothing of what is gone when it is made", "[history]") {
   CHECK(success_result_of(f.history("t", {})).messages.empty());
 }
 
+TEST_CASE("a page of large messages has as many of the newest as its bytes allow", "[history]") {
+  fixture f{{}, {.max_replay_bytes = 1'000, .patience = 1h, .append_timeout = 1h}};
+  std::vector<std::uint64_t> places;
+  for (int i = 1; i <= 400; ++i)
+    places.push_back(f.stream.keep("t", std::string(i < 395 ? 20 : 150, 'x') + std::to_string(i)));
+  const auto page = success_result_of(f.history("t", {.limit = 1000}));
+  REQUIRE(page.messages.size() == 9); // six of 153 bytes, and three of 23
+  CHECK(page.floor == places[390]);
+  for (std::size_t i = 0; i < page.messages.size(); ++i)
+    CHECK(page.messages[i]->previous == places[390 + i]);
+}
+
+TEST_CASE("a page of a stream that has come to the last of its sequences is read", "[history]") {
+  fixture f;
+  f.stream.last = UINT64_MAX - 3;
+  f.stream.keep("t", "1");
+  f.stream.keep("t", "2");
+  CHECK(texts(success_result_of(f.history("t", {.limit = 1000}))) == strings{"1", "2"});
+  f.stream.keep("t", "3");
+  (void)f.history("t", {.limit = 1000});
+  CHECK(f.stream.asked < 500);
+}
+
 TEST_CASE("a server that answers with what was not asked for is not believed", "[history]") {
   fixture f;
   f.stream.keep("t", "1");

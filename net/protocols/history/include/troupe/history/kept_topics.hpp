@@ -155,7 +155,7 @@ public:
   /// Ends the subscription of `self`, if there is one. Nothing more comes.
   void leave(pinned_actor& self) const;
 
-  /// Returns a page of what is kept: all whose `append` has been answered in this process is behind it. The deferred
+  /// Returns a page of what is kept: it has what was said to be kept to anybody in this process before. The deferred
   /// fires as `self`.
   ///
   /// Fails with: `errc::timed_out`, or one of `history_errc`: where the store is away there is no page, whatever memory has
