@@ -10,22 +10,6 @@ namespace {
 
 constexpr std::string_view begins = "lease 1 ";
 
-template <class T>
-bool take_number(std::string_view& from, T& into) {
-  const auto [end, error] = std::from_chars(from.data(), from.data() + from.size(), into);
-  if (error != std::errc{})
-    return false;
-  from.remove_prefix(static_cast<std::size_t>(end - from.data()));
-  return true;
-}
-
-bool take(std::string_view& from, char c) {
-  if (from.empty() || from.front() != c)
-    return false;
-  from.remove_prefix(1);
-  return true;
-}
-
 } // namespace
 
 std::string lease_text(const lease_record& record) {
@@ -41,15 +25,17 @@ std::optional<lease_record> lease_of_text(std::string_view text) {
     return std::nullopt;
   text.remove_prefix(begins.size());
   std::uint32_t ttl = 0;
-  if (!take_number(text, ttl) || ttl > 86'400'000)
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ttl);
+  if (error != std::errc{} || ttl > 86'400'000)
     return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   lease_record record;
   record.ttl = std::chrono::milliseconds(ttl);
   if (text.empty())
     return record;
-  if (!take(text, ' ') || text.empty())
+  if (text.front() != ' ' || text.size() == 1)
     return std::nullopt;
-  record.holder = text;
+  record.holder = text.substr(1);
   return record;
 }
 

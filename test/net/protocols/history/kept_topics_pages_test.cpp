@@ -1,0 +1,199 @@
+// What a page of a kept topic has when something was missed, or the store is away, slow or behind.
+
+#include <troupe/history/kept_topics.hpp>
+
+#include <memory>
+#include <string>
+
+#include "kept_topics_fixture.hpp"
+#include "support/catch.hpp"
+
+using namespace troupe;
+using namespace troupe::testing;
+
+using fixture = kept_topics_fixture;
+
+TEST_CASE("a page waits for what was missed, and who resumes does not", "[history]") {
+  fixture f;
+  fake_connection::output a, b;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  const auto first = f.append("1");
+  const auto ask = [&] {
+    auto page = f.rt.in_turn([&] { return f.room.history(f.writer()); });
+    f.rt.settle();
+    return page;
+  };
+  auto& store = *f.store->now;
+
+  SECTION("while the store was away") {
+    store.lose_live = 1;
+    f.append("2");
+    store.hold_reads = true;
+    f.rt.in_turn([&] { store.events->history_lost(failure{history_errc::store_unavailable}); });
+    CHECK(failure_result_of(ask()).check(history_errc::store_unavailable));
+    f.rt.in_turn([&] { store.events->history_ready(first.epoch); });
+    f.rt.settle();
+    auto page = ask();
+    CHECK_FALSE(page.ready());
+    CHECK(f.resume(f.connect(b), first).complete);
+    CHECK(b.written.empty());
+
+    const auto comes_with_the_next_read = [&] {
+      const auto reads = store.reads;
+      f.rt.in_turn([&] { store.let_read(); });
+      f.rt.settle();
+      CHECK_FALSE(page.ready());
+      CHECK(store.reads == reads + 1);
+      f.rt.in_turn([&] { store.let_read(); });
+      CHECK(f.texts(f.value(std::move(page))) == "12");
+    };
+    SECTION("and is back") {
+      store.hold_reads = false;
+      f.rt.in_turn([&] { store.let_read(); });
+      CHECK(f.texts(f.value(std::move(page))) == "12");
+      CHECK(a.written == "12");
+      CHECK(b.written == "2");
+      const auto reads = store.reads;
+      CHECK(f.texts(f.value(ask())) == "12");
+      CHECK(store.reads == reads);
+    }
+    SECTION("and is away again: what was read before that is asked for once more") {
+      f.rt.in_turn([&] {
+        store.events->history_lost(failure{history_errc::store_unavailable});
+        store.events->history_ready(first.epoch);
+      });
+      CHECK(failure_result_of(std::move(page)).check(history_errc::store_unavailable));
+      page = ask();
+      comes_with_the_next_read();
+    }
+    SECTION("and may have more than when it was asked") {
+      f.rt.in_turn([&] { store.events->history_ready(first.epoch); }); // another server leads it
+      comes_with_the_next_read();
+    }
+    SECTION("and cannot read") {
+      f.rt.in_turn([&] { store.fail_read(); });
+      CHECK(failure_result_of(std::move(page)).check(history_errc::store_failed));
+    }
+  }
+  SECTION("that was said to be kept, and has not been heard") {
+    store.lose_live = 1;
+    f.append("2");
+    const auto reads = store.reads;
+    CHECK(f.texts(f.value(ask())) == "12");
+    CHECK(store.reads == reads + 1);
+    CHECK(f.texts(f.value(ask())) == "12");
+    CHECK(store.reads == reads + 1); // it has been heard with that page
+  }
+  SECTION("that was said to be kept before, and not for what is said to be while it is read") {
+    store.lose_live = 2;
+    f.append("2");
+    store.hold_reads = true;
+    auto page = ask();
+    f.append("3");
+    f.rt.in_turn([&] { store.let_read(); });
+    CHECK(f.texts(f.value(std::move(page))) == "12");
+  }
+  SECTION("that was said to be kept, and which a copy that is behind does not have") {
+    store.lose_live = 1;
+    f.append("2");
+    store.spoil = [](history_page& p) {
+      p.messages.pop_back();
+    };
+    const auto reads = store.reads;
+    CHECK(failure_result_of(ask()).check(history_errc::store_unavailable));
+    CHECK(store.reads > reads + 1);
+    CHECK(store.reads < reads + 10);
+    store.spoil = [](history_page&) {
+    };
+    CHECK(f.texts(f.value(ask())) == "12");
+  }
+  SECTION("that was said to be kept, and is gone since") {
+    store.lose_live = 1;
+    f.append("2");
+    store.spoil = [](history_page& p) {
+      p.messages.clear();
+      p.floor = p.last = 0;
+    };
+    CHECK(f.texts(f.value(ask())) == "1"); // which memory has
+  }
+}
+
+TEST_CASE("a page is what the store has, however much comes while it is read", "[history]") {
+  fixture f{{.ring_messages = 2}};
+  fake_connection::output a;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  for (const char* text : {"1", "2", "3"})
+    f.append(text);
+  f.store->now->hold_reads = true;
+  auto page = f.rt.in_turn([&] { return f.room.history(f.writer()); });
+  f.rt.settle();
+  for (const char* text : {"4", "5", "6"})
+    f.append(text);
+  f.rt.in_turn([&] { f.store->now->let_read(); });
+  CHECK(f.texts(f.value(std::move(page))) == "123");
+  CHECK(a.written == "123456");
+}
+
+TEST_CASE("a page is not made of memory where the store has less than that", "[history]") {
+  fixture f{{.ring_messages = 2}};
+  fake_connection::output a;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  for (const char* text : {"1", "2", "3", "4", "5"})
+    f.append(text);
+  const auto ask = [&] {
+    return f.rt.in_turn([&] { return f.room.history(f.writer()); });
+  };
+  f.store->now->spoil = [](history_page& p) {
+    p.messages.resize(2);
+  };
+  auto page = ask();
+  f.rt.settle();
+  CHECK(failure_result_of(std::move(page)).check(history_errc::store_unavailable));
+  f.store->now->spoil = [](history_page& p) {
+    p.messages.clear();
+    p.floor = p.last = 0;
+  };
+  CHECK(f.value(ask()).messages.empty()); // dropped since
+  f.store->now->spoil = [](history_page&) {
+  };
+  CHECK(f.texts(f.value(ask())) == "12345");
+}
+
+TEST_CASE("a page has what was heard of others when it was asked for, and nothing of another epoch",
+          "[history]") {
+  fixture f{{.ring_messages = 2}};
+  fake_connection::output a;
+  CHECK(f.resume(f.connect(a), {}).complete);
+  for (const char* text : {"1", "2", "3"})
+    f.append(text);
+  const auto epoch = f.append("4").epoch;
+  auto& store = *f.store->now;
+  const auto ask = [&] {
+    return f.rt.in_turn([&] { return f.room.history(f.writer()); });
+  };
+
+  SECTION("of others") {
+    f.rt.in_turn([&] {
+      for (std::uint64_t n = 5; n < 9; ++n)
+        store.events->history_kept("lobby", std::make_shared<const kept_message>(kept_message{
+                                              {epoch, n}, n - 1, 0, {}, shared_bytes{"x"}}));
+      store.events->history_kept_so_far();
+    });
+    auto page = ask();
+    f.rt.settle();
+    CHECK(failure_result_of(std::move(page)).check(history_errc::store_unavailable));
+  }
+  SECTION("of another epoch") {
+    store.spoil = [&](history_page& p) {
+      p.epoch = epoch + 2;
+      p.messages.resize(1);
+    };
+    store.hold_reads = true;
+    auto page = ask();
+    f.rt.settle();
+    f.rt.in_turn([&] { store.events->history_ready(epoch + 2); });
+    store.hold_reads = false;
+    f.rt.in_turn([&] { store.let_read(); });
+    CHECK(f.texts(f.value(std::move(page))) == "1");
+  }
+}
