@@ -20,9 +20,9 @@ TEST_CASE("a record is written and read") {
 }
 
 TEST_CASE("what is no record is none") {
-  for (const char* text :
-       {"", "lease", "lease 1", "lease 1 ", "lease 2 5 a", "lease 1 x a", "lease 1 -5 a",
-        "lease 1 5 ", "lease 1 5a", "lease 1 86400001 a", "lease 1 99999999999999 a", "{}"})
+  for (const char* text : {"", "lease", "lease 1", "lease 1 ", "lease 2 5 a", "lease 1 x a",
+                           "lease 1 -5 a", "lease 1 5 ", "lease 1 5a", "lease 1 5ab",
+                           "lease 1 86400001 a", "lease 1 99999999999999 a", "{}"})
     CHECK_FALSE(lease_of_text(text));
   const std::string well = "lease 1 5000 a/1";
   for (std::size_t n = 0; n < 10; ++n)
