@@ -110,6 +110,8 @@ void history_core::serve(const room_ref& r) {
 
 void history_core::read(const room_ref& r, const history_query& query) {
   r->asking = true;
+  // What the store has when it reads, and what memory has when that is here, must meet.
+  r->ring.widen(options_.max_replay, options_.max_replay_bytes);
   tallies_.store_reads.add();
   const std::size_t catches_up = r->waits.empty() ? 1 : 0;
   catching_up_ += catches_up;
@@ -123,6 +125,8 @@ void history_core::read(const room_ref& r, const history_query& query) {
       r->asking = false;
       self->catching_up_ -= catches_up;
       self->have_read(r, query, readies, std::move(got));
+      if (!r->asking)
+        r->ring.narrow();
       self->next_catch_up();
     });
 }
@@ -261,7 +265,7 @@ void history_core::restart_ring(const room_ref& r, std::uint64_t floor) {
 }
 
 void history_core::renew_rings(const room_ref& r) {
-  const auto ring = std::make_shared<const history_ring>(r->ring);
+  const auto ring = r->ring.narrowed();
   for (std::size_t i = 0; i < r->active.size(); ++i)
     if (r->active[i])
       tell(i, [r, ring](history_audience& a) { a.adopt(r->name, *ring); });
@@ -285,7 +289,7 @@ void history_core::answer(const room_ref& r, waiting& who, history_page page, bo
   told->unknown = unknown;
   if (!r->active[*who.loop]) {
     r->active[*who.loop] = true;
-    told->ring = std::make_shared<const history_ring>(r->ring);
+    told->ring = r->ring.narrowed();
   }
   tell(*who.loop, [r, told](history_audience& a) { a.take(r->name, *told); });
 }

@@ -28,7 +28,7 @@ void history_ring::push(kept_ref message) {
 }
 
 void history_ring::evict() {
-  while (!messages_.empty() && (messages_.size() > most_messages_ || bytes_ > most_bytes_)) {
+  while (!messages_.empty() && (messages_.size() > most_.messages || bytes_ > most_.bytes)) {
     floor_ = messages_.front()->at.sequence;
     bytes_ -= messages_.front()->bytes.size();
     messages_.pop_front();
@@ -53,6 +53,21 @@ void history_ring::deepen(const history_page& older) {
   }
   floor_ = older.floor;
   evict();
+}
+
+void history_ring::widen(std::size_t messages, std::size_t bytes) noexcept {
+  most_ = {std::max(usual_.messages, messages), std::max(usual_.bytes, bytes)};
+}
+
+void history_ring::narrow() {
+  most_ = usual_;
+  evict();
+}
+
+std::shared_ptr<const history_ring> history_ring::narrowed() const {
+  auto copy = std::make_shared<history_ring>(*this);
+  copy->narrow();
+  return copy;
 }
 
 history_page history_ring::newest(std::uint64_t after, std::size_t limit) const {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 
 #include <troupe/history/kept_message.hpp>
 
@@ -12,7 +13,7 @@ namespace troupe::detail {
 class history_ring {
 public:
   history_ring(std::size_t messages, std::size_t bytes) noexcept
-    : most_messages_(messages), most_bytes_(bytes) {}
+    : usual_{messages, bytes}, most_(usual_) {}
 
   /// Tells whether anything is known at all.
   [[nodiscard]] bool known() const noexcept { return known_; }
@@ -40,16 +41,30 @@ public:
   /// Adds what `older` has before all that is here, if nothing is missing between; the oldest give way.
   void deepen(const history_page& older);
 
+  /// Keeps up to so many, if that is more than usual, until `narrow`.
+  void widen(std::size_t messages, std::size_t bytes) noexcept;
+
+  /// Keeps as many as usual again; the oldest give way.
+  void narrow();
+
+  /// Returns a copy with as many as usual.
+  [[nodiscard]] std::shared_ptr<const history_ring> narrowed() const;
+
   /// Returns the newest `limit` of those after `after`.
   [[nodiscard]] history_page newest(std::uint64_t after, std::size_t limit) const;
 
   [[nodiscard]] const std::deque<kept_ref>& messages() const noexcept { return messages_; }
 
 private:
+  struct size_limit {
+    std::size_t messages;
+    std::size_t bytes;
+  };
+
   void evict();
 
-  std::size_t most_messages_;
-  std::size_t most_bytes_;
+  size_limit usual_;
+  size_limit most_;
   std::deque<kept_ref> messages_;
   std::size_t bytes_ = 0;
   std::uint64_t floor_ = 0;

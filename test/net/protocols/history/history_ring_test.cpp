@@ -58,6 +58,23 @@ TEST_CASE("the oldest give way, by count and by bytes, and the ring says up to w
   CHECK_FALSE(ring.answers(9, 10));
 }
 
+TEST_CASE("a ring that is made wider for a while has no more than usual after it", "[history]") {
+  history_ring ring{2, 10};
+  ring.widen(4, 5);
+  for (std::uint64_t n = 1; n < 5; ++n)
+    ring.push(message(n, n - 1, 2));
+  CHECK(sequences(ring.newest(0, 10)) == list{1, 2, 3, 4}); // never less than usual: of bytes
+  CHECK(sequences(ring.narrowed()->newest(2, 10)) == list{3, 4});
+  CHECK(ring.narrowed()->floor() == 2);
+  ring.push(message(5, 4));
+  CHECK(ring.floor() == 1);
+  ring.narrow();
+  CHECK(sequences(ring.newest(3, 10)) == list{4, 5});
+  CHECK(ring.floor() == 3);
+  ring.push(message(6, 5));
+  CHECK(ring.floor() == 4);
+}
+
 TEST_CASE("a page of a ring says from where on it has all", "[history]") {
   history_ring ring{10, 1000};
   for (std::uint64_t i = 1; i <= 5; ++i)

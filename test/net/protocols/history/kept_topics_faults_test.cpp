@@ -76,6 +76,36 @@ TEST_CASE("what was missed while the store was away is read when it is back", "[
   CHECK(a.written == "123");
 }
 
+TEST_CASE("who resumes has all that comes while the store reads, in one go", "[history]") {
+  fixture f{{.ring_messages = 2, .max_replay = 8}};
+  fake_connection::output a, b, c;
+  const bool known = GENERATE(true, false);
+  if (known)
+    CHECK(f.resume(f.connect(a), {}).complete);
+  const auto start = f.append("0");
+  for (const char* text : {"1", "2", "3"})
+    f.append(text);
+  auto& store = *f.store->now;
+  store.hold_reads = true;
+  auto begun = f.resume_begun(f.connect(b), start);
+  const auto reads = store.reads;
+  for (const char* text : {"4", "5", "6", "7"})
+    f.append(text);
+  f.rt.in_turn([&] { store.let_read(); });
+  const auto told = f.value(std::move(begun));
+  CHECK(told.complete);
+  CHECK(told.replayed == 7);
+  CHECK(b.written == "1234567");
+  CHECK(store.reads == reads);
+
+  f.append("8");
+  CHECK(b.written == "12345678");
+  auto again = f.resume_begun(f.connect(c), told.at); // memory has no more than usual
+  CHECK(again.ready());
+  CHECK(c.written == "8");
+  CHECK_FALSE(f.resume_begun(f.connect(c), start).ready());
+}
+
 TEST_CASE("what is missed while a topic is read for the first time is read again", "[history]") {
   fixture f;
   fake_connection::output a;

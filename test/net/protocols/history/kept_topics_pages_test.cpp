@@ -118,8 +118,9 @@ TEST_CASE("a page waits for what was missed, and who resumes does not", "[histor
   }
 }
 
-TEST_CASE("a page is what the store has, however much comes while it is read", "[history]") {
-  fixture f{{.ring_messages = 2}};
+TEST_CASE("a page has what comes while it is read, too, as far as memory has it", "[history]") {
+  const bool all = GENERATE(true, false);
+  fixture f{{.ring_messages = 2, .max_replay = all ? std::size_t{6} : std::size_t{3}}};
   fake_connection::output a;
   CHECK(f.resume(f.connect(a), {}).complete);
   for (const char* text : {"1", "2", "3"})
@@ -127,11 +128,11 @@ TEST_CASE("a page is what the store has, however much comes while it is read", "
   f.store->now->hold_reads = true;
   auto page = f.rt.in_turn([&] { return f.room.history(f.writer()); });
   f.rt.settle();
-  for (const char* text : {"4", "5", "6"})
+  for (const char* text : {"4", "5", "6", "7"})
     f.append(text);
   f.rt.in_turn([&] { f.store->now->let_read(); });
-  CHECK(f.texts(f.value(std::move(page))) == "123");
-  CHECK(a.written == "123456");
+  CHECK(f.texts(f.value(std::move(page))) == (all ? "234567" : "123"));
+  CHECK(a.written == "1234567");
 }
 
 TEST_CASE("a page is not made of memory where the store has less than that", "[history]") {
