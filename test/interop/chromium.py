@@ -69,7 +69,7 @@ class Chromium:
         text, self.left = self.left.split(b"\0", 1)
         return json.loads(text)
 
-    def call(self, method, session=None, **params):
+    def call(self, method, session=None, patience=PATIENCE, **params):
         self.last += 1
         message = {"id": self.last, "method": method, "params": params}
         if session:
@@ -77,7 +77,7 @@ class Chromium:
         data = json.dumps(message).encode() + b"\0"
         while data:
             data = data[os.write(self.to, data):]
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while True:
             got = self.read(deadline)
             if got.get("id") == self.last:
@@ -87,13 +87,19 @@ class Chromium:
             if "method" in got:
                 self.events.append(got)
 
-    def page(self, address, width=1200, height=800):
+    def empty_page(self):
         context = self.call("Target.createBrowserContext")["browserContextId"]
         target = self.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        made = Page(self, session)
         for domain in ("Page", "Runtime", "Log"):
-            made.call(f"{domain}.enable")
+            self.call(f"{domain}.enable", session, patience=PATIENCE / 3)
+        return Page(self, session)
+
+    def page(self, address, width=1200, height=800):
+        try:
+            made = self.empty_page()
+        except TimeoutError:  # the process that draws it sometimes never starts; nothing of ours has been asked yet
+            made = self.empty_page()
         made.resize(width, height)
         made.call("Page.navigate", url=address)
         return made

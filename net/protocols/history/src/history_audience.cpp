@@ -253,7 +253,8 @@ void history_audience::restart(std::uint64_t epoch) {
 void history_audience::drop_idle(time_point before) {
   for (auto i = rooms_.begin(); i != rooms_.end();) {
     auto& r = *i->second;
-    if (r.listening > 0 || r.idle_since > before || r.walking) {
+    const bool asking = r.asked_after != UINT64_MAX; // the answer is for who asks until then
+    if (r.listening > 0 || asking || r.idle_since > before || r.walking) {
       ++i;
       continue;
     }

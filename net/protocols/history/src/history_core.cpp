@@ -150,7 +150,6 @@ void history_core::append(const std::string& name, const shared_bytes& bytes, co
 
 void history_core::history_ready(std::uint64_t epoch) {
   const auto before = epoch_.exchange(epoch);
-  ++readies_;
   if (!ready_.exchange(true))
     rt_.logger().info("history: the store {} is there", store_->name());
   if (!sweeping_.active() && !closing_)
@@ -172,9 +171,13 @@ void history_core::history_ready(std::uint64_t epoch) {
       tell(i, [epoch](history_audience& a) { a.restart(epoch); });
   }
   for (const auto& [name, r] : rooms) {
-    r->stale = r->ring.known();
+    r->stale = r->ring.known() || std::ranges::find(r->active, true) != r->active.end();
     r->failures = r->retries = 0;
     take_back(r->again);
+    if (r->asking) { // whoever was asked may never answer, or not know what was missed
+      end_read(r);
+      r->ring.narrow();
+    }
     serve(r);
   }
 }
@@ -216,7 +219,7 @@ void history_core::feed(const room_ref& r, kept_ref message) {
   auto& ring = r->ring;
   if (ring.known() && message->at.sequence <= ring.last())
     return;
-  const bool follows = !ring.known() || message->previous <= ring.last();
+  const bool follows = ring.known() ? message->previous <= ring.last() : !r->stale;
   if (!r->held.empty() || !follows) {
     if (r->held.empty() && r->failures == 0)
       tallies_.gaps.add();

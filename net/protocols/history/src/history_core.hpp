@@ -95,12 +95,13 @@ public:
 private:
   // Who waits for a page: a loop, or a question for a page of the past.
   struct waiting {
-    std::optional<std::size_t> loop;
+    std::optional<std::size_t> loop{};
     std::uint64_t after = 0;
     std::size_t limit = 0;
-    answer_to<history_page> done; // of a question
-    unsigned tries = 0;
+    answer_to<history_page> done{}; // of a question
+    time_point asked{};
     std::uint64_t needs = 0; // what its page has at least: all that was known when it was asked
+    bool again = false;      // what it needs was not in the store yet
   };
 
   struct room {
@@ -112,13 +113,15 @@ private:
     std::vector<waiting> waits;   // for the store
     std::vector<kept_ref> held;   // came live, and something is missing before them
     std::vector<kept_ref> unsent; // to the loops, of this turn
-    std::uint64_t kept = 0; // up to here it has been said to be kept, to those here who append
-    bool stale = false;     // the store was away: it may have more
-    bool asking = false;    // the store
-    bool queued = false;    // for reading what was missed
-    unsigned failures = 0;  // to fill one gap
-    unsigned retries = 0;   // of reading, in a row
-    delayed_call again;     // until then nothing is read, unless somebody waits
+    std::uint64_t kept = 0;    // up to here it has been said to be kept, to those here who append
+    bool stale = false;        // the store was away: it may have more
+    bool asking = false;       // the store
+    std::uint64_t reading = 0; // the latest question
+    bool catches_up = false;   // nobody waits for it
+    bool queued = false;       // for reading what was missed
+    unsigned failures = 0;     // to fill one gap
+    unsigned retries = 0;      // of reading, in a row
+    delayed_call again;        // until then nothing is read, unless somebody waits
     time_point used{};
   };
   using room_ref = std::shared_ptr<room>;
@@ -131,9 +134,11 @@ private:
   void asked(const std::string& name, waiting who);
   void serve(const room_ref& r);
   void read(const room_ref& r, const history_query& query);
-  void have_read(const room_ref& r, const history_query& query, std::uint64_t readies,
-                 outcome<history_page> got);
+  void have_read(const room_ref& r, const history_query& query, outcome<history_page> got);
   void have_not_read(const room_ref& r, const failure& why);
+  [[nodiscard]] bool may_come(const waiting& who) const;
+  void miss(const room_ref& r);
+  void end_read(const room_ref& r);
   void read_again(const room_ref& r);
   void next_catch_up();
   static void take_back(delayed_call& call);
@@ -160,7 +165,6 @@ private:
   failure why_not_{history_errc::store_unavailable, "the store has not been reached yet"};
   std::unordered_map<std::string, room_ref> rooms_;
   std::vector<room_ref> unsent_; // rooms with something to pass on
-  std::uint64_t readies_ = 0;    // how often the store was there again
   std::size_t catching_up_ = 0;  // reads for which nobody waits
   std::deque<room_ref> to_catch_up_;
   std::size_t in_flight_ = 0;

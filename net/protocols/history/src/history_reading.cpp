@@ -30,7 +30,7 @@ history_core::room_ref history_core::room_of(const std::string& name) {
 void history_core::ask(std::size_t loop, const std::string& name, std::uint64_t after,
                        std::size_t limit) {
   on_loop_0([loop, name, after, limit](history_core& core) {
-    core.asked(name, {loop, after, limit, {}, 0});
+    core.asked(name, {.loop = loop, .after = after, .limit = limit});
   });
 }
 
@@ -41,6 +41,7 @@ void history_core::asked(const std::string& name, waiting who) {
     return;
   }
   const auto r = room_of(name);
+  who.asked = rt_.reactor().now();
   who.needs = std::max(r->kept, r->ring.last());
   r->waits.push_back(std::move(who));
   serve(r);
@@ -54,7 +55,7 @@ void history_core::history(const std::string& name, const history_request& reque
   if (!ready())
     return done(why_not_);
   if (request.before.epoch == 0)
-    return asked(name, {std::nullopt, 0, limit, std::move(done), 0});
+    return asked(name, {.limit = limit, .done = std::move(done)});
   if (request.before.epoch != epoch_ || request.before.sequence == 0 || limit == 0) {
     history_page none; // nothing is before that
     none.epoch = epoch_;
@@ -84,7 +85,10 @@ void history_core::serve(const room_ref& r) {
     }
   }
   const bool behind = !r->held.empty() || r->stale;
-  const bool wanted = !r->waits.empty() || (behind && !r->again.active());
+  const bool later = r->again.active(); // who wants what the store did not have waits for that
+  const bool wanted =
+    std::ranges::any_of(r->waits, [&](const waiting& w) { return !w.again || !later; })
+    || (behind && !later);
   if (!wanted || !store_answers() || r->asking)
     return;
   if (r->waits.empty() && catching_up_ >= most_catching_up) {
@@ -110,25 +114,29 @@ void history_core::serve(const room_ref& r) {
 
 void history_core::read(const room_ref& r, const history_query& query) {
   r->asking = true;
+  r->catches_up = r->waits.empty();
+  catching_up_ += r->catches_up ? 1 : 0;
   // What the store has when it reads, and what memory has when that is here, must meet.
   r->ring.widen(options_.max_replay, options_.max_replay_bytes);
   tallies_.store_reads.add();
-  const std::size_t catches_up = r->waits.empty() ? 1 : 0;
-  catching_up_ += catches_up;
   auto page = link_->read(r->name, query);
   with_timeout(std::move(page), options_.append_timeout, rt_.reactor())
-    .add_both([weak = weak_from_this(), r, query, catches_up,
-               readies = readies_](outcome<history_page> got) {
+    .add_both([weak = weak_from_this(), r, query, reading = r->reading](outcome<history_page> got) {
       const auto self = weak.lock();
-      if (!self || self->link_ == nullptr)
+      if (!self || self->link_ == nullptr || r->reading != reading)
         return;
-      r->asking = false;
-      self->catching_up_ -= catches_up;
-      self->have_read(r, query, readies, std::move(got));
+      self->end_read(r);
+      self->have_read(r, query, std::move(got));
       if (!r->asking)
         r->ring.narrow();
       self->next_catch_up();
     });
+}
+
+void history_core::end_read(const room_ref& r) {
+  r->asking = false;
+  ++r->reading; // what may still be answered is too old
+  catching_up_ -= std::exchange(r->catches_up, false) ? 1 : 0;
 }
 
 // Many topics may have missed something at once; they take turns.
@@ -167,9 +175,14 @@ void history_core::have_not_read(const room_ref& r, const failure& why) {
       answer(r, w, r->ring.newest(w.after, w.limit), true);
   }
   // Without the store what is held stays: it is read when the store is back.
-  if ((r->held.empty() && !r->stale) || !store_answers())
-    return;
-  if (!r->held.empty() && !r->again.active() && ++r->failures >= most_failures) {
+  if (store_answers())
+    miss(r);
+}
+
+// What is missing may come: it is asked for some times more, and then all goes on without it.
+void history_core::miss(const room_ref& r) {
+  const bool counts = !r->again.active(); // somebody else may have made it be read in between
+  if (!r->held.empty() && counts && ++r->failures >= most_failures) {
     tallies_.gaps_unfilled.add();
     restart_ring(r, r->held.front()->previous);
     feed_held(r);
@@ -180,18 +193,26 @@ void history_core::have_not_read(const room_ref& r, const failure& why) {
     read_again(r);
 }
 
-void history_core::have_read(const room_ref& r, const history_query& query, std::uint64_t readies,
+// Tells whether what was asked for, and is known to have been kept, may still come in time.
+bool history_core::may_come(const waiting& who) const {
+  return rt_.reactor().now() - who.asked < options_.patience / most_failures * (most_failures - 1);
+}
+
+void history_core::have_read(const room_ref& r, const history_query& query,
                              outcome<history_page> got) {
   if (got && got->epoch != epoch_)
     return serve(r); // asked of a store that is gone
   if (!got)
     return have_not_read(r, got.error());
   auto& ring = r->ring;
+  r->retries = 0;
+  if (ring.known() && got->floor > ring.last() && query.limit < options_.max_replay) {
+    r->stale = true; // what is between may be there: it was not asked for
+    return serve(r);
+  }
+  r->stale = false;
   // What a page says to be there and does not have would count as heard, and be lost.
   got->last = got->messages.empty() ? got->floor : got->messages.back()->at.sequence;
-  r->retries = 0;
-  take_back(r->again);
-  r->stale = readies != readies_; // the store was away since it was asked
   if (!ring.known()) {
     ring.take(*got);
     renew_rings(r);
@@ -207,22 +228,24 @@ void history_core::have_read(const room_ref& r, const history_query& query, std:
     r->held = std::move(held);
     ring.deepen(*got);
   }
-  if (!r->held.empty() && r->held.front()->previous > ring.last()) {
-    // The store does not know of it yet, or never will.
-    if (++r->failures >= most_failures) {
-      tallies_.gaps_unfilled.add();
-      restart_ring(r, r->held.front()->previous);
-    }
-  }
+  if (!r->held.empty() && r->held.front()->previous > ring.last())
+    miss(r); // the store does not know of it yet, or never will
+  else
+    take_back(r->again);
   feed_held(r);
   if (r->held.empty())
     r->failures = 0;
   history_kept_so_far();
 
+  bool some_wait = false;
+  const auto wait = [&](waiting& w) {
+    some_wait = w.again = true;
+    r->waits.push_back(std::move(w));
+  };
   auto waits = std::exchange(r->waits, {});
   for (auto& w : waits) {
-    if (w.after < query.after
-        && !(w.limit <= got->messages.size())) { // came later, and asks for more
+    const bool asked_for = w.after >= query.after && w.limit <= query.limit;
+    if (!asked_for && got->floor > w.after && got->messages.size() < w.limit) { // it came later
       r->waits.push_back(std::move(w));
       continue;
     }
@@ -232,8 +255,8 @@ void history_core::have_read(const room_ref& r, const history_query& query, std:
     // If not, more has come since than memory has, or the store cannot fill a gap.
     const bool meets = ring.floor() <= page.last;
     if (ring.last() > page.last && (meets || !w.done)) {
-      if (!meets && ++w.tries < most_failures) {
-        r->waits.push_back(std::move(w));
+      if (!meets && ring.size() < w.limit && may_come(w)) {
+        wait(w);
         continue;
       }
       if (!meets) {
@@ -246,15 +269,17 @@ void history_core::have_read(const room_ref& r, const history_query& query, std:
       page.last = ring.last();
     }
     // A copy may have been read that is behind; or all that there was has been dropped.
-    if (w.done && (r->stale || (page.last < w.needs && got->last != 0))) {
-      if (++w.tries < most_failures)
-        r->waits.push_back(std::move(w));
+    if (w.done && page.last < w.needs && got->last != 0) {
+      if (may_come(w))
+        wait(w);
       else
         w.done(failure{history_errc::store_unavailable, "it does not have yet what it has kept"});
       continue;
     }
     answer(r, w, std::move(page), false);
   }
+  if (some_wait)
+    read_again(r);
   serve(r);
 }
 

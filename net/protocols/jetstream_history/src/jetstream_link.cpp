@@ -92,6 +92,8 @@ void jetstream_core::start() {
     if (!self || self->events_ == nullptr)
       return;
     self->live_ = self->connect(&jetstream_core::live_up_);
+    for (const auto& [topic, f] : self->followed_) // in the turn in which it was made
+      self->subscribe(topic);
     self->store_ = self->connect(&jetstream_core::store_up_);
     // What was kept while there was no leader has been told to nobody.
     if (self->options_.replicas > 1)
@@ -312,11 +314,14 @@ void jetstream_core::follow(std::string_view topic, bool on) {
     followed_.erase(name);
     return;
   }
-  if (live_ == nullptr || followed_.contains(name))
-    return;
-  auto& f = followed_[name];
-  f.subscription = live_->subscribe(options_.name + ".live." + subject_token(topic),
-                                    [this, name](const nats_message_view& m) { heard(name, m); });
+  if (followed_.try_emplace(name).second && live_ != nullptr)
+    subscribe(name);
+}
+
+void jetstream_core::subscribe(const std::string& topic) {
+  followed_[topic].subscription =
+    live_->subscribe(options_.name + ".live." + subject_token(topic),
+                     [this, topic](const nats_message_view& m) { heard(topic, m); });
 }
 
 void jetstream_core::heard(const std::string& topic, const nats_message_view& m) {

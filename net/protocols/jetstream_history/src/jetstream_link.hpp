@@ -77,6 +77,7 @@ private:
   void leader_elected();
   void have_looked(outcome<stream_info> got);
   void lost(const failure& why);
+  void subscribe(const std::string& topic);
   void heard(const std::string& topic, const nats_message_view& m);
   void answered();
 

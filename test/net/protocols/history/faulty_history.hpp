@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -29,8 +30,8 @@ public:
     std::deque<std::pair<promise<history_page>, history_page>> held;
     std::vector<promise<history_position>> never;
     history_events* events = nullptr;
-    void let_read() {
-      while (!held.empty()) {
+    void let_read(std::size_t most = SIZE_MAX) {
+      for (; most > 0 && !held.empty(); --most) {
         auto [to, page] = std::move(held.front());
         held.pop_front();
         to.callback(std::move(page));
@@ -50,6 +51,7 @@ public:
     return std::make_unique<link>(rt, *inner_, events, now);
   }
   std::string name() const override { return "faulty"; }
+  const std::shared_ptr<memory_history>& inner() const { return inner_; }
 
   const std::shared_ptr<faults> now = std::make_shared<faults>();
 

@@ -1,4 +1,4 @@
-// Kept topics when something is lost on the way, and when the store is away, slow or broken.
+// Kept topics when the store is away, slow, broken or another one.
 
 #include <troupe/history/kept_topics.hpp>
 
@@ -17,49 +17,6 @@ using Catch::Contains;
 
 using fixture = kept_topics_fixture;
 
-TEST_CASE("what was lost on the way is read from the store before what follows is passed on",
-          "[history]") {
-  fixture f;
-  fake_connection::output a;
-  CHECK(f.resume(f.connect(a), {}).complete);
-  f.append("1");
-  f.store->now->lose_live = 2;
-  f.append("2");
-  f.append("3");
-  CHECK(a.written == "1");
-  f.append("4");
-  CHECK(a.written == "1234");
-  CHECK(f.topics->counters().gaps == 1);
-  CHECK(f.topics->counters().gaps_unfilled == 0);
-
-  SECTION("also while more comes and the store takes its time") {
-    f.store->now->lose_live = 1;
-    f.store->now->hold_reads = true;
-    f.append("5");
-    f.append("6");
-    f.append("7");
-    CHECK(a.written == "1234");
-    f.store->now->hold_reads = false;
-    f.rt.in_turn([&] { f.store->now->let_read(); });
-    f.rt.settle();
-    CHECK(a.written == "1234567");
-  }
-  SECTION("a store that does not answer is asked again, and then left alone") {
-    f.store->now->lose_live = 1;
-    f.store->now->fail_reads = true;
-    f.append("5");
-    f.append("6");
-    CHECK(a.written == "1234");
-    f.rt.advance(2s);
-    f.rt.advance(2s);
-    f.rt.advance(2s);
-    CHECK(a.written == "12346");
-    CHECK(f.topics->counters().gaps_unfilled == 1);
-    f.append("7");
-    CHECK(a.written == "123467");
-  }
-}
-
 TEST_CASE("what was missed while the store was away is read when it is back", "[history]") {
   fixture f;
   fake_connection::output a;
@@ -76,36 +33,6 @@ TEST_CASE("what was missed while the store was away is read when it is back", "[
   CHECK(a.written == "123");
 }
 
-TEST_CASE("who resumes has all that comes while the store reads, in one go", "[history]") {
-  fixture f{{.ring_messages = 2, .max_replay = 8}};
-  fake_connection::output a, b, c;
-  const bool known = GENERATE(true, false);
-  if (known)
-    CHECK(f.resume(f.connect(a), {}).complete);
-  const auto start = f.append("0");
-  for (const char* text : {"1", "2", "3"})
-    f.append(text);
-  auto& store = *f.store->now;
-  store.hold_reads = true;
-  auto begun = f.resume_begun(f.connect(b), start);
-  const auto reads = store.reads;
-  for (const char* text : {"4", "5", "6", "7"})
-    f.append(text);
-  f.rt.in_turn([&] { store.let_read(); });
-  const auto told = f.value(std::move(begun));
-  CHECK(told.complete);
-  CHECK(told.replayed == 7);
-  CHECK(b.written == "1234567");
-  CHECK(store.reads == reads);
-
-  f.append("8");
-  CHECK(b.written == "12345678");
-  auto again = f.resume_begun(f.connect(c), told.at); // memory has no more than usual
-  CHECK(again.ready());
-  CHECK(c.written == "8");
-  CHECK_FALSE(f.resume_begun(f.connect(c), start).ready());
-}
-
 TEST_CASE("what is missed while a topic is read for the first time is read again", "[history]") {
   fixture f;
   fake_connection::output a;
@@ -119,6 +46,35 @@ TEST_CASE("what is missed while a topic is read for the first time is read again
   f.rt.in_turn([&] { f.store->now->let_read(); });
   CHECK(f.value(std::move(begun)).complete);
   CHECK(a.written == "12");
+}
+
+TEST_CASE("a topic that could not be read is read when the store is back", "[history]") {
+  fixture f;
+  const auto first = f.append("1");
+  f.open();
+  fake_connection::output a;
+  auto& store = *f.store->now;
+  store.fail_reads = true;
+  CHECK_FALSE(f.resume(f.connect(a), first).complete);
+  f.rt.in_turn([&] { store.events->history_lost(failure{history_errc::store_unavailable}); });
+  store.fail_reads = false;
+  store.hold_reads = true;
+  {
+    kept_topics others{f.rt, f.store->inner()}; // which tells nobody else
+    f.rt.settle();
+    auto d = f.rt.in_turn([&] { return others.get("lobby").append(f.writer(), "2"); });
+    f.value(std::move(d));
+  }
+  f.rt.in_turn([&] { store.events->history_ready(first.epoch); });
+  f.rt.settle();
+  f.append("3");
+  CHECK(a.written.empty()); // not before what came before it
+  store.hold_reads = false;
+  f.rt.in_turn([&] { store.let_read(); });
+  f.rt.settle();
+  CHECK(a.written == "23");
+  f.append("4");
+  CHECK(a.written == "234");
 }
 
 TEST_CASE("what was missed is read also if the store cannot at first when it is back",
@@ -169,70 +125,6 @@ TEST_CASE("what was read before the store was lost says nothing of what was miss
   f.rt.in_turn([&] { f.store->now->let_read(); });
   f.rt.settle();
   CHECK(a.written == "1234");
-}
-
-TEST_CASE("a gap is not given up while the store is away", "[history]") {
-  fixture f;
-  fake_connection::output a;
-  CHECK(f.resume(f.connect(a), {}).complete);
-  f.append("1");
-  f.store->now->lose_live = 1;
-  f.store->now->hold_reads = true;
-  f.append("2");
-  const auto last = f.append("3");
-  f.rt.in_turn([&] {
-    f.store->now->events->history_lost(failure{history_errc::store_unavailable});
-    f.store->now->fail_read();
-  });
-  f.rt.advance(1min);
-  CHECK(a.written == "1");
-  f.store->now->hold_reads = false;
-  f.rt.in_turn([&] { f.store->now->events->history_ready(last.epoch); });
-  f.rt.settle();
-  CHECK(a.written == "123");
-  CHECK(f.topics->counters().gaps_unfilled == 0);
-}
-
-TEST_CASE("a gap is given as much time as there is, however much comes behind it", "[history]") {
-  fixture f;
-  fake_connection::output a;
-  CHECK(f.resume(f.connect(a), {}).complete);
-  f.append("1");
-  f.store->now->lose_live = 1;
-  f.store->now->fail_reads = true;
-  for (int i = 2; i <= 9; ++i)
-    f.append(std::to_string(i));
-  f.store->now->fail_reads = false;
-  f.rt.advance(500ms);
-  f.rt.settle();
-  CHECK(a.written == "123456789");
-  CHECK(f.topics->counters().gaps_unfilled == 0);
-}
-
-TEST_CASE("a page that claims more than it has loses nothing", "[history]") {
-  fixture f;
-  fake_connection::output a;
-  f.store->now->spoil = [](history_page& page) {
-    page.messages.clear();
-    page.floor = 0;
-    page.last = 1;
-  };
-  SECTION("of what comes after it") {
-    CHECK(f.resume(f.connect(a), {}).complete);
-    f.append("1");
-  }
-  SECTION("of what came before it") {
-    f.store->now->hold_reads = true;
-    auto d = f.resume_begun(f.connect(a), {});
-    f.append("1");
-    f.rt.in_turn([&] { f.store->now->let_read(); });
-    CHECK(f.value(std::move(d)).complete);
-  }
-  f.store->now->hold_reads = false;
-  f.store->now->spoil = [](history_page&) {
-  };
-  f.append("2");
-  CHECK(a.written == "12");
 }
 
 TEST_CASE("many topics that have missed something are read a few at a time", "[history]") {

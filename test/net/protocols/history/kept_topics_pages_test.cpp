@@ -10,6 +10,7 @@
 
 using namespace troupe;
 using namespace troupe::testing;
+using namespace std::chrono_literals;
 
 using fixture = kept_topics_fixture;
 
@@ -39,11 +40,12 @@ TEST_CASE("a page waits for what was missed, and who resumes does not", "[histor
     CHECK(b.written.empty());
 
     const auto comes_with_the_next_read = [&] {
-      const auto reads = store.reads;
-      f.rt.in_turn([&] { store.let_read(); });
+      f.rt.settle();
+      CHECK(store.held.size() == 2);
+      f.rt.in_turn([&] { store.let_read(1); });
       f.rt.settle();
       CHECK_FALSE(page.ready());
-      CHECK(store.reads == reads + 1);
+      CHECK(store.held.size() == 1);
       f.rt.in_turn([&] { store.let_read(); });
       CHECK(f.texts(f.value(std::move(page))) == "12");
     };
@@ -65,6 +67,20 @@ TEST_CASE("a page waits for what was missed, and who resumes does not", "[histor
       CHECK(failure_result_of(std::move(page)).check(history_errc::store_unavailable));
       page = ask();
       comes_with_the_next_read();
+    }
+    SECTION("and who was asked before that never answers") {
+      f.rt.in_turn([&] {
+        store.events->history_lost(failure{history_errc::store_unavailable});
+        store.events->history_ready(first.epoch);
+      });
+      CHECK(failure_result_of(std::move(page)).check(history_errc::store_unavailable));
+      page = ask();
+      store.held.pop_front();
+      f.rt.in_turn([&] { store.let_read(); });
+      CHECK(f.texts(f.value(std::move(page))) == "12");
+      CHECK(a.written == "12");
+      f.rt.advance(5s);
+      f.rt.settle();
     }
     SECTION("and may have more than when it was asked") {
       f.rt.in_turn([&] { store.events->history_ready(first.epoch); }); // another server leads it
@@ -100,12 +116,28 @@ TEST_CASE("a page waits for what was missed, and who resumes does not", "[histor
       p.messages.pop_back();
     };
     const auto reads = store.reads;
-    CHECK(failure_result_of(ask()).check(history_errc::store_unavailable));
-    CHECK(store.reads > reads + 1);
-    CHECK(store.reads < reads + 10);
+    auto page = ask();
+    const bool comes = GENERATE(true, false);
+    const auto span = f.options.patience / 4;
+    f.rt.advance(span);
+    f.rt.settle();
+    CHECK(store.reads == reads + 2);
+    if (!comes) {
+      f.rt.advance(span);
+      f.rt.settle();
+      f.rt.advance(span - 1ns);
+      f.rt.settle();
+      CHECK_FALSE(page.ready());
+      f.rt.advance(1ns);
+      f.rt.settle();
+      CHECK(failure_result_of(std::move(page)).check(history_errc::store_unavailable));
+      CHECK(store.reads == reads + 4);
+      page = ask();
+    }
     store.spoil = [](history_page&) {
     };
-    CHECK(f.texts(f.value(ask())) == "12");
+    f.rt.advance(span);
+    CHECK(f.texts(f.value(std::move(page))) == "12");
   }
   SECTION("that was said to be kept, and is gone since") {
     store.lose_live = 1;
@@ -149,6 +181,8 @@ TEST_CASE("a page is not made of memory where the store has less than that", "[h
   };
   auto page = ask();
   f.rt.settle();
+  CHECK_FALSE(page.ready());
+  f.rt.advance(f.options.patience);
   CHECK(failure_result_of(std::move(page)).check(history_errc::store_unavailable));
   f.store->now->spoil = [](history_page& p) {
     p.messages.clear();
@@ -182,6 +216,8 @@ TEST_CASE("a page has what was heard of others when it was asked for, and nothin
     });
     auto page = ask();
     f.rt.settle();
+    CHECK_FALSE(page.ready());
+    f.rt.advance(f.options.patience);
     CHECK(failure_result_of(std::move(page)).check(history_errc::store_unavailable));
   }
   SECTION("of another epoch") {
@@ -197,4 +233,30 @@ TEST_CASE("a page has what was heard of others when it was asked for, and nothin
     f.rt.in_turn([&] { store.let_read(); });
     CHECK(f.texts(f.value(std::move(page))) == "1");
   }
+}
+
+TEST_CASE("who asks for more than what is being read gets more", "[history]") {
+  fixture f{{.ring_messages = 2}};
+  fake_connection::output b;
+  const auto first = f.append("0");
+  for (int i = 1; i < 8; ++i)
+    f.append(std::to_string(i));
+  auto& store = *f.store->now;
+  store.hold_reads = true;
+  const auto ask = [&](std::size_t limit) {
+    auto page = f.rt.in_turn([&] { return f.room.history(f.writer(), {.limit = limit}); });
+    f.rt.settle();
+    return page;
+  };
+  auto small = ask(3);
+  auto large = ask(6);
+  auto all = f.resume_begun(f.connect(b), first);
+  CHECK(store.held.size() == 1);
+  store.hold_reads = false;
+  f.rt.in_turn([&] { store.let_read(); });
+  CHECK(f.texts(f.value(std::move(small))) == "567");
+  CHECK(f.texts(f.value(std::move(large))) == "234567");
+  CHECK(f.value(std::move(all)).complete);
+  CHECK(b.written == "1234567");
+  CHECK(store.reads == 2);
 }

@@ -237,17 +237,17 @@ struct fake_jetstream_fixture {
   explicit fake_jetstream_fixture(jetstream_history_options o = {},
                                   kept_topics_options k = {.patience = std::chrono::hours(1),
                                                            .append_timeout = std::chrono::hours(1)},
-                                  bool asks_server = false) {
+                                  bool asks_server = false)
+    : options(std::move(o)), kept(k) {
     net.listen(4222, factory::for_protocol<fake_jetstream>(&stream));
-    stream.replicas = o.replicas;
-    o.nats.servers = {"nats://127.0.0.1:4222"};
+    stream.replicas = options.replicas;
+    options.nats.servers = {"nats://127.0.0.1:4222"};
     if (!asks_server)
-      o.nats.ping_interval = duration::max();
-    o.nats.reach = [this](const nats_url& url) {
+      options.nats.ping_interval = duration::max();
+    options.nats.reach = [this](const nats_url& url) {
       return std::make_shared<memory_endpoint>(net, url.port);
     };
-    net.rt.in_turn(
-      [&] { topics.emplace(net.rt, std::make_shared<jetstream_history>(std::move(o)), k); });
+    net.rt.in_turn([&] { attach(); });
     handle = net.rt.spawn_on<listener>(0);
     net.rt.settle();
     net.flush();
@@ -258,13 +258,19 @@ struct fake_jetstream_fixture {
     errors.flush();
   }
 
+  void attach() {
+    topics.reset();
+    topics.emplace(net.rt, std::make_shared<jetstream_history>(options), kept);
+  }
+  deferred<resumed> resume_now(const std::string& topic, history_position since,
+                               std::size_t limit) {
+    return topics->get(topic).resume(&self(), since, limit, [this](const kept_message& m) {
+      heard.push_back(std::string{m.bytes.text()});
+    });
+  }
   deferred<resumed> resume_begun(const std::string& topic, history_position since,
                                  std::size_t limit = 1000) {
-    auto d = net.rt.in_turn([&] {
-      return topics->get(topic).resume(&self(), since, limit, [this](const kept_message& m) {
-        heard.push_back(std::string{m.bytes.text()});
-      });
-    });
+    auto d = net.rt.in_turn([&] { return resume_now(topic, since, limit); });
     net.flush();
     return d;
   }
@@ -289,6 +295,8 @@ struct fake_jetstream_fixture {
     return *static_cast<pinned_actor*>(caf::actor_cast<caf::abstract_actor*>(handle));
   }
 
+  jetstream_history_options options;
+  const kept_topics_options kept;
   fake_stream stream;
   memory_network net;
   logged_errors errors{net.rt};

@@ -231,3 +231,17 @@ TEST_CASE("a page reaches back to where a room was last used", "[history]") {
   CHECK(texts(page) == strings{"2"});
   CHECK(page.floor == first);
 }
+
+TEST_CASE("a topic that is resumed in the turn in which its store is attached is heard",
+          "[history]") {
+  fixture f;
+  auto begun = f.net.rt.in_turn([&] {
+    f.attach();
+    return f.resume_now("t", {}, 10);
+  });
+  f.net.flush();
+  CHECK(success_result_of(std::move(begun)).complete);
+  f.net.rt.in_turn([&] { f.stream.keep("t", "1"); });
+  f.net.flush();
+  CHECK(f.heard == strings{"1"});
+}

@@ -114,7 +114,7 @@ TEST_CASE("on several loops, whoever comes and goes meanwhile has each message o
   running server{3};
   kept_topics topics{server.rt,
                      std::make_shared<memory_history>(memory_history_options{.per_topic = total}),
-                     {.ring_messages = 20, .max_replay = total}};
+                     {.ring_messages = 20, .max_replay = total, .patience = 30s}};
   const auto room = topics.get("lobby");
   server.start();
   std::vector<caf::actor> all;

@@ -35,12 +35,14 @@ struct node {
                 kept_topics_options k = {})
     : run(1) {
     o.nats.servers = {url};
+    o.nats.ping_interval = 5s; // a disk may take its time
+    k.patience = k.append_timeout = 30s;
     topics.emplace(run.rt, std::make_shared<jetstream_history>(std::move(o)), k);
     who = run.rt.spawn_on<idle>(0);
     run.start();
     const auto end = std::chrono::steady_clock::now() + 30s;
     while (!topics->ready() && std::chrono::steady_clock::now() < end)
-      std::this_thread::yield();
+      std::this_thread::sleep_for(1ms);
   }
   ~node() { run.stop(); }
 
@@ -176,7 +178,7 @@ TEST_CASE("a server that is killed loses nothing that was acknowledged, and all 
       a.append("t", "last", "the last");
       kept = true;
     } catch (const std::exception&) { // it is not back yet
-      std::this_thread::yield();
+      std::this_thread::sleep_for(1ms);
     }
   }
   REQUIRE(b.heard.wait(21));
