@@ -47,6 +47,24 @@ std::set<std::string> threads() {
   return result;
 }
 
+/// Returns those that it did not have.
+std::set<std::string> threads_since(const std::set<std::string>& others) {
+  auto ours = threads();
+  std::erase_if(ours, [&](const std::string& task) { return others.contains(task); });
+  return ours;
+}
+
+/// Tells whether these end: whoever is told that a thread has ended may be told a moment before it has.
+bool all_end(const std::set<std::string>& tasks) {
+  const auto until = std::chrono::steady_clock::now() + 30s;
+  while (!std::all_of(tasks.begin(), tasks.end(), has_ended))
+    if (std::chrono::steady_clock::now() > until)
+      return false;
+    else
+      std::this_thread::sleep_for(1ms);
+  return true;
+}
+
 /// Tells whether each of these threads waits for something.
 bool all_sleep(const std::set<std::string>& tasks) {
   return std::all_of(tasks.begin(), tasks.end(), [](const std::string& task) {
@@ -130,7 +148,7 @@ TEST_CASE("links and monitors reach across loops") {
 }
 
 TEST_CASE("receive timeouts, delayed sends and request timeouts fire without a clock thread") {
-  const auto before = threads().size();
+  const auto others = threads();
   events log;
   running r{2};
   r.rt.spawn([&log](caf::event_based_actor* self) -> caf::behavior {
@@ -159,18 +177,19 @@ TEST_CASE("receive timeouts, delayed sends and request timeouts fire without a c
   r.start();
   REQUIRE(log.wait(3));
   CHECK(log.all() == std::vector<std::string>{"timed out", "delayed", "after"});
-  CHECK(threads().size() == before + 2); // the loops'
+  CHECK(threads_since(others).size() == 2); // the loops'
 }
 
 TEST_CASE("CAF's printer begins with the first text for it") {
   constexpr std::size_t actors = 20;
-  const auto before = threads().size();
+  const auto others = threads();
+  std::set<std::string> ours;
   const directory folder;
   {
     running r{1};
     r.start();
     CHECK(ask_from_thread(r.rt, r.rt.spawn(adder), 1) == 2);
-    CHECK(threads().size() == before + 1); // the loop's
+    CHECK(threads_since(others).size() == 1); // the loop's
     events log;
     for (std::size_t i = 0; i < actors; ++i)
       r.rt.spawn([&log, file = folder / std::to_string(i)](caf::event_based_actor* self) {
@@ -180,9 +199,11 @@ TEST_CASE("CAF's printer begins with the first text for it") {
         log.add("said");
       });
     REQUIRE(log.wait(actors));
-    CHECK(threads().size() == before + 2);
+    ours = threads_since(others);
+    CHECK(ours.size() == 2);
   } // waits for what was said
-  CHECK(threads().size() == before);
+  CHECK(all_end(ours));
+  CHECK(threads_since(others).empty());
   for (std::size_t i = 0; i < actors; ++i) {
     std::ifstream in{folder / std::to_string(i)};
     CHECK(std::string{std::istreambuf_iterator<char>{in}, {}} == "line 1\nline 2");
@@ -200,8 +221,7 @@ TEST_CASE("an idle process sleeps") {
     r.rt.scheduler().loop(i).post([&] { turns.set_value(); });
     turns.get_future().get();
   }
-  auto ours = threads();
-  std::erase_if(ours, [&](const std::string& task) { return others.contains(task); });
+  const auto ours = threads_since(others);
   CHECK(ours.size() == 4); // the loops'
   // The loops come to rest when their polling time is over; from then on nothing moves.
   auto before = switches(ours);

@@ -28,7 +28,7 @@ namespace troupe::testing {
 inline leases_options quick_leases(const std::string& node) {
   leases_options o;
   o.node = node;
-  o.ttl = std::chrono::milliseconds(2500);
+  o.ttl = std::chrono::milliseconds(4000);
   o.margin = std::chrono::milliseconds(700);
   o.renew_every = std::chrono::milliseconds(400);
   o.look_every = std::chrono::milliseconds(150);

@@ -152,7 +152,7 @@ TEST_CASE("version 4, 4a and 5 connect, and bytes go both ways, also those sent 
 }
 
 TEST_CASE("what fails is answered with its reason, and closed") {
-  served s{{.noisy = false}};
+  served s{{.names = std::make_shared<memory_resolver>(), .noisy = false}};
   const auto nobody = bytes_of(closed_port(s.server));
   struct row {
     std::string sent, answered;
@@ -245,7 +245,7 @@ TEST_CASE("our client connects through our server, and says whom it talks to") {
 }
 
 TEST_CASE("our client is told why there is no connection") {
-  served s{{.noisy = false}};
+  served s{{.names = std::make_shared<memory_resolver>(), .noisy = false}};
   const auto port = s.port.get_host().port();
   events log;
   const auto what = [&](const std::string& host, std::uint16_t to, socks_client_options o = {}) {

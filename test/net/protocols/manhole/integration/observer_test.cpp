@@ -117,7 +117,7 @@ TEST_CASE("observer: a loop that is blocked is told of, and holds nobody up") {
     free.wait();
   });
   blocked.get_future().wait();
-  const observer seen{r.rt, 20ms};
+  const observer seen{r.rt, 1s};
   const auto got = answer(r.rt, [&] { return seen.loops(); });
   CHECK(got.all.size() == 1);
   CHECK(got.silent == std::vector<std::size_t>{1});
