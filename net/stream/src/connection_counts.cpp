@@ -46,12 +46,12 @@ private:
 } // namespace
 
 void connection_counts::ended(const ended_connection& how) noexcept {
-  closed.add();
   closed_by[index_of(how.reason)].add();
   if (!how.connected)
     handshakes_failed.add();
   if (how.refused_writes > 0)
     refused_writes.add(how.refused_writes);
+  closed.add(); // last: who waits for it reads the others
 }
 
 errc connection_counts::code_of(const failure& why) noexcept {
