@@ -25,8 +25,12 @@ std::uint64_t cluster_core::put_name(const std::string& name, name_directory::wh
   const auto instance = directory_.put(name, std::move(who), drains == while_draining::kept);
   if (instance != 0)
     home_.post([weak = weak_from_this(), name] {
-      if (const auto self = weak.lock())
-        self->tell_name(name);
+      const auto self = weak.lock();
+      if (!self)
+        return;
+      self->tell_name(name);
+      // Whoever had it may have ended a moment ago, and does not take it away any more.
+      self->look_at_watches(name, self->nobody_serves(name, self->options_.name));
     });
   return instance;
 }
@@ -39,7 +43,7 @@ bool cluster_core::serve(const std::string& name, caf::strong_actor_ptr who,
     name, [who] { return who; }, drains);
   if (instance == 0)
     return false;
-  // When it ends, at once for those who ask here, and then for all others.
+  // When it ends, at once for those who ask here, and then for all others. If it has ended, right now.
   who->get()->attach_functor([weak = weak_from_this(), name, instance] {
     const auto self = weak.lock();
     if (!self || !self->directory_.take(name, instance))
@@ -51,7 +55,7 @@ bool cluster_core::serve(const std::string& name, caf::strong_actor_ptr who,
       }
     });
   });
-  return true;
+  return is_alive(who);
 }
 
 bool cluster_core::serve(const std::string& name, named_actor who, while_draining drains) {
