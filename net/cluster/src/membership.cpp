@@ -186,9 +186,11 @@ void cluster_core::hear_own_name(const wire::header& h, wire::reader& in) {
   };
   const auto ours = std::pair{incarnation(), boot_};
   const auto theirs = std::pair{h.incarnation, h.boot};
+  const bool we_join = !begun_ || time_.now() - joined_at_ < options_.down_after;
   switch (h.what) {
   case wire::kind::taken:
-    if (in.u64() == boot_)
+    // One that was stopped while we came says so, too, when it finds our claim. Our beats follow.
+    if (in.u64() == boot_ && (we_join || ours < theirs))
       refuse();
     return;
   case wire::kind::claim:
@@ -200,7 +202,6 @@ void cluster_core::hear_own_name(const wire::header& h, wire::reader& in) {
       return; // it answers our claim, or is dead
     if (const auto b = wire::read_beat(in)) {
       const bool they_join = (b->flags & wire::beat::joining) != 0;
-      const bool we_join = time_.now() - joined_at_ < options_.down_after;
       if (they_join ? !we_join || ours < theirs : !we_join && theirs < ours)
         say_taken();
       else

@@ -340,6 +340,52 @@ TEST_CASE("a second process whose claim is answered too late is refused all the 
   CHECK(second.state() == own_state::refused);
 }
 
+TEST_CASE("a process that was stopped while another one took its name gives up, and that one stays",
+          "[cluster]") {
+  manual_runtime rt;
+  auto wire =
+    std::make_shared<simulated_backplane>(1, simulated_backplane::conditions{1ms, 1ms, 0});
+  auto options = named("a"), of_other = named("b");
+  options.via = of_other.via = wire;
+  options.stop_if_refused = false;
+  const bool hears_first = GENERATE(false, true); // before it sees what time it is
+  manual_clock its;
+  bool stopped = false;
+  const auto pass = [&](duration span) {
+    for (; span > 0ms; span -= 10ms) {
+      rt.in_turn([&] {
+        wire->advance_to(rt.now());
+        if (!stopped)
+          its.advance(10ms);
+      });
+      rt.advance(10ms);
+    }
+  };
+  troupe::cluster other{rt, of_other};
+  troupe::cluster first{rt, options, its};
+  pass(5s);
+  REQUIRE(other.nodes().at(0).incarnation == first.incarnation());
+  wire->hold("a");
+  stopped = true;
+  pass(5s);
+  troupe::cluster second{rt, options};
+  pass(5s);
+  REQUIRE(second.state() == own_state::up);
+  stopped = false;
+  rt.in_turn([&] {
+    if (hears_first)
+      wire->release("a");
+    its.advance(10s);
+    wire->release("a");
+  });
+  pass(5s);
+  CHECK(first.state() == own_state::refused);
+  CHECK(second.state() == own_state::up);
+  REQUIRE(other.nodes().size() == 1);
+  CHECK(other.nodes()[0].state == node_state::up);
+  CHECK(other.nodes()[0].incarnation == second.incarnation());
+}
+
 TEST_CASE("of two processes that take a name at once, one gets it", "[cluster]") {
   manual_runtime rt;
   auto options = named("a");
