@@ -350,7 +350,7 @@ void cluster_core::backplane_received(std::string_view from, bytes_view message)
   case wire::kind::answer:
     return hear_answer(*who, in);
   case wire::kind::refused:
-    if (in.u64() == boot_)
+    if (in.u64() == boot_ && !std::exchange(who->refuses_us, true)) // it says so again and again
       rt_.repeats().note("cluster refused " + who->name, log_level::error, [&] {
         return "node " + who->name + " refuses us: " + escape_text(in.text(), wire::longest_reason);
       });

@@ -190,6 +190,8 @@ private:
   void hear_beat(peer& who, const wire::beat& b);
   void answer_outdated(const std::string& to, std::uint64_t boot, std::uint64_t incarnation,
                        peer& from);
+  [[nodiscard]] std::string why_refused(const peer& who) const;
+  void answer_refused(peer& who);
   void lose(peer& who, failure why, duration hold);
   void rejoin(std::uint64_t above);
   void new_process(peer& who, std::uint64_t boot);

@@ -29,6 +29,8 @@ struct peer {
   time_point heard{};
   time_point ended{};         // when it was taken for down, or left
   time_point told_outdated{}; // when we last told it that it was
+  bool refuses_us = false;    // as we have told in the log
+  time_point told_refused{};  // when we last told it that it may not be in one cluster with us
   duration down_after{};      // at our patience, or at three of its beats
 
   // What it wants, and the version of that which we have.

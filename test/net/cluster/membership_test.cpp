@@ -462,6 +462,31 @@ TEST_CASE("versions that do not fit are refused on both sides", "[cluster]") {
   CHECK_THAT(logged[0].text, Contains("'1.0'") && Contains("'2.0'"));
 }
 
+TEST_CASE("a node that comes later hears that it is refused, too, whenever that is", "[cluster]") {
+  const auto later = GENERATE(range(1000, 1500, 50)); // somewhere between two beats
+  auto wire = std::make_shared<memory_backplane>();
+  manual_runtime rt;
+  auto old_one = named("old"), new_one = named("new");
+  old_one.via = new_one.via = wire;
+  old_one.version = "1.0";
+  new_one.version = "2.0";
+  new_one.compatible = [](std::string_view theirs) {
+    return theirs.substr(0, 2) == "2.";
+  };
+  troupe::cluster b{rt, new_one};
+  const auto pass = [&](duration span) {
+    for (; span > 0ms; span -= 10ms)
+      rt.advance(10ms);
+  };
+  pass(std::chrono::milliseconds(later));
+  troupe::cluster a{rt, old_one};
+  logged_errors errors{rt};
+  pass(1200ms); // the other one's first beat, and ours that follows
+  const auto logged = errors.flush("refuses us");
+  REQUIRE(logged.size() == 1);
+  CHECK_THAT(logged[0].text, Contains("'1.0'") && Contains("'2.0'"));
+}
+
 TEST_CASE("options that make no sense are refused, with what to do", "[cluster]") {
   manual_runtime rt;
   const auto refused = [&](auto change) -> std::string {
