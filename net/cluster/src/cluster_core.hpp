@@ -97,7 +97,8 @@ public:
   ~cluster_core();
 
   void start();
-  void end(); // the cluster is destroyed
+  void
+  end(); // the cluster is destroyed; this may outlast it for as long as another thread looks at it
   deferred<void> leave();
 
   // -- any thread -------------------------------------------------------------------------------
@@ -179,6 +180,10 @@ private:
   void later(duration delay, void (cluster_core::*fn)(), delayed_call& handle);
   static void take_back(delayed_call& call);
   void want_end_of_turn();
+
+  /// Returns the core for what was posted to it, unless its cluster has been destroyed meanwhile.
+  [[nodiscard]] static std::shared_ptr<cluster_core>
+  running(const std::weak_ptr<cluster_core>& which);
 
   // -- who is there (membership.cpp) ------------------------------------------------------------
 
@@ -317,6 +322,7 @@ private:
   delayed_call isolation_call_;
   std::optional<trigger_id> trigger_;
   bool end_of_turn_wanted_ = false;
+  bool ended_ = false; // the loop and the clock are asked for nothing any more
 
   std::map<std::string, std::unique_ptr<peer>, std::less<>>
     peers_; // in an order that is no accident

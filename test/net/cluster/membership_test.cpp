@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <troupe/cluster/memory_backplane.hpp>
+#include <troupe/cluster/presence.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/testing/cluster_fixture.hpp>
 
@@ -295,6 +296,31 @@ TEST_CASE("a process whose clock is behind takes a name over all the same", "[cl
   CHECK(other.nodes()[0].state == node_state::up);
   CHECK(other.nodes()[0].incarnation > before);
   CHECK(other.nodes()[0].incarnation == second.incarnation());
+}
+
+TEST_CASE("what was asked of a cluster that has been destroyed is not begun any more",
+          "[cluster]") {
+  manual_runtime rt;
+  manual_clock time;
+  std::optional<troupe::cluster> node{std::in_place, rt, named("a"), time};
+  for (int i = 0; i < 100; ++i) {
+    rt.in_turn([&] { time.advance(10ms); });
+    rt.settle();
+  }
+  REQUIRE(node->state() == own_state::up);
+  REQUIRE_FALSE(time.get_delayed_calls().empty());
+  told events;
+  const auto who = rt.spawn_on<watcher>(0, &*node, &events);
+  presence here{*node};
+  const auto looked_at = troupe::detail::core_of(*node).lock(); // as by another loop, for a moment
+  basic_actor::run_as(caf::actor_cast<caf::strong_actor_ptr>(who), [&] {
+    here.track(static_cast<watcher&>(*caf::actor_cast<caf::abstract_actor*>(who)), "lobby", "ann");
+    node->serve("ann", who);
+    node.reset();
+  });
+  rt.settle();
+  CHECK(time.get_delayed_calls().empty());
+  CHECK(here.count("lobby") == 0);
 }
 
 // -- names and versions -------------------------------------------------------------------------
