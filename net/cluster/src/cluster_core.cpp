@@ -152,7 +152,7 @@ void cluster_core::refuse_us(failure why) {
     return;
   state_ = own_state::refused;
   tell_of_us(node_event::refused, why);
-  for (auto* call : {&tick_call_, &judge_call_, &join_call_, &isolation_call_})
+  for (auto* call : {&tick_call_, &judge_call_, &join_call_, &isolation_call_, &parts_call_})
     take_back(*call);
   for (auto& [name, p] : peers_)
     wanted_.remove_all(*p);
@@ -177,7 +177,7 @@ deferred<void> cluster_core::leave() {
     send_all(wire::writer{header(wire::kind::bye)});
   }
   state_ = own_state::left;
-  for (auto* call : {&tick_call_, &judge_call_, &join_call_, &isolation_call_})
+  for (auto* call : {&tick_call_, &judge_call_, &join_call_, &isolation_call_, &parts_call_})
     take_back(*call);
   for (auto& [name, p] : peers_)
     wanted_.remove_all(*p);

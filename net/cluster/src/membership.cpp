@@ -125,6 +125,7 @@ void cluster_core::new_process(peer& who, std::uint64_t boot) {
   who.interest = 0;
   who.asked_interest = who.sent_whole_interest = who.told_outdated = who.told_refused = {};
   who.whole = {};
+  who.told_interest = who.told_facts = {};
   who.refuses_us = false;
   buffered_ -= who.buffer.size();
   who.buffer.clear();
