@@ -203,6 +203,8 @@ void cluster_core::hear_own_name(const wire::header& h, wire::reader& in) {
       const bool they_join = (b->flags & wire::beat::joining) != 0;
       if (they_join ? !we_join || ours < theirs : !we_join && theirs < ours)
         say_taken();
+      else if (we_join) // it may have ended behind that beat; else it answers
+        send_all(wire::writer{header(wire::kind::claim)});
       else
         refuse();
     }

@@ -366,6 +366,33 @@ TEST_CASE("a second process whose claim is answered too late is refused all the 
   CHECK(second.state() == own_state::refused);
 }
 
+TEST_CASE("what a process that has ended left on its way does not refuse its successor",
+          "[cluster]") {
+  manual_runtime rt;
+  auto wire =
+    std::make_shared<simulated_backplane>(1, simulated_backplane::conditions{1ms, 1ms, 0});
+  auto options = named("a");
+  options.via = wire;
+  options.stop_if_refused = false;
+  const auto pass = [&](duration span) {
+    for (; span > 0ms; span -= 10ms) {
+      rt.in_turn([&] { wire->advance_to(rt.now()); });
+      rt.advance(10ms);
+    }
+  };
+  std::optional<troupe::cluster> first{std::in_place, rt, options};
+  pass(4s);
+  troupe::cluster second{rt, options};
+  rt.settle();
+  wire->set_conditions({700ms, 700ms, 0}); // of its claim, and of the other one's last beat
+  pass(600ms);
+  rt.in_turn([&] { first.reset(); });
+  const auto before = wire->delivered();
+  pass(3s);
+  CHECK(wire->delivered() > before);
+  CHECK(second.state() == own_state::up);
+}
+
 TEST_CASE("a process that was stopped while another one took its name gives up, and that one stays",
           "[cluster]") {
   manual_runtime rt;
