@@ -13,13 +13,16 @@ import urllib.request
 from pathlib import Path
 
 PATIENCE = 40
+LONGEST = 130  # of a program, all that it waits for taken together
+over = time.monotonic() + LONGEST
 
 
 def until(what, seconds=PATIENCE, told=lambda: None):
     """Waits until `what()` is true, and returns it."""
-    end = time.monotonic() + seconds
+    begin = time.monotonic()
+    end = min(begin + seconds, over)
     while not (got := what()):
-        assert time.monotonic() < end, (f"not within {seconds} s", told())
+        assert time.monotonic() < end, (f"not within {max(end - begin, 0):.1f} of {seconds} s", told())
         time.sleep(0.01)
     return got
 

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from nats_servers import Node, Proxy, Server, Servers, Writer, address, until
+from nats_servers import LONGEST, Node, Proxy, Server, Servers, Writer, address, until
 
 DOWN = 3.0  # seconds within which a node is seen to be down
 FAILOVER = 20.0  # and the stream has another leader: 4 to 9 s, and again as long if the votes were split
@@ -236,7 +236,7 @@ def main():
             while cases and len(running) < 2:
                 running.append(subprocess.Popen([sys.executable, __file__, *sys.argv[1:3], cases.pop(0).__name__],
                                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-            print(running[0].communicate(timeout=140)[0], end="", flush=True)
+            print(running[0].communicate(timeout=LONGEST + 20)[0], end="", flush=True)
             wrong |= running.pop(0).returncode != 0
     finally:
         for one in running:

@@ -67,7 +67,7 @@ cluster_core::~cluster_core() = default;
 void cluster_core::start() {
   const auto weak = weak_from_this();
   rt_.reactor().call_from_thread([weak] { // once it runs
-    const auto self = weak.lock();
+    const auto self = running(weak);
     if (!self)
       return;
     try {
@@ -152,14 +152,14 @@ void cluster_core::refuse_us(failure why) {
     return;
   state_ = own_state::refused;
   tell_of_us(node_event::refused, why);
-  for (auto* call : {&tick_call_, &judge_call_, &join_call_, &isolation_call_})
+  for (auto* call : {&tick_call_, &judge_call_, &join_call_, &isolation_call_, &parts_call_})
     take_back(*call);
   for (auto& [name, p] : peers_)
     wanted_.remove_all(*p);
   topics_elsewhere_ = 0;
   forget_others({errc::not_connected, "node " + options_.name + " is refused"});
   home_.post([weak = weak_from_this()] { // we may be inside one of its calls
-    const auto self = weak.lock();
+    const auto self = running(weak);
     if (!self)
       return;
     self->link_.reset();
@@ -177,7 +177,7 @@ deferred<void> cluster_core::leave() {
     send_all(wire::writer{header(wire::kind::bye)});
   }
   state_ = own_state::left;
-  for (auto* call : {&tick_call_, &judge_call_, &join_call_, &isolation_call_})
+  for (auto* call : {&tick_call_, &judge_call_, &join_call_, &isolation_call_, &parts_call_})
     take_back(*call);
   for (auto& [name, p] : peers_)
     wanted_.remove_all(*p);
@@ -206,6 +206,7 @@ void cluster_core::forget_others(const failure& why) {
 }
 
 void cluster_core::end() {
+  ended_ = true;
   leave().add_errback([](const failure&) {});
   take_back(presence_call_);
   take_back(hold_call_);
@@ -350,7 +351,7 @@ void cluster_core::backplane_received(std::string_view from, bytes_view message)
   case wire::kind::answer:
     return hear_answer(*who, in);
   case wire::kind::refused:
-    if (in.u64() == boot_)
+    if (in.u64() == boot_ && !std::exchange(who->refuses_us, true)) // it says so again and again
       rt_.repeats().note("cluster refused " + who->name, log_level::error, [&] {
         return "node " + who->name + " refuses us: " + escape_text(in.text(), wire::longest_reason);
       });
@@ -375,6 +376,8 @@ void cluster_core::note_bad_message(std::string_view from, std::string_view what
 
 void cluster_core::later(duration delay, void (cluster_core::*fn)(), delayed_call& handle) {
   take_back(handle);
+  if (ended_)
+    return;
   handle = time_.call_later(std::max(delay, duration::zero()), [this, fn] { (this->*fn)(); });
 }
 
@@ -384,8 +387,13 @@ void cluster_core::take_back(delayed_call& call) {
 }
 
 void cluster_core::want_end_of_turn() {
-  if (!std::exchange(end_of_turn_wanted_, true))
+  if (!ended_ && !std::exchange(end_of_turn_wanted_, true))
     home_.before_flush(*this);
+}
+
+std::shared_ptr<cluster_core> cluster_core::running(const std::weak_ptr<cluster_core>& which) {
+  auto core = which.lock();
+  return core && !core->ended_ ? core : nullptr;
 }
 
 void cluster_core::turn_ended() noexcept {

@@ -54,6 +54,10 @@ inline constexpr std::size_t longest_batch = 256 * 1024;
 inline constexpr duration gather_for = std::chrono::microseconds(50);
 inline constexpr std::size_t worth_sending = 32 * 1024;
 
+/// How many bytes of what a node says of itself may wait for the backplane, and how long it waits with the rest then.
+inline constexpr std::size_t most_at_once = 512 * 1024;
+inline constexpr duration rest_after = std::chrono::milliseconds(1);
+
 /// How long a node that has drained waits for what is to be done before it leaves.
 inline constexpr duration longest_farewell = std::chrono::seconds(5);
 
@@ -97,7 +101,8 @@ public:
   ~cluster_core();
 
   void start();
-  void end(); // the cluster is destroyed
+  void
+  end(); // the cluster is destroyed; this may outlast it for as long as another thread looks at it
   deferred<void> leave();
 
   // -- any thread -------------------------------------------------------------------------------
@@ -180,6 +185,10 @@ private:
   static void take_back(delayed_call& call);
   void want_end_of_turn();
 
+  /// Returns the core for what was posted to it, unless its cluster has been destroyed meanwhile.
+  [[nodiscard]] static std::shared_ptr<cluster_core>
+  running(const std::weak_ptr<cluster_core>& which);
+
   // -- who is there (membership.cpp) ------------------------------------------------------------
 
   [[nodiscard]] peer* hear(std::string_view from, const wire::header& h, const wire::beat* b);
@@ -190,6 +199,8 @@ private:
   void hear_beat(peer& who, const wire::beat& b);
   void answer_outdated(const std::string& to, std::uint64_t boot, std::uint64_t incarnation,
                        peer& from);
+  [[nodiscard]] std::string why_refused(const peer& who) const;
+  void answer_refused(peer& who);
   void lose(peer& who, failure why, duration hold);
   void rejoin(std::uint64_t above);
   void new_process(peer& who, std::uint64_t boot);
@@ -201,6 +212,7 @@ private:
   // -- topics (shared_topics.cpp) ---------------------------------------------------------------
 
   void send_interest_changes();
+  void tell_all_interest(peer& who);
   void ask_interest(peer& who);
   void hear_interest(peer& who, wire::reader& in);
   void hear_interest_wanted(peer& who, wire::reader& in);
@@ -218,6 +230,10 @@ private:
   // -- what nodes say of themselves (told_facts.cpp) ---------------------------------------------
 
   void send_facts_changes();
+  void tell_facts(peer& who, std::uint64_t from);
+  [[nodiscard]] std::size_t most_told() const noexcept;
+  [[nodiscard]] bool tell_parts(peer& who);
+  void go_on_telling();
   void ask_facts(peer& who);
   void hear_facts(peer& who, wire::reader& in);
   void hear_facts_wanted(peer& who, wire::reader& in);
@@ -313,8 +329,10 @@ private:
   delayed_call judge_call_;
   delayed_call join_call_;
   delayed_call isolation_call_;
+  delayed_call parts_call_; // somebody is still to be told the rest of all
   std::optional<trigger_id> trigger_;
   bool end_of_turn_wanted_ = false;
+  bool ended_ = false; // the loop and the clock are asked for nothing any more
 
   std::map<std::string, std::unique_ptr<peer>, std::less<>>
     peers_; // in an order that is no accident

@@ -21,7 +21,7 @@ void cluster_core::on_drain(caf::strong_actor_ptr who, std::function<void()> fn)
     throw std::logic_error("cluster: on_drain needs a function");
   home_.post([weak = weak_from_this(), who,
               fn = std::make_shared<const std::function<void()>>(std::move(fn))] {
-    const auto self = weak.lock();
+    const auto self = running(weak);
     if (!self)
       return;
     const auto number = ++self->last_client_;
@@ -36,7 +36,7 @@ void cluster_core::on_drain(caf::strong_actor_ptr who, std::function<void()> fn)
       if (!core)
         return;
       core->home_.post([weak, number] {
-        if (const auto still = weak.lock(); still && still->clients_.erase(number) != 0)
+        if (const auto still = running(weak); still && still->clients_.erase(number) != 0)
           still->drained_if_empty();
       });
     });
@@ -78,7 +78,7 @@ deferred<void> cluster_core::drain(drain_options how) {
     untold_.push_back(number);
   later(how.grace, &cluster_core::drained, grace_call_);
   home_.post([weak = weak_from_this()] {
-    if (const auto self = weak.lock(); self && self->draining()) {
+    if (const auto self = running(weak); self && self->draining()) {
       self->tell_clients();
       self->drained_if_empty();
     }

@@ -3,9 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "wire.hpp"
@@ -28,15 +29,20 @@ public:
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
   [[nodiscard]] std::size_t size() const noexcept { return facts_.size(); }
 
-  /// Calls `send(writer&)` with the messages that tell what changed after version `from`; returns false,
-  /// and calls nothing, if that is not kept any more.
-  template <class Send>
-  bool tell_changes(std::uint64_t from, const wire::header& h, std::size_t longest,
-                    Send send) const;
+  /// Tells whether it is known what changed after version `from`.
+  [[nodiscard]] bool keeps(std::uint64_t from) const noexcept {
+    return from <= version_ && version_ - from <= changes_.size();
+  }
 
-  /// Calls `send(writer&)` with the messages that tell all.
+  /// Calls `send(writer&)` with the messages that tell what changed after version `from`, which must be kept, until it
+  /// returns false. Returns the version that they tell.
   template <class Send>
-  void tell_all(const wire::header& h, std::size_t longest, Send send) const;
+  [[nodiscard]] std::uint64_t tell_changes(std::uint64_t from, const wire::header& h,
+                                           std::size_t longest, Send send) const;
+
+  /// Calls `send(writer&)` with the next part of all, which has what is there now; `to` is over after the last one.
+  template <class Send>
+  void tell_part(wire::whole_told& to, const wire::header& h, std::size_t longest, Send send) const;
 
 private:
   void note(const std::string& key);
@@ -50,15 +56,13 @@ private:
   }
 
   std::uint64_t version_ = 0;
-  std::unordered_map<std::string, std::string> facts_;
-  std::deque<std::string> changes_; // the last one made `version_`
+  std::map<std::string, std::string> facts_; // in the order in which all is told
+  std::deque<std::string> changes_;          // the last one made `version_`
 };
 
 template <class Send>
-bool own_facts::tell_changes(std::uint64_t from, const wire::header& h, std::size_t longest,
-                             Send send) const {
-  if (from > version_ || version_ - from > changes_.size())
-    return false;
+std::uint64_t own_facts::tell_changes(std::uint64_t from, const wire::header& h,
+                                      std::size_t longest, Send send) const {
   auto next = changes_.end() - static_cast<std::ptrdiff_t>(version_ - from);
   std::unordered_set<std::string_view> told;
   while (next != changes_.end()) {
@@ -80,31 +84,33 @@ bool own_facts::tell_changes(std::uint64_t from, const wire::header& h, std::siz
     wire::write(out, wire::interest{0, 0, from, to});
     out.raw(as_text(changed.view()));
     from = to;
-    send(out);
+    if (!send(out))
+      break;
   }
-  return true;
+  return from;
 }
 
 template <class Send>
-void own_facts::tell_all(const wire::header& h, std::size_t longest, Send send) const {
-  auto next = facts_.begin();
-  std::uint32_t part = 0;
-  do {
-    wire::writer body;
-    const auto begin = next;
-    for (; next != facts_.end(); ++next) {
-      if (next != begin && body.size() + size_of(next->first, &next->second) + 64 > longest)
-        break;
-      write(body, next->first, &next->second);
-    }
-    const bool last = next == facts_.end();
-    wire::writer out{h};
-    wire::write(out, wire::interest{static_cast<std::uint8_t>(wire::interest::whole
-                                                              | (last ? wire::interest::last : 0)),
-                                    part++, 0, version_});
-    out.raw(as_text(body.view()));
-    send(out);
-  } while (next != facts_.end());
+void own_facts::tell_part(wire::whole_told& to, const wire::header& h, std::size_t longest,
+                          Send send) const {
+  const auto begin = to.part == 0 ? facts_.begin() : facts_.upper_bound(to.last);
+  auto next = begin;
+  wire::writer body;
+  for (; next != facts_.end(); ++next) {
+    if (next != begin && body.size() + size_of(next->first, &next->second) + 64 > longest)
+      break;
+    write(body, next->first, &next->second);
+  }
+  const auto last = next == facts_.end() ? wire::interest::last : 0;
+  wire::writer out{h};
+  wire::write(out, wire::interest{static_cast<std::uint8_t>(wire::interest::whole | last),
+                                  to.part++, 0, to.version});
+  out.raw(as_text(body.view()));
+  if (next == facts_.end())
+    to.begun = false;
+  else
+    to.last = std::prev(next)->first;
+  send(out);
 }
 
 } // namespace troupe::detail

@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -89,9 +91,9 @@ public:
   bool tell_changes(std::uint64_t from, const wire::header& h, std::size_t longest,
                     Send send) const;
 
-  /// Calls `send(writer&)` with the messages that tell all.
+  /// Calls `send(writer&)` with the next part of all, which has what is wanted now; `to` is over after the last one.
   template <class Send>
-  void tell_all(const wire::header& h, std::size_t longest, Send send) const;
+  void tell_part(wire::whole_told& to, const wire::header& h, std::size_t longest, Send send) const;
 
 private:
   struct changed {
@@ -107,8 +109,8 @@ private:
 
   const std::size_t most_;
   std::uint64_t version_ = 0;
-  std::unordered_set<std::string> topics_; // that the others are told of
-  std::deque<changed> changes_;            // the last one made `version_`
+  std::set<std::string> topics_; // that the others are told of, in the order in which all is told
+  std::deque<changed> changes_;  // the last one made `version_`
   std::deque<lingering> lingering_;
   std::unordered_set<std::string> leaving_; // those in `lingering_`
 };
@@ -138,27 +140,27 @@ bool own_interest::tell_changes(std::uint64_t from, const wire::header& h, std::
 }
 
 template <class Send>
-void own_interest::tell_all(const wire::header& h, std::size_t longest, Send send) const {
-  auto next = topics_.begin();
-  std::uint32_t part = 0;
-  do {
-    auto end = next;
-    std::size_t size = 64;
-    while (end != topics_.end() && size + end->size() + 2 <= longest) {
-      size += end->size() + 2;
-      ++end;
-    }
-    if (end == next && next != topics_.end())
-      return;
-    const bool last = end == topics_.end();
-    wire::writer out{h};
-    wire::write(out, wire::interest{static_cast<std::uint8_t>(wire::interest::whole
-                                                              | (last ? wire::interest::last : 0)),
-                                    part++, 0, version_});
-    for (; next != end; ++next)
-      out.u8(1).text(*next);
-    send(out);
-  } while (next != topics_.end());
+void own_interest::tell_part(wire::whole_told& to, const wire::header& h, std::size_t longest,
+                             Send send) const {
+  const auto begin = to.part == 0 ? topics_.begin() : topics_.upper_bound(to.last);
+  auto end = begin;
+  std::size_t size = 64;
+  while (end != topics_.end() && size + end->size() + 2 <= longest)
+    size += end++->size() + 2;
+  to.begun = end != topics_.end();
+  if (end == begin && to.begun) { // a limit that nothing fits
+    to.begun = false;
+    return;
+  }
+  const auto last = to.begun ? 0 : wire::interest::last;
+  wire::writer out{h};
+  wire::write(out, wire::interest{static_cast<std::uint8_t>(wire::interest::whole | last),
+                                  to.part++, 0, to.version});
+  for (auto next = begin; next != end; ++next)
+    out.u8(1).text(*next);
+  if (to.begun)
+    to.last = *std::prev(end);
+  send(out);
 }
 
 } // namespace troupe::detail

@@ -51,6 +51,8 @@ peer* cluster_core::hear(std::string_view from, const wire::header& h, const wir
     return nullptr; // said before it took its new one
   switch (who.state) {
   case node_state::refused:
+    if (b != nullptr) // it may not have known us when we said it first
+      answer_refused(who);
     return nullptr;
   case node_state::left: // what it published before it left may come behind
     return h.what == wire::kind::publications ? &who : nullptr;
@@ -98,13 +100,8 @@ peer* cluster_core::greet(peer& who, const wire::header& h, const wire::beat& b)
     wanted_.remove_all(who);
     topics_elsewhere_ = wanted_.size();
     lose_presence(who, presence_cause::node_down, duration::zero());
-    const auto why = "version '" + escape_text(who.version, wire::longest_version) + "' of node "
-                     + who.name + " is not compatible with '" + options_.version + "' of "
-                     + options_.name;
-    wire::writer out{header(wire::kind::refused)};
-    out.u64(who.boot).text(std::string_view{why}.substr(0, wire::longest_reason - 1));
-    send(who.name, out);
-    tell(node_event::refused, who, {errc::not_supported, why});
+    answer_refused(who);
+    tell(node_event::refused, who, {errc::not_supported, why_refused(who)});
     return nullptr;
   }
   who.state = node_state::up;
@@ -126,8 +123,10 @@ void cluster_core::new_process(peer& who, std::uint64_t boot) {
   board_.replace({who.name, who.boot});
   who.boot = boot;
   who.interest = 0;
-  who.asked_interest = who.sent_whole_interest = who.told_outdated = {};
+  who.asked_interest = who.sent_whole_interest = who.told_outdated = who.told_refused = {};
   who.whole = {};
+  who.told_interest = who.told_facts = {};
+  who.refuses_us = false;
   buffered_ -= who.buffer.size();
   who.buffer.clear();
   who.out_stream = ++last_stream_;
@@ -186,9 +185,11 @@ void cluster_core::hear_own_name(const wire::header& h, wire::reader& in) {
   };
   const auto ours = std::pair{incarnation(), boot_};
   const auto theirs = std::pair{h.incarnation, h.boot};
+  const bool we_join = !begun_ || time_.now() - joined_at_ < options_.down_after;
   switch (h.what) {
   case wire::kind::taken:
-    if (in.u64() == boot_)
+    // One that was stopped while we came says so, too, when it finds our claim. Our beats follow.
+    if (in.u64() == boot_ && (we_join || ours < theirs))
       refuse();
     return;
   case wire::kind::claim:
@@ -200,9 +201,10 @@ void cluster_core::hear_own_name(const wire::header& h, wire::reader& in) {
       return; // it answers our claim, or is dead
     if (const auto b = wire::read_beat(in)) {
       const bool they_join = (b->flags & wire::beat::joining) != 0;
-      const bool we_join = time_.now() - joined_at_ < options_.down_after;
       if (they_join ? !we_join || ours < theirs : !we_join && theirs < ours)
         say_taken();
+      else if (we_join) // it may have ended behind that beat; else it answers
+        send_all(wire::writer{header(wire::kind::claim)});
       else
         refuse();
     }
@@ -210,6 +212,22 @@ void cluster_core::hear_own_name(const wire::header& h, wire::reader& in) {
   default:
     return;
   }
+}
+
+std::string cluster_core::why_refused(const peer& who) const {
+  return "version '" + escape_text(who.version, wire::longest_version) + "' of node " + who.name
+         + " is not compatible with '" + options_.version + "' of " + options_.name;
+}
+
+void cluster_core::answer_refused(peer& who) {
+  const auto now = time_.now();
+  if (now - who.told_refused < options_.heartbeat / 2 && who.told_refused != time_point{})
+    return;
+  who.told_refused = now;
+  const auto why = why_refused(who);
+  wire::writer out{header(wire::kind::refused)};
+  out.u64(who.boot).text(std::string_view{why}.substr(0, wire::longest_reason - 1));
+  send(who.name, out);
 }
 
 void cluster_core::answer_outdated(const std::string& to, std::uint64_t boot,

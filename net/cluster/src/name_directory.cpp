@@ -3,22 +3,36 @@
 #include <algorithm>
 #include <utility>
 
+#include <caf/abstract_actor.hpp>
+
 #include "peer.hpp"
 
 namespace troupe::detail {
 
+bool is_alive(const caf::strong_actor_ptr& who) {
+  return who
+         && !who->get()->getf(caf::abstract_actor::is_terminated_flag
+                              | caf::abstract_actor::is_cleaned_up_flag);
+}
+
+// What is let go may be the last one that refers to an actor, whose end is not to happen under the lock.
 std::uint64_t name_directory::put(const std::string& name, whom who, bool outlasts_drain) {
+  whom gone;
+  caf::strong_actor_ptr had;
   const std::lock_guard lock{mutex_};
   const auto found = here_.find(name);
-  if (found != here_.end() && found->second.who())
-    return 0;
+  if (found != here_.end()) {
+    had = found->second.who();
+    if (is_alive(had))
+      return 0;
+    gone = std::move(found->second.who);
+  }
   here_[name] = {++last_instance_, std::move(who), outlasts_drain};
   return last_instance_;
 }
 
 bool name_directory::take(const std::string& name, std::uint64_t instance) {
-  whom
-    gone; // may be the last one that refers to an actor, whose end is not to happen under the lock
+  whom gone;
   const std::lock_guard lock{mutex_};
   const auto found = here_.find(name);
   if (found == here_.end() || (instance != 0 && found->second.instance != instance))

@@ -16,6 +16,11 @@ namespace troupe::detail {
 
 struct peer;
 
+/// Tells whether an actor has not ended: one that has may still be referred to, also by its name, until all that
+/// waits for its end has been told.
+/// Thread: any.
+[[nodiscard]] bool is_alive(const caf::strong_actor_ptr& who);
+
 /// Who serves which name, on this node and on others.
 ///
 /// Thread: `local` and `is_served`: any, as `put` and `take`; the rest: loop 0.

@@ -25,8 +25,12 @@ std::uint64_t cluster_core::put_name(const std::string& name, name_directory::wh
   const auto instance = directory_.put(name, std::move(who), drains == while_draining::kept);
   if (instance != 0)
     home_.post([weak = weak_from_this(), name] {
-      if (const auto self = weak.lock())
-        self->tell_name(name);
+      const auto self = running(weak);
+      if (!self)
+        return;
+      self->tell_name(name);
+      // Whoever had it may have ended a moment ago, and does not take it away any more.
+      self->look_at_watches(name, self->nobody_serves(name, self->options_.name));
     });
   return instance;
 }
@@ -39,19 +43,19 @@ bool cluster_core::serve(const std::string& name, caf::strong_actor_ptr who,
     name, [who] { return who; }, drains);
   if (instance == 0)
     return false;
-  // When it ends, at once for those who ask here, and then for all others.
+  // When it ends, at once for those who ask here, and then for all others. If it has ended, right now.
   who->get()->attach_functor([weak = weak_from_this(), name, instance] {
     const auto self = weak.lock();
     if (!self || !self->directory_.take(name, instance))
       return;
     self->home_.post([weak, name] {
-      if (const auto core = weak.lock()) {
+      if (const auto core = running(weak)) {
         core->tell_name(name);
         core->look_at_watches(name, core->nobody_serves(name, core->options_.name));
       }
     });
   });
-  return true;
+  return is_alive(who);
 }
 
 bool cluster_core::serve(const std::string& name, named_actor who, while_draining drains) {
@@ -64,7 +68,7 @@ void cluster_core::unserve(const std::string& name) {
   if (!directory_.take(name, 0))
     return;
   home_.post([weak = weak_from_this(), name] {
-    if (const auto self = weak.lock()) {
+    if (const auto self = running(weak)) {
       self->tell_name(name);
       self->look_at_watches(name, self->nobody_serves(name, self->options_.name));
     }
@@ -127,7 +131,7 @@ void cluster_core::observe_name(caf::strong_actor_ptr who, std::string name,
                 caf::actor_cast<caf::weak_actor_ptr>(who), std::move(name),
                 std::make_shared<const std::function<void(const std::vector<std::string>&)>>(
                   std::move(fn))}]() mutable {
-    if (const auto self = weak.lock()) {
+    if (const auto self = running(weak)) {
       self->name_observers_.push_back(std::move(one));
       self->names_changed();
     }
@@ -161,7 +165,7 @@ std::uint64_t cluster_core::watch(caf::strong_actor_ptr who, std::string name, s
   watch_entry one{number, caf::actor_cast<caf::weak_actor_ptr>(who), std::move(node), 0,
                   std::make_shared<const std::function<void(const failure&)>>(std::move(fn))};
   home_.post([weak = weak_from_this(), name = std::move(name), one = std::move(one)]() mutable {
-    const auto self = weak.lock();
+    const auto self = running(weak);
     if (!self)
       return end_watch(one, {errc::not_connected, "the cluster has ended"});
     const bool over = self->state() == own_state::left || self->state() == own_state::refused;
@@ -196,7 +200,7 @@ std::uint64_t cluster_core::watch(caf::strong_actor_ptr who, std::string name, s
 
 void cluster_core::unwatch(std::uint64_t number) {
   home_.post([weak = weak_from_this(), number] {
-    const auto self = weak.lock();
+    const auto self = running(weak);
     if (!self)
       return;
     for (auto* const table : {&self->watches_, &self->node_watches_})

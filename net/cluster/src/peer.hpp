@@ -29,11 +29,14 @@ struct peer {
   time_point heard{};
   time_point ended{};         // when it was taken for down, or left
   time_point told_outdated{}; // when we last told it that it was
+  bool refuses_us = false;    // as we have told in the log
+  time_point told_refused{};  // when we last told it that it may not be in one cluster with us
   duration down_after{};      // at our patience, or at three of its beats
 
   // What it wants, and the version of that which we have.
   std::uint64_t interest = 0;
   std::unordered_map<std::string_view, wanted_topic*> topics; // by the name within the topic
+  wire::whole_told told_interest; // of what we want, for as long as it is told all of that
   time_point asked_interest{};
   time_point sent_whole_interest{};
   struct {
@@ -46,6 +49,7 @@ struct peer {
   // What it says of itself, and the version of that which we have.
   std::uint64_t facts = 0;
   std::unordered_map<std::string, std::uint64_t> names; // that it serves, as which instance
+  wire::whole_told told_facts;                          // of what we say of ourselves, likewise
   time_point asked_facts{};
   time_point sent_whole_facts{};
   struct {

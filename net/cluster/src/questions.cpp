@@ -94,7 +94,7 @@ failure cluster_core::hand_over(const std::string& name, const std::string& node
     return send_question(name, node, bytes, asker, id, timeout);
   home_.post([weak = weak_from_this(), name, node, bytes = std::move(bytes),
               asker = std::move(asker), id, timeout] {
-    const auto self = weak.lock();
+    const auto self = running(weak);
     const auto why = self ? self->send_question(name, node, bytes, asker, id, timeout)
                           : failure{errc::not_connected, "the cluster has ended"};
     if (why && asker)

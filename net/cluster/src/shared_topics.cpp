@@ -34,9 +34,21 @@ void cluster_core::send_interest_changes() {
     send_all(message);
   };
   const auto longest = std::min(longest_batch, link_->longest_message());
-  if (!own_.tell_changes(interest_told_, header(wire::kind::interest), longest, all))
-    own_.tell_all(header(wire::kind::interest), longest, all);
+  const bool kept = own_.tell_changes(interest_told_, header(wire::kind::interest), longest, all);
   interest_told_ = own_.version();
+  if (!kept)
+    for (auto& [name, p] : peers_)
+      if (p->lives())
+        tell_all_interest(*p);
+}
+
+// As tell_facts().
+void cluster_core::tell_all_interest(peer& who) {
+  if (who.told_interest.begun && parts_call_.active())
+    return;
+  who.told_interest = {true, own_.version(), 0, {}, false};
+  if (tell_parts(who) && !parts_call_.active())
+    later(rest_after, &cluster_core::go_on_telling, parts_call_);
 }
 
 void cluster_core::hear_interest_wanted(peer& who, wire::reader& in) {
@@ -55,7 +67,7 @@ void cluster_core::hear_interest_wanted(peer& who, wire::reader& in) {
       && who.sent_whole_interest != time_point{})
     return; // it asks more often than it can need
   who.sent_whole_interest = now;
-  own_.tell_all(header(wire::kind::interest), longest, to);
+  tell_all_interest(who);
 }
 
 // -- what they want -----------------------------------------------------------------------------

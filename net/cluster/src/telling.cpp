@@ -44,7 +44,7 @@ void cluster_core::add_observer(caf::strong_actor_ptr who,
     throw std::logic_error("cluster: observe needs a function");
   auto shared = std::make_shared<const std::function<void(const node_event&)>>(std::move(fn));
   home_.post([weak = weak_from_this(), who = std::move(who), fn = std::move(shared)] {
-    const auto self = weak.lock();
+    const auto self = running(weak);
     if (!self)
       return;
     for (const auto& [name, p] : self->peers_)

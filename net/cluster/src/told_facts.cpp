@@ -19,13 +19,88 @@ std::uint64_t number_in(std::string_view value) noexcept {
 void cluster_core::send_facts_changes() {
   if (!talks() || facts_.version() == facts_told_)
     return;
-  const auto all = [this](const wire::writer& message) {
+  if (!facts_.keeps(facts_told_)) {
+    facts_told_ = facts_.version();
+    for (auto& [name, p] : peers_)
+      if (p->lives())
+        tell_facts(*p, 0);
+    return;
+  }
+  std::size_t sent = 0;
+  const auto all = [&](const wire::writer& message) {
+    sent += message.size();
     send_all(message);
+    return sent < most_told() && link_->unsent() < most_told();
   };
   const auto longest = std::min(longest_batch, link_->longest_message());
-  if (!facts_.tell_changes(facts_told_, header(wire::kind::facts), longest, all))
-    facts_.tell_all(header(wire::kind::facts), longest, all);
-  facts_told_ = facts_.version();
+  facts_told_ = facts_.tell_changes(facts_told_, header(wire::kind::facts), longest, all);
+  if (facts_told_ != facts_.version() && !parts_call_.active())
+    later(rest_after, &cluster_core::go_on_telling, parts_call_);
+}
+
+// Begins to tell it what has changed since a version, or all (0). If it is being told something, it hears the rest
+// of that first, and asks again if it has missed some.
+void cluster_core::tell_facts(peer& who, std::uint64_t from) {
+  if (who.told_facts.begun && parts_call_.active())
+    return;
+  const bool changes = from != 0 && facts_.keeps(from);
+  who.told_facts = {true, changes ? from : facts_.version(), 0, {}, changes};
+  if (tell_parts(who) && !parts_call_.active())
+    later(rest_after, &cluster_core::go_on_telling, parts_call_);
+}
+
+std::size_t cluster_core::most_told() const noexcept {
+  return std::min(most_at_once, options_.max_unsent / 2);
+}
+
+// Tells it as much as the backplane takes now. Returns whether there is more.
+bool cluster_core::tell_parts(peer& who) {
+  auto& topics = who.told_interest;
+  auto& facts = who.told_facts;
+  if (!talks() || !who.lives()) {
+    topics = facts = {};
+    return false;
+  }
+  const auto most = most_told();
+  std::size_t sent = 0;
+  const auto has_room = [&] {
+    return sent < most && link_->unsent() < most;
+  };
+  const auto to = [&](const wire::writer& message) {
+    sent += message.size();
+    send(who.name, message);
+    return has_room();
+  };
+  const auto longest = std::min(longest_batch, link_->longest_message());
+  while ((topics.begun || facts.begun) && has_room())
+    if (topics.begun) {
+      const auto h = header(wire::kind::interest);
+      own_.tell_part(topics, h, longest, to);
+      if (topics.begun)
+        continue;
+      who.sent_whole_interest = time_.now();
+      own_.tell_changes(topics.version, h, longest, to); // if they are not kept, it asks
+    } else if (!facts.changes) {
+      facts_.tell_part(facts, header(wire::kind::facts), longest, to);
+      if (facts.begun)
+        continue;
+      who.sent_whole_facts = time_.now();
+      facts.begun = facts.changes = true;
+    } else {
+      if (facts_.keeps(facts.version)) // if not, it asks
+        facts.version = facts_.tell_changes(facts.version, header(wire::kind::facts), longest, to);
+      facts.begun = facts_.keeps(facts.version) && facts.version != facts_.version();
+    }
+  return topics.begun || facts.begun;
+}
+
+void cluster_core::go_on_telling() {
+  send_facts_changes();
+  bool more = false;
+  for (auto& [name, p] : peers_)
+    more |= tell_parts(*p);
+  if (more)
+    later(rest_after, &cluster_core::go_on_telling, parts_call_);
 }
 
 void cluster_core::hear_facts_wanted(peer& who, wire::reader& in) {
@@ -41,12 +116,7 @@ void cluster_core::hear_facts_wanted(peer& who, wire::reader& in) {
     return; // it asks more often than it can need
   if (many)
     who.sent_whole_facts = now;
-  const auto to = [&](const wire::writer& message) {
-    send(who.name, message);
-  };
-  const auto longest = std::min(longest_batch, link_->longest_message());
-  if (from == 0 || !facts_.tell_changes(from, header(wire::kind::facts), longest, to))
-    facts_.tell_all(header(wire::kind::facts), longest, to);
+  tell_facts(who, from);
 }
 
 // -- those of others ----------------------------------------------------------------------------

@@ -53,7 +53,7 @@ void cluster_core::track(caf::strong_actor_ptr who, std::string room, std::strin
   expect_bytes(meta, 0, longest_meta, "meta");
   home_.post([weak = weak_from_this(), who = std::move(who),
               what = own_entry{std::move(room), std::move(key), std::move(meta)}]() mutable {
-    if (const auto self = weak.lock())
+    if (const auto self = running(weak))
       self->track_here(who, std::move(what));
   });
 }
@@ -61,7 +61,7 @@ void cluster_core::track(caf::strong_actor_ptr who, std::string room, std::strin
 void cluster_core::untrack(caf::strong_actor_ptr who, std::string room, std::string key) {
   home_.post(
     [weak = weak_from_this(), who = who->id(), room = std::move(room), key = std::move(key)] {
-      const auto self = weak.lock();
+      const auto self = running(weak);
       if (!self)
         return;
       const auto found = self->tracked_.find(who);
@@ -82,7 +82,7 @@ std::uint64_t cluster_core::watch_presence(caf::strong_actor_ptr who, std::strin
   home_.post([weak = weak_from_this(), who, room = std::move(room), number,
               fn = std::make_shared<const std::function<void(const presence_change&)>>(
                 std::move(fn))]() mutable {
-    if (const auto self = weak.lock())
+    if (const auto self = running(weak))
       self->board_.watch(number, who, room, std::move(fn));
     who->get()->attach_functor([weak, number] {
       if (const auto self = weak.lock())
@@ -94,7 +94,7 @@ std::uint64_t cluster_core::watch_presence(caf::strong_actor_ptr who, std::strin
 
 void cluster_core::unwatch_presence(std::uint64_t number) {
   home_.post([weak = weak_from_this(), number] {
-    if (const auto self = weak.lock())
+    if (const auto self = running(weak))
       self->board_.unwatch(number);
   });
 }
@@ -131,7 +131,7 @@ void cluster_core::track_here(const caf::strong_actor_ptr& who, own_entry what) 
       if (!self)
         return;
       self->home_.post([weak, ended] {
-        const auto core = weak.lock();
+        const auto core = running(weak);
         if (!core)
           return;
         const auto found = core->tracked_.find(ended);

@@ -188,6 +188,15 @@ struct interest {
   std::uint64_t to = 0;   ///< the version that the reader has behind the last part
 };
 
+/// How far a reader has been told everything, which goes part by part as the backplane takes it.
+struct whole_told {
+  bool begun = false;
+  std::uint64_t version = 0; ///< of what is told; what has changed since is told behind it
+  std::uint32_t part = 0;    ///< the next one
+  std::string last{};        ///< what the part before ended with: all is told in order
+  bool changes = false;      ///< all has been told, and what has changed since `version` follows
+};
+
 void write(writer& out, const interest& what);
 [[nodiscard]] std::optional<interest> read_interest(reader& in);
 

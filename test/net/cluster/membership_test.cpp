@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <troupe/cluster/memory_backplane.hpp>
+#include <troupe/cluster/presence.hpp>
 #include <troupe/runtime/pinned_actor.hpp>
 #include <troupe/testing/cluster_fixture.hpp>
 
@@ -297,6 +298,31 @@ TEST_CASE("a process whose clock is behind takes a name over all the same", "[cl
   CHECK(other.nodes()[0].incarnation == second.incarnation());
 }
 
+TEST_CASE("what was asked of a cluster that has been destroyed is not begun any more",
+          "[cluster]") {
+  manual_runtime rt;
+  manual_clock time;
+  std::optional<troupe::cluster> node{std::in_place, rt, named("a"), time};
+  for (int i = 0; i < 100; ++i) {
+    rt.in_turn([&] { time.advance(10ms); });
+    rt.settle();
+  }
+  REQUIRE(node->state() == own_state::up);
+  REQUIRE_FALSE(time.get_delayed_calls().empty());
+  told events;
+  const auto who = rt.spawn_on<watcher>(0, &*node, &events);
+  presence here{*node};
+  const auto looked_at = troupe::detail::core_of(*node).lock(); // as by another loop, for a moment
+  basic_actor::run_as(caf::actor_cast<caf::strong_actor_ptr>(who), [&] {
+    here.track(static_cast<watcher&>(*caf::actor_cast<caf::abstract_actor*>(who)), "lobby", "ann");
+    node->serve("ann", who);
+    node.reset();
+  });
+  rt.settle();
+  CHECK(time.get_delayed_calls().empty());
+  CHECK(here.count("lobby") == 0);
+}
+
 // -- names and versions -------------------------------------------------------------------------
 
 TEST_CASE("a second process of a name is refused, and the first one goes on", "[cluster]") {
@@ -338,6 +364,79 @@ TEST_CASE("a second process whose claim is answered too late is refused all the 
   pass(2s);
   CHECK(first.state() == own_state::up);
   CHECK(second.state() == own_state::refused);
+}
+
+TEST_CASE("what a process that has ended left on its way does not refuse its successor",
+          "[cluster]") {
+  manual_runtime rt;
+  auto wire =
+    std::make_shared<simulated_backplane>(1, simulated_backplane::conditions{1ms, 1ms, 0});
+  auto options = named("a");
+  options.via = wire;
+  options.stop_if_refused = false;
+  const auto pass = [&](duration span) {
+    for (; span > 0ms; span -= 10ms) {
+      rt.in_turn([&] { wire->advance_to(rt.now()); });
+      rt.advance(10ms);
+    }
+  };
+  std::optional<troupe::cluster> first{std::in_place, rt, options};
+  pass(4s);
+  troupe::cluster second{rt, options};
+  rt.settle();
+  wire->set_conditions({700ms, 700ms, 0}); // of its claim, and of the other one's last beat
+  pass(600ms);
+  rt.in_turn([&] { first.reset(); });
+  const auto before = wire->delivered();
+  pass(3s);
+  CHECK(wire->delivered() > before);
+  CHECK(second.state() == own_state::up);
+}
+
+TEST_CASE("a process that was stopped while another one took its name gives up, and that one stays",
+          "[cluster]") {
+  manual_runtime rt;
+  auto wire =
+    std::make_shared<simulated_backplane>(1, simulated_backplane::conditions{1ms, 1ms, 0});
+  auto options = named("a"), of_other = named("b");
+  options.via = of_other.via = wire;
+  options.stop_if_refused = false;
+  const bool hears_first = GENERATE(false, true); // before it sees what time it is
+  manual_clock its;
+  bool stopped = false;
+  const auto pass = [&](duration span) {
+    for (; span > 0ms; span -= 10ms) {
+      rt.in_turn([&] {
+        wire->advance_to(rt.now());
+        if (!stopped)
+          its.advance(10ms);
+      });
+      rt.advance(10ms);
+    }
+  };
+  troupe::cluster other{rt, of_other};
+  troupe::cluster first{rt, options, its};
+  pass(5s);
+  REQUIRE(other.nodes().at(0).incarnation == first.incarnation());
+  wire->hold("a");
+  stopped = true;
+  pass(5s);
+  troupe::cluster second{rt, options};
+  pass(5s);
+  REQUIRE(second.state() == own_state::up);
+  stopped = false;
+  rt.in_turn([&] {
+    if (hears_first)
+      wire->release("a");
+    its.advance(10s);
+    wire->release("a");
+  });
+  pass(5s);
+  CHECK(first.state() == own_state::refused);
+  CHECK(second.state() == own_state::up);
+  REQUIRE(other.nodes().size() == 1);
+  CHECK(other.nodes()[0].state == node_state::up);
+  CHECK(other.nodes()[0].incarnation == second.incarnation());
 }
 
 TEST_CASE("of two processes that take a name at once, one gets it", "[cluster]") {
@@ -411,6 +510,31 @@ TEST_CASE("versions that do not fit are refused on both sides", "[cluster]") {
     rt.advance(10ms);
   REQUIRE(b.nodes().size() == 1);
   CHECK(b.nodes()[0].state == node_state::refused);
+  const auto logged = errors.flush("refuses us");
+  REQUIRE(logged.size() == 1);
+  CHECK_THAT(logged[0].text, Contains("'1.0'") && Contains("'2.0'"));
+}
+
+TEST_CASE("a node that comes later hears that it is refused, too, whenever that is", "[cluster]") {
+  const auto later = GENERATE(range(1000, 1500, 50)); // somewhere between two beats
+  auto wire = std::make_shared<memory_backplane>();
+  manual_runtime rt;
+  auto old_one = named("old"), new_one = named("new");
+  old_one.via = new_one.via = wire;
+  old_one.version = "1.0";
+  new_one.version = "2.0";
+  new_one.compatible = [](std::string_view theirs) {
+    return theirs.substr(0, 2) == "2.";
+  };
+  troupe::cluster b{rt, new_one};
+  const auto pass = [&](duration span) {
+    for (; span > 0ms; span -= 10ms)
+      rt.advance(10ms);
+  };
+  pass(std::chrono::milliseconds(later));
+  troupe::cluster a{rt, old_one};
+  logged_errors errors{rt};
+  pass(1200ms); // the other one's first beat, and ours that follows
   const auto logged = errors.flush("refuses us");
   REQUIRE(logged.size() == 1);
   CHECK_THAT(logged[0].text, Contains("'1.0'") && Contains("'2.0'"));

@@ -108,6 +108,57 @@ TEST_CASE("an actor is asked by its name from every node", "[cluster][names]") {
   CHECK(net.notes == std::vector<std::int64_t>{1, 2});
 }
 
+TEST_CASE("whoever hears first that an actor has ended may give its name to the next one",
+          "[cluster][names]") {
+  named net{{.nodes = 2}};
+  net.run_for(1s);
+  auto first = net.serve(0, "users");
+  net.run_for(20ms);
+  std::vector<failure> at_0, at_1;
+  const auto hears = net.runtime().spawn_on<watcher>(0);
+  basic_actor::run_as(caf::actor_cast<caf::strong_actor_ptr>(hears), [&] {
+    auto& me = static_cast<watcher&>(*caf::actor_cast<caf::abstract_actor*>(hears));
+    net.node(0).watch(me, net.node(0).actor("users", "n0"),
+                      [&](const failure& why) { at_0.push_back(why); });
+    net.node(1).watch(me, net.node(1).actor("users", "n0"),
+                      [&](const failure& why) { at_1.push_back(why); });
+  });
+  net.run_for(20ms);
+  auto second = net.runtime().spawn_on<server>(0, "second", &net.notes);
+  bool served = false;
+  caf::actor_cast<caf::strong_actor_ptr>(first)->get()->attach_functor(
+    [&] { served = net.node(0).serve("users", second); }); // runs before what was attached earlier
+  net.end(first);
+  CHECK(served);
+  net.run_for(20ms);
+  CHECK(at_0.size() == 1);
+  CHECK(at_1.size() == 1);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto got = net.ask(net.node(i).actor("users"), 5s, where_atom::value, std::int64_t{7});
+    net.run_for(20ms);
+    CHECK(got->answer == "second 7");
+  }
+  net.end(second);
+  net.run_for(20ms);
+  CHECK_FALSE(net.node(0).actor("users").is_served());
+  CHECK_FALSE(net.node(1).actor("users").is_served());
+}
+
+TEST_CASE("an actor that has ended serves nothing, and the name stays free", "[cluster][names]") {
+  named net{{.nodes = 2}};
+  net.run_for(1s);
+  const auto ended = net.runtime().spawn_on<server>(0, "n0", &net.notes);
+  caf::anon_send_exit(ended, caf::exit_reason::kill);
+  net.runtime().settle();
+  net.runtime().in_turn([&] { CHECK_FALSE(net.node(0).serve("users", ended)); });
+  net.run_for(20ms);
+  CHECK_FALSE(net.node(0).actor("users").is_served());
+  CHECK_FALSE(net.node(1).actor("users").is_served());
+  net.serve(0, "users");
+  net.run_for(20ms);
+  CHECK(net.node(1).actor("users").is_served());
+}
+
 TEST_CASE("the nearest is asked: ours, else the others in turn, or the one that is meant",
           "[cluster][names]") {
   named net{{.nodes = 4}};

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include <troupe/nats/nats_connection.hpp>
+#include <troupe/runtime/repeats.hpp>
+#include <troupe/runtime/runtime.hpp>
 
 namespace troupe {
 
@@ -13,7 +15,8 @@ constexpr duration close_within = std::chrono::seconds(5);
 class nats_link final : public backplane_link {
 public:
   nats_link(const backplane_site& site, nats_options options, backplane_events& events)
-    : events_(events), node_(site.node), all_(site.cluster + ".all."), to_(site.cluster + ".n."),
+    : rt_(site.rt), events_(events), node_(site.node), all_(site.cluster + ".all."),
+      to_(site.cluster + ".n."),
       nats_(site.rt, with(std::move(options), [this](const nats_event& e) { happened(e); })) {
     subscriptions_[0] =
       nats_.subscribe(all_ + '*', [this](const nats_message_view& m) { received(m); });
@@ -51,8 +54,14 @@ private:
 
   // Only while it is up, so that nothing is kept for a later time. What does not go out is lost, as anything may be; the cluster notices.
   void publish(const std::string& subject, bytes_view message) {
-    if (up_ && !over_)
-      (void)nats_.publish(subject, as_text(message));
+    if (!up_ || over_)
+      return;
+    if (const auto why = nats_.publish(subject, as_text(message)))
+      rt_.repeats().note("nats_backplane " + node_, log_level::warn, [&] {
+        return "node " + node_ + " lost a message of " + std::to_string(message.size())
+               + " bytes for other nodes: " + why.message() + "; " + std::to_string(nats_.unsent())
+               + " bytes wait for the server (nats_options::max_unsent)";
+      });
   }
 
   void happened(const nats_event& e) {
@@ -81,6 +90,7 @@ private:
       events_.backplane_received(from, as_bytes(m.payload));
   }
 
+  runtime& rt_;
   backplane_events& events_;
   const std::string node_;
   const std::string all_; // what subjects begin with

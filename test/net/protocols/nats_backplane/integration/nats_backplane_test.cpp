@@ -12,6 +12,7 @@
 #include <troupe/runtime/pinned_actor.hpp>
 
 #include "../../nats/served_nats.hpp"
+#include "support/log_watch.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -153,6 +154,32 @@ TEST_CASE("a node may speak under its own name only, where the server is told so
   node b{"b", {.servers = {there}, .credentials = nats_user{"b", "pb"}}};
   REQUIRE(a.told.wait_for("up b"));
   REQUIRE(b.told.wait_for("up a"));
+}
+
+TEST_CASE("what the connection does not take is lost, and the log tells why", "[cluster]") {
+  if (!nats_server_installed())
+    return;
+  struct : backplane_events {
+    events told;
+    void backplane_up() override { told.add("up"); }
+    void backplane_down(const failure&) override { told.add("down"); }
+    void backplane_received(std::string_view, bytes_view) override {}
+  } hears;
+  served_nats s;
+  log_watch log{s.run};
+  nats_backplane wire{{.servers = {s.address().url}, .max_unsent = 150'000}};
+  std::unique_ptr<backplane_link> link;
+  on_loop(s.run, [&] { link = wire.attach({s.run.rt, "troupe", "a"}, hears); });
+  REQUIRE(hears.told.wait_for("up"));
+  const std::string message(100'000, 'x');
+  on_loop(s.run, [&] { link->send("b", as_bytes(message)); });
+  CHECK(log.count("lost a message") == 0);
+  on_loop(s.run, [&] {
+    for (int i = 0; i < 10; ++i)
+      link->send("b", as_bytes(message));
+  });
+  CHECK(log.count("node a lost a message of 100000 bytes") == 1);
+  on_loop(s.run, [&] { link.reset(); });
 }
 
 TEST_CASE("a second process of a name is refused, and the first one goes on", "[cluster]") {

@@ -67,6 +67,36 @@ private:
   events* const into_;
 };
 
+constexpr int rooms = 12; // with a thousand in each
+constexpr std::size_t crowded = 12'000;
+
+/// Tells when all are there; it may be all of them itself.
+class crowd final : public pinned_actor {
+public:
+  crowd(caf::actor_config& cfg, troupe::cluster* of, bool is_there, events* into)
+    : pinned_actor(cfg), here_(*of), is_there_(is_there), into_(into) {}
+  caf::behavior make_behavior() override {
+    for (int i = 0; i < rooms; ++i) {
+      const auto room = "room " + std::to_string(i);
+      here_.watch(*this, room, [this](const presence_change& c) {
+        seen_ += c.joins.size();
+        if (seen_ == crowded && !c.joins.empty())
+          into_->add("all");
+      });
+      for (int k = 0; is_there_ && k < 1000; ++k)
+        here_.track(*this, room, std::to_string(k), std::string(1000, 'x'));
+    }
+    return {[](go_atom) {
+    }};
+  }
+
+private:
+  presence here_;
+  const bool is_there_;
+  events* const into_;
+  std::size_t seen_ = 0;
+};
+
 struct node {
   /// \param doubles  it serves a doubler, which others know of before they see its user
   node(const std::string& name, const std::string& url, bool doubles = false) : run(2) {
@@ -116,4 +146,18 @@ TEST_CASE("actors are asked by name, and users are seen, over a server", "[clust
     REQUIRE(a.told.wait_for("ended actor_down"));
   }
   CHECK(a.told.wait_for("-user of b node_left"));
+}
+
+TEST_CASE("more presence than a connection takes at once is known to a node that comes",
+          "[cluster]") {
+  if (!nats_server_installed())
+    return;
+  served_nats s;
+  events seen; // outlives who tells it
+  node a{"a", s.address().url};
+  a.run.rt.spawn_on<crowd>(0, &*a.cluster, true, &seen);
+  REQUIRE(seen.wait_for("all"));
+  node b{"b", s.address().url};
+  b.run.rt.spawn_on<crowd>(0, &*b.cluster, false, &seen);
+  CHECK(seen.wait_for("all", 2)); // 12 MB, of which a connection keeps 8
 }
