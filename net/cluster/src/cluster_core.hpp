@@ -101,8 +101,10 @@ public:
   ~cluster_core();
 
   void start();
-  void
-  end(); // the cluster is destroyed; this may outlast it for as long as another thread looks at it
+
+  /// The cluster is destroyed; this may be there for as long as another thread looks at it.
+  void end();
+
   deferred<void> leave();
 
   // -- any thread -------------------------------------------------------------------------------
