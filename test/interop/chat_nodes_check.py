@@ -87,7 +87,7 @@ def over_nodes(nodes):
     nodes[1].kill()
     back = User(nodes[2].port, "tom")  # who is back in time was never away
     back.send("tom")
-    back.wait("Welcome, tom!", 4)
+    back.wait("Welcome, tom!", DOWN + HELD)
     ann.wait("* bob has left.", 20)
     gone_after = time.monotonic() - killed
     print(f"users of the node were gone {gone_after:.1f} s after its end")
