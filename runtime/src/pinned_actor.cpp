@@ -120,6 +120,8 @@ void pinned_actor::initialize() {
   const auto was = std::exchange(entered_, true);
   super::initialize();
   entered_ = was;
+  if (loop_.stopping_) // the others have been asked; not in place, where it still begins
+    loop_.post([this, alive = caf::strong_actor_ptr{ctrl()}] { ask_to_stop(); });
 }
 
 // While a handler runs, `enter` must not finalize: that could destroy the handler.

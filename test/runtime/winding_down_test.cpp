@@ -1,0 +1,64 @@
+// The end of a runtime, where it meets what only begins, and what ends in a long row.
+#include <troupe/runtime/runtime.hpp>
+
+#include <atomic>
+#include <functional>
+#include <future>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <caf/event_based_actor.hpp>
+
+#include <troupe/runtime/event_loop.hpp>
+#include <troupe/runtime/loop_scheduler.hpp>
+#include <troupe/runtime/pinned_actor.hpp>
+
+#include "support/catch.hpp"
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Tells whether it was asked to stop.
+class asked_actor final : public pinned_actor {
+public:
+  asked_actor(caf::actor_config& cfg, std::atomic<bool>& asked)
+    : pinned_actor(cfg), asked_(asked) {}
+  caf::behavior make_behavior() override {
+    return {[](int) {
+    }};
+  }
+
+protected:
+  void stop_requested() override {
+    asked_ = true;
+    pinned_actor::stop_requested();
+  }
+
+private:
+  std::atomic<bool>& asked_;
+};
+
+} // namespace
+
+TEST_CASE("an actor that begins when the others have been asked to stop is asked as well") {
+  std::atomic<bool> asked{false};
+  std::promise<void> blocked, draining;
+  runtime rt{{.loops = 2, .grace = 20s, .install_signal_handlers = false}};
+  rt.reactor().add_system_event_trigger(trigger_phase::during, system_event::shutdown,
+                                        [&] { draining.set_value(); });
+  rt.reactor().call_when_running([&] {
+    rt.scheduler().loop(1).post([&] {
+      blocked.set_value();
+      draining.get_future().wait(); // until all loops have been told that the runtime stops
+    });
+    blocked.get_future().wait();
+    rt.spawn_on<asked_actor>(1, std::ref(asked));
+    rt.stop();
+  });
+  rt.run();
+  CHECK(asked);
+}
