@@ -185,6 +185,8 @@ void reactor::signal_came(int number) {
 }
 
 void reactor::shut_down() {
+  if (!triggers_->started_up && !by_hand_) // another loop asked for it as soon as that turned
+    return loop_.post([this] { shut_down(); });
   if (!ending_)
     ending_ = std::make_unique<ending>();
   if (ending_->cause.empty()) {

@@ -62,3 +62,29 @@ TEST_CASE("an actor that begins when the others have been asked to stop is asked
   rt.run();
   CHECK(asked);
 }
+
+// Whether it comes before the start is up to the system: with many threads to make it mostly does.
+TEST_CASE("who stops a runtime before its start has come to loop 0 lets it start up first") {
+  std::vector<std::string> got;
+  runtime rt{{.loops = 16, .grace = 20s, .install_signal_handlers = false}};
+  promise<void> later;
+  rt.reactor().add_system_event_trigger(trigger_phase::before, system_event::shutdown, [&] {
+    got.emplace_back("before shutdown");
+    rt.reactor().call_later(1ms, [&] { later.callback(); });
+    return later.get_deferred();
+  });
+  rt.reactor().call_when_running([&] { got.emplace_back("running"); });
+  std::thread other{[&] {
+    for (bool stopped = false; !stopped;)
+      try {
+        rt.stop();
+        stopped = true;
+      } catch (const reactor_not_running&) { // not yet
+        std::this_thread::yield();
+      }
+  }};
+  const auto ended = rt.run();
+  other.join();
+  CHECK(ended.how == run_end::stopped);
+  CHECK(got == std::vector<std::string>{"running", "before shutdown"});
+}
