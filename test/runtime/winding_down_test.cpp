@@ -42,6 +42,29 @@ private:
   std::atomic<bool>& asked_;
 };
 
+/// One of a row of linked actors, each of which is told of the end of the one before it.
+class row_member final : public caf::event_based_actor {
+public:
+  row_member(caf::actor_config& cfg, caf::actor next, int& begun, int& ended)
+    : caf::event_based_actor(cfg), next_(std::move(next)), begun_(begun), ended_(ended) {}
+  caf::behavior make_behavior() override {
+    ++begun_;
+    if (next_)
+      link_to(std::exchange(next_, caf::actor{}));
+    return {[](int) {
+    }};
+  }
+  void on_exit() override {
+    ++ended_;
+    caf::event_based_actor::on_exit();
+  }
+
+private:
+  caf::actor next_;
+  int& begun_;
+  int& ended_;
+};
+
 } // namespace
 
 TEST_CASE("an actor that begins when the others have been asked to stop is asked as well") {
@@ -87,4 +110,24 @@ TEST_CASE("who stops a runtime before its start has come to loop 0 lets it start
   other.join();
   CHECK(ended.how == run_end::stopped);
   CHECK(got == std::vector<std::string>{"running", "before shutdown"});
+}
+
+TEST_CASE("a long row of linked actors ends in order, the last one as the first") {
+  constexpr int length = 3'000;
+  int begun = 0, ended = 0;
+  std::vector<caf::actor> row;
+  {
+    runtime rt{{.loops = 1, .install_signal_handlers = false}};
+    for (int i = 0; i < length; ++i) {
+      auto next = row.empty() ? caf::actor{} : row.back();
+      if (i == length - 1) // whom the end of the runtime tells first
+        row.emplace_back(rt.spawn<row_member>(std::move(next), std::ref(begun), std::ref(ended)));
+      else
+        row.emplace_back(
+          rt.system().spawn<row_member>(std::move(next), std::ref(begun), std::ref(ended)));
+    }
+    while (begun < length)
+      rt.reactor().iterate();
+  }
+  CHECK(ended == length);
 }
