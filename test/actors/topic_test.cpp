@@ -211,7 +211,9 @@ TEST_CASE_METHOD(topic_fixture,
       return {[](int) {
       }};
     }
-    void enqueue(caf::mailbox_element_ptr, caf::execution_unit*) override { handle_ = caf::actor{}; }
+    void enqueue(caf::mailbox_element_ptr, caf::execution_unit*) override {
+      handle_ = caf::actor{};
+    }
 
   private:
     topic room_;
