@@ -276,8 +276,12 @@ void topic_state::note_drops(event_loop& home, std::uint64_t subscribers, std::s
 }
 
 void topic_state::tell_of_drops(std::size_t bytes, std::vector<caf::actor> missed_by) {
-  const std::lock_guard lock{observer_mutex_};
-  if (const auto observer = observer_.lock())
+  caf::strong_actor_ptr observer; // perhaps the last reference: its end may come back here
+  {
+    const std::lock_guard lock{observer_mutex_};
+    observer = observer_.lock();
+  }
+  if (observer)
     observer->enqueue(nullptr, caf::make_message_id(),
                       caf::make_message(publication_dropped{topic{caf::intrusive_ptr{this}}, bytes,
                                                             std::move(missed_by)}),

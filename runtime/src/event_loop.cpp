@@ -68,7 +68,6 @@ event_loop::~event_loop() {
 
 void event_loop::run() {
   const turning here{*this};
-  turning_.store(true, std::memory_order_relaxed);
   begin_work();
   while (!leaving_.load(std::memory_order_acquire)) {
     counting_.turns.add();
@@ -79,7 +78,6 @@ void event_loop::run() {
   detail::forget_place();
   counting_.busy.end(watch_.began());
   leaving_.store(false, std::memory_order_release);
-  turning_.store(false, std::memory_order_relaxed);
 }
 
 void event_loop::iterate(mode how) {

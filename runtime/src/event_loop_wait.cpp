@@ -80,7 +80,7 @@ void event_loop::wait_for_event() {
     scheduler_.asleep_.fetch_add(1, std::memory_order_seq_cst);
   sleeps_ = true;
   std::atomic_thread_fence(std::memory_order_seq_cst); // see stealable_queue::push
-  const bool found = has_arrived() || leaving_.load(std::memory_order_seq_cst)
+  const bool found = has_queued() || leaving_.load(std::memory_order_seq_cst)
                      || (!alone_ && scheduler_.victim(*this) != nullptr);
   if (!found) {
     if (rest > duration::zero())
@@ -106,7 +106,7 @@ bool event_loop::poll_for_peers() {
   auto looked_at_io = start;
   for (;;) {
     for (int i = 0; i < 32; ++i) {
-      if (has_arrived()) {
+      if (has_arrived() || floating_.size() > 0) { // a thief may have given back what it took
         mean_gap_ = (mean_gap_ + (now() - start).count()) / 2;
         return true;
       }

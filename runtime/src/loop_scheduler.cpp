@@ -230,8 +230,9 @@ void loop_scheduler::wake_winding() noexcept {
 
 // Takes what comes for any loop in this thread, until `done`.
 void loop_scheduler::wind_down(const std::atomic<bool>& done, event_loop::leftovers what) {
-  // After so many generations, actors that make others as they end are not asked any more.
-  constexpr std::size_t most_generations = 1000;
+  // After so many generations, actors that make others as they end are not asked any more. Those that there
+  // are may all end one after the other, where each is linked to the next.
+  const auto most_generations = 1000 + system().registry().running();
   for (std::size_t generations = 0;;) {
     const auto seen = windings_.load(std::memory_order_seq_cst);
     const bool last = done.load();

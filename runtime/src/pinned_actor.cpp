@@ -120,6 +120,8 @@ void pinned_actor::initialize() {
   const auto was = std::exchange(entered_, true);
   super::initialize();
   entered_ = was;
+  if (loop_.stopping_) // the others have been asked; not in place, where it still begins
+    loop_.post([this, alive = caf::strong_actor_ptr{ctrl()}] { ask_to_stop(); });
 }
 
 // While a handler runs, `enter` must not finalize: that could destroy the handler.
@@ -262,10 +264,10 @@ void pinned_actor::end_now() {
 }
 
 // A loop that does not turn belongs to the one thread that may use it: a test's, or that of a runtime
-// which does not run.
+// which does not run. Not in the turn of another loop, though: its actor would end in the midst of that.
 void pinned_actor::quit(caf::error reason) {
   auto* const here = event_loop::current();
-  if (here != &loop_ && (here != nullptr || loop_.turning_.load(std::memory_order_relaxed))) {
+  if (here != &loop_ && (here != nullptr || !loop_.is_here())) {
     loop_.post([this, alive = caf::strong_actor_ptr{ctrl()}, reason = std::move(reason)]() mutable {
       if (!getf(is_cleaned_up_flag))
         quit(std::move(reason));

@@ -28,6 +28,7 @@ run_result reactor::run() {
       throw reactor_not_restartable("run: this reactor was stopped; make a new runtime");
     throw reactor_already_running("run: the reactor runs already");
   }
+  triggers_->started_up = false;
   try {
     watch_signals(); // before the other loops serve anybody, who may send one
     scheduler_.start_threads(1);
@@ -74,6 +75,7 @@ void reactor::iterate(duration wait) {
 }
 
 void reactor::start_up() {
+  triggers_->started_up = true;
   fire(system_event::startup, [this] {
     if (shutting_down_)
       return; // the wait for a `before` trigger outlasted the run

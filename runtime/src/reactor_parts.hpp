@@ -37,6 +37,7 @@ struct reactor::triggers {
   std::array<std::array<std::vector<entry>, 3>, 2> lists;
   std::uint64_t next_id = 1;
   std::shared_ptr<wait> waiting; // of the event that was fired last
+  bool started_up = false;       // in the present run, `startup` has been fired
 
   std::vector<entry>& of(trigger_phase phase, system_event event) {
     return lists[static_cast<std::size_t>(event)][static_cast<std::size_t>(phase)];

@@ -124,6 +124,13 @@ std::string joined(const std::vector<std::string>& all) {
   return result;
 }
 
+// Two looks, between which a thread may end or become idle.
+std::size_t busy_threads(const thread_pool& pool) {
+  const auto idle = pool.idle();
+  const auto all = pool.workers();
+  return all - std::min(all, idle);
+}
+
 void take_back(delayed_call& call) {
   if (call.active())
     call.cancel();
@@ -185,6 +192,8 @@ void reactor::signal_came(int number) {
 }
 
 void reactor::shut_down() {
+  if (!triggers_->started_up && !by_hand_) // another loop asked for it as soon as that turned
+    return loop_.post([this] { shut_down(); });
   if (!ending_)
     ending_ = std::make_unique<ending>();
   if (ending_->cause.empty()) {
@@ -261,7 +270,7 @@ void reactor::grace_is_over() {
   auto& pool = scheduler_.pool();
   pool.drop_queued();
   std::string threads;
-  if (const auto busy = pool.workers() - pool.idle(); busy > 0 && !ending_->pool_gone)
+  if (const auto busy = busy_threads(pool); busy > 0 && !ending_->pool_gone)
     threads = census::some(busy, "call in a thread") + (busy == 1 ? " has" : " have")
               + " not returned, and cannot be ended";
   const auto asked = std::make_shared<inquiry>(scheduler_.size());
@@ -316,8 +325,7 @@ void reactor::tell() {
       all.push_back(census::some(triggers_->waiting->left, "`before` trigger"));
     for (auto& kind : asked->found.by_kind())
       all.push_back(std::move(kind));
-    auto& pool = scheduler_.pool();
-    if (const auto busy = pool.workers() - std::min(pool.workers(), pool.idle()); busy > 0)
+    if (const auto busy = busy_threads(scheduler_.pool()); busy > 0)
       all.push_back(census::some(busy, "call in a thread"));
     if (all.empty())
       return;

@@ -196,6 +196,42 @@ TEST_CASE_METHOD(topic_fixture, "the observer of drops hears who missed what", "
   CHECK(slow.written == "abc");
 }
 
+TEST_CASE_METHOD(topic_fixture,
+                 "an observer of drops that ends as it is told may look at the topic", "[topic]") {
+  /// Loses its last handle with the message.
+  class leaving : public caf::event_based_actor {
+  public:
+    leaving(caf::actor_config& cfg, topic room, caf::actor& handle, bool& ended)
+      : caf::event_based_actor(cfg), room_(std::move(room)), handle_(handle), ended_(ended) {}
+    ~leaving() override {
+      room_.observe_drops(caf::actor{});
+      ended_ = true;
+    }
+    caf::behavior make_behavior() override {
+      return {[](int) {
+      }};
+    }
+    void enqueue(caf::mailbox_element_ptr, caf::execution_unit*) override {
+      handle_ = caf::actor{};
+    }
+
+  private:
+    topic room_;
+    caf::actor& handle_;
+    bool& ended_;
+  };
+  fake_connection::output slow;
+  connect(slow);
+  slow.limit = 0;
+  bool ended = false;
+  caf::actor observer;
+  observer = rt.spawn<leaving>(room, std::ref(observer), std::ref(ended));
+  rt.settle();
+  room.observe_drops(observer);
+  publish("abc");
+  CHECK(ended);
+}
+
 TEST_CASE("an observer of drops may hold the topic", "[topic]") {
   manual_runtime rt;
   const topics rooms{rt};

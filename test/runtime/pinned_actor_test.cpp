@@ -129,6 +129,23 @@ TEST_CASE("an actor may be told to quit by any thread", "[pinned_actor]") {
   CHECK(told == order{"begins", "ends", "heard"});
 }
 
+TEST_CASE(
+  "an actor that a thread tells to quit ends in its loop's thread, also if that does not turn",
+  "[pinned_actor]") {
+  order told;
+  mortal* it = nullptr;
+  runtime rt{{.loops = 1, .install_signal_handlers = false}};
+  const auto actor = rt.spawn_on<mortal>(0, std::ref(it), std::ref(told));
+  while (told.empty())
+    rt.reactor().iterate();
+  std::thread{[&] {
+    it->quit();
+  }}.join();
+  CHECK(told == order{"begins"});
+  rt.reactor().iterate();
+  CHECK(told == order{"begins", "ends"});
+}
+
 TEST_CASE("stop ends an actor that quit by CAF's means outside of its own code", "[pinned_actor]") {
   order told;
   mortal* it = nullptr;

@@ -368,7 +368,6 @@ private:
   detail::arrivals arrivals_;
   alignas(64) std::atomic<bool> asleep_{false};
   std::atomic<bool> leaving_{false};
-  std::atomic<bool> turning_{false}; // in some thread
   std::atomic<bool> on_lookout_{false};
   std::atomic<std::int64_t> woken_at_{0};
   alignas(64) std::atomic<std::uint32_t> load_{0}; // whoever makes an actor adds to it

@@ -148,8 +148,9 @@ protected:
     return shared;
   }
 
-  /// Called once when the runtime stops; the actor should come to its end within the grace time.
-  /// Does `quit(caf::exit_reason::user_shutdown)` unless overridden.
+  /// Called once when the runtime stops, or soon after the actor has begun if it begins only then; it
+  /// should come to its end within the grace time. Does `quit(caf::exit_reason::user_shutdown)`
+  /// unless overridden.
   virtual void stop_requested();
 
   /// Called inside the catch block when an exception left `enter`; ends the actor with it.

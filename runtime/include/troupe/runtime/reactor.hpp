@@ -101,11 +101,11 @@ public:
 
   /// Begins the end, and returns at once. Does nothing if it stops already, or has stopped.
   ///
-  /// After the present turn the shutdown event fires: `before` triggers, whose deferreds are
-  /// waited for while everything still works; `during` triggers, while ports close, connections
-  /// are told to flush and close, and pinned actors to end; `after` triggers. Then `run()` returns.
-  /// Calls that are still pending are not made, and threads in `blocking_call_from_thread` get
-  /// `errc::runtime_stopped`.
+  /// After the present turn, and not before the startup was fired, the shutdown event fires: `before`
+  /// triggers, whose deferreds are waited for while everything still works; `during` triggers, while
+  /// ports close, connections are told to flush and close, and pinned actors to end; `after` triggers.
+  /// Then `run()` returns. Calls that are still pending are not made, and threads in
+  /// `blocking_call_from_thread` get `errc::runtime_stopped`.
   ///
   /// All of that takes no longer than the grace time (`runtime_options::grace`), counted from here:
   /// then `before` triggers are waited for no more, and what has not ended is ended, but for a turn

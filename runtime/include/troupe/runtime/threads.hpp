@@ -62,7 +62,10 @@ private:
 /// Cancelling the deferred does not stop `fn`; its result is dropped then.
 ///
 /// Fails with: the exception that left `fn`; `errc::broken_promise` if the pool stops before `fn` ran.
-/// What comes after `run()` has returned is dropped, with the callbacks that wait for it.
+/// What comes after `run()` has returned is dropped, with the callbacks that wait for it. A pool of your
+/// own must end before the runtime does (`stop` and `join`, or its destructor): its threads bring what
+/// they have to the reactor.
+///
 /// Thread: loop 0. Source: twisted.internet.threads.deferToThreadPool
 template <class F>
 auto defer_to_thread_pool(reactor& r, thread_pool& pool, F fn)

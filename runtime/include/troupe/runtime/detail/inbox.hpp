@@ -73,7 +73,8 @@ public:
   /// Adds `node`, whose ownership passes to the queue. Thread: any; never waits.
   void push(inbox_node* node) noexcept {
     node->next.store(nullptr, std::memory_order_relaxed);
-    auto* before = tail_.exchange(node, std::memory_order_acq_rel);
+    // In one order with the loop's last look here before its sleep, and with that at whether it sleeps.
+    auto* before = tail_.exchange(node, std::memory_order_seq_cst);
     before->next.store(node, std::memory_order_release);
   }
 
