@@ -255,7 +255,7 @@ void history_core::have_read(const room_ref& r, const history_query& query,
     // If not, more has come since than memory has, or the store cannot fill a gap.
     const bool meets = ring.floor() <= page.last;
     if (ring.last() > page.last && (meets || !w.done)) {
-      if (!meets && ring.size() < w.limit && may_come(w)) {
+      if (!meets && may_come(w)) {
         wait(w);
         continue;
       }
