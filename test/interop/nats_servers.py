@@ -190,6 +190,10 @@ class Writer:
     def __init__(self, node, pace=0.05):
         self.node, self.pace, self.over = node, pace, threading.Event()
         self.sent, self.kept, self.twice, self.failed, self.at = {}, {}, [], [], 0
+        self.go_on()
+
+    def go_on(self):
+        self.over.clear()
         self.thread = threading.Thread(target=self.write, daemon=True)
         self.thread.start()
 

@@ -147,6 +147,29 @@ def servers_lost(stack):
     rig.nobody_left()
 
 
+def all_lost(stack):
+    """All are killed and come back: the stream is the one that was there, though who leads them says at first that there is none."""
+    rig = Rig(stack)
+    writers = [Writer(node) for node in rig.nodes]
+    until(lambda: all(len(w.kept) > 20 for w in writers))
+    for w in writers:
+        w.stop()
+    for server in rig.servers.all:
+        server.kill()
+    for server in rig.servers.all:
+        server.start()
+    back = time.monotonic()
+    for w in writers:
+        w.go_on()
+    until(lambda: all(w.resumed(back) < 100 for w in writers), told=lambda: [w.failed[-2:] for w in writers])
+    print(f"  kept again {max(w.resumed(back) for w in writers):.1f} s after they are back")
+    for w in writers:
+        w.stop()
+    tell_failures(writers)
+    is_kept(rig.nodes, writers)
+    rig.nobody_left()
+
+
 def server_frozen(stack):
     """The server of a node stops: the node sees it by its silence and goes to another one, and nobody sees it leave."""
     rig = Rig(stack)
@@ -220,7 +243,7 @@ def main():
         if not there:
             print(f"skipped: there is no {what}")
             sys.exit(77)
-    cases = [leader_killed, leader_frozen, servers_lost, server_frozen, route_cut]
+    cases = [leader_killed, leader_frozen, servers_lost, all_lost, server_frozen, route_cut]
     if len(sys.argv) == 4:
         begin = time.monotonic()
         case = next(c for c in cases if c.__name__ == sys.argv[3])

@@ -27,8 +27,10 @@ struct two_nodes {
     auto wire = std::make_shared<memory_backplane>();
     told.via = wire;
     told.name = "a";
+    told.seed = 1; // what is counted here are messages, and beats are messages
     left.emplace(first, told);
     told.name = "b";
+    told.seed = 2;
     right.emplace(second, told);
     here.emplace(*left);
     there.emplace(*right);

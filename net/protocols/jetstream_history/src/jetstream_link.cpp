@@ -224,9 +224,6 @@ void jetstream_core::have_looked(outcome<stream_info> got) {
   broken_looks_ = broke ? broken_looks_ + 1 : 0;
   if (!live_up_ || !store_up_)
     return;
-  // A server may say so while it makes the stream for another.
-  if (got && got->created.starts_with("0001-"))
-    got = failure{history_errc::store_unavailable, "the stream is just being made"};
   if (got) {
     epoch_ = epoch_of(got->created);
     return events_->history_ready(epoch_);

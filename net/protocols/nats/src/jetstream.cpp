@@ -137,34 +137,6 @@ deferred<std::string> jetstream::ask(const std::string& call, std::string_view n
                    [](const failure& why) { return outcome<std::string>{explained(why)}; });
 }
 
-deferred<stream_info> jetstream::create_stream(const stream_config& config) {
-  return ask("STREAM.CREATE", config.name, {}, json::text_of(config))
-    .add_callback([](const std::string& answer) { return json::stream_of(answer); });
-}
-
-deferred<stream_info> jetstream::update_stream(const stream_config& config) {
-  return ask("STREAM.UPDATE", config.name, {}, json::text_of(config))
-    .add_callback([](const std::string& answer) { return json::stream_of(answer); });
-}
-
-deferred<stream_info> jetstream::get_stream(std::string_view name) {
-  return ask("STREAM.INFO", name, {}, {}).add_callback([](const std::string& answer) {
-    return json::stream_of(answer);
-  });
-}
-
-deferred<void> jetstream::delete_stream(std::string_view name) {
-  return ask("STREAM.DELETE", name, {}, {}).add_callback([](const std::string& answer) {
-    return json::success_of(answer);
-  });
-}
-
-deferred<std::uint64_t> jetstream::purge_stream(std::string_view name, std::string_view filter) {
-  return ask("STREAM.PURGE", name, {},
-             filter.empty() ? std::string{} : "{\"filter\":" + json::quoted(filter) + '}')
-    .add_callback([](const std::string& answer) { return json::purged_of(answer); });
-}
-
 deferred<stored_message> jetstream::get_message(std::string_view stream, std::uint64_t sequence) {
   return ask("STREAM.MSG.GET", stream, {}, "{\"seq\":" + std::to_string(sequence) + '}')
     .add_callback([](const std::string& answer) { return json::message_of(answer); });

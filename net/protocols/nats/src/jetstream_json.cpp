@@ -188,6 +188,11 @@ outcome<stream_info> stream_of(std::string_view answer) {
     i.config.republish_from = text(object(c, "republish"), "src");
     i.config.republish_to = text(object(c, "republish"), "dest");
     i.created = text(all, "created");
+    if (i.created.starts_with("0001-")) // says a server that makes it for another just now
+      return failure{make_error_code(nats_errc::jetstream_unavailable),
+                     "the stream " + i.config.name + " is just being made"};
+    i.cluster = text(object(all, "cluster"), "name");
+    i.leader = text(object(all, "cluster"), "leader");
     i.messages = number(s, "messages");
     i.bytes = number(s, "bytes");
     i.first_sequence = number(s, "first_seq");

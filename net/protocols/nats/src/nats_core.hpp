@@ -87,6 +87,7 @@ public:
 
   void expect_here(const char* function) const { loop_.expect_here(function, instead); }
   [[nodiscard]] bool connected() const noexcept { return wire_ != nullptr; }
+  [[nodiscard]] bool stopped() const noexcept { return closed_; }
   [[nodiscard]] const nats_server_info& info() const noexcept { return info_; }
   [[nodiscard]] std::vector<std::string> servers() const { return pool_.names(); }
   [[nodiscard]] std::size_t unsent() const noexcept;

@@ -62,6 +62,10 @@ struct fake_stream {
   };
 
   std::size_t replicas = 1;
+  std::size_t per_topic = 1000;
+  std::string created = "2026-01-01T00:00:00Z";
+  std::string cluster; // what it says of that: "cluster":{...},
+  bool known = true;   // it says so, that is: the stream is there
   bool answers_pings = true;
   bool goes_back = false; // has no idea from where it is to look for the next message
 
@@ -78,7 +82,8 @@ public:
 
   void connection_made() override {
     stream_->peers.push_back(this);
-    say(R"(INFO {"server_id":"S","version":"2.9.10","headers":true,"max_payload":65536})");
+    say(R"(INFO {"server_id":"S","version":"2.9.10","headers":true,"max_payload":65536,"cluster":")"
+        + std::string{stream_->cluster.empty() ? "" : "C"} + "\"}");
   }
   void connection_lost(const failure&) override { std::erase(stream_->peers, this); }
 
@@ -176,13 +181,17 @@ private:
     if (subject == "$JS.API.STREAM.CREATE.rooms")
       return send(reply, {},
                   R"({"config":{"name":"rooms"},"state":{},"created":"2026-01-01T00:00:00Z"})");
+    if (subject == "$JS.API.STREAM.INFO.rooms" && !s.known)
+      return send(reply, {}, R"({"error":{"code":404,"err_code":10059,"description":"none"}})");
     if (subject == "$JS.API.STREAM.INFO.rooms")
       return send(reply, {},
                   R"({"config":{"name":"rooms","subjects":["rooms.kept.>"],"storage":"file",)"
-                  R"("max_msgs_per_subject":1000,"duplicate_window":120000000000,)"
-                  R"("republish":{"src":"rooms.kept.>","dest":"rooms.live.>"},"num_replicas":)"
-                    + std::to_string(s.replicas)
-                    + R"(},"state":{},"created":"2026-01-01T00:00:00Z"})");
+                  R"("max_msgs_per_subject":)"
+                    + std::to_string(s.per_topic)
+                    + R"(,"duplicate_window":120000000000,)"
+                      R"("republish":{"src":"rooms.kept.>","dest":"rooms.live.>"},"num_replicas":)"
+                    + std::to_string(s.replicas) + R"(},"state":{},)" + s.cluster + R"("created":")"
+                    + s.created + R"("})");
     if (subject == "$JS.API.STREAM.MSG.GET.rooms") {
       ++s.asked;
       const fake_stream::message* found = nullptr;
@@ -241,6 +250,7 @@ struct fake_jetstream_fixture {
     : options(std::move(o)), kept(k) {
     net.listen(4222, factory::for_protocol<fake_jetstream>(&stream));
     stream.replicas = options.replicas;
+    stream.per_topic = options.per_topic;
     options.nats.servers = {"nats://127.0.0.1:4222"};
     if (!asks_server)
       options.nats.ping_interval = duration::max();

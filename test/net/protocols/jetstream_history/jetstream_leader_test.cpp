@@ -78,6 +78,47 @@ TEST_CASE("a question that nobody answered keeps nobody waiting once there is a 
   CHECK(f.topics->ready());
 }
 
+TEST_CASE("servers that have just elected a leader lose nothing that is kept", "[history]") {
+  fixture f{with_copies()};
+  f.stream.cluster = R"("cluster":{"name":"C","leader":"S1"},)";
+  int made = 0;
+  f.stream.before = [&](std::string_view subject) {
+    made += subject == "$JS.API.STREAM.CREATE.rooms" ? 1 : 0;
+  };
+  f.stream.known = false; // says the new leader of all streams, until it has read what there is
+  f.net.rt.in_turn([&] { f.stream.hang_up(); });
+  f.net.flush();
+  f.net.advance(1s);
+  CHECK_FALSE(f.topics->ready());
+  f.stream.known = true;
+  f.net.advance(2s);
+  f.net.flush();
+  CHECK(f.topics->ready());
+  CHECK(made == 0);
+  f.errors.flush();
+}
+
+TEST_CASE("what is said of the stream while nobody leads it is not believed", "[history]") {
+  fixture f{with_copies()};
+  f.stream.cluster = R"("cluster":{"name":"C","leader":"S1"},)";
+  f.net.rt.in_turn([&] { f.stream.keep("t", "1"); });
+  const auto first = f.resume("t", {}).at;
+  f.stream.cluster = R"("cluster":{"name":"C"},)";
+  f.stream.created = "2026-01-01T00:00:00.5Z"; // when this server got its copy
+  f.net.rt.in_turn([&] { f.stream.tell_of_leader(); });
+  f.net.flush();
+  CHECK_FALSE(f.topics->ready());
+  f.stream.cluster = R"("cluster":{"name":"C","leader":"S2"},)";
+  f.stream.created = "2026-01-01T00:00:00Z";
+  f.net.advance(500ms);
+  f.net.flush();
+  CHECK(f.topics->ready());
+  const auto again = f.resume("t", first);
+  CHECK(again.complete);
+  CHECK(again.at == first);
+  CHECK(f.errors.flush().size() == 1);
+}
+
 TEST_CASE("whoever tells of leaders all the time has the stream looked for twice a second at most",
           "[history]") {
   fixture f{with_copies()};

@@ -38,6 +38,12 @@ TEST_CASE("streams keep messages, in order, once for each id, and only where the
   const stream_config config{.name = "ORDERS", .subjects = {"orders.>"}};
   CHECK(on_loop(s.run, [&] { return js.create_stream(config); }).config.name == "ORDERS");
   on_loop(s.run, [&] { return js.create_stream(config); }); // the same once more
+  for (const stream_config& open :
+       {stream_config{.name = "BARE", .duplicate_window = 0s},
+        stream_config{.name = "SHORT", .max_age = 1s, .duplicate_window = 0s},
+        stream_config{.name = "COPIED", .subjects = {"copied.*"}, .republish_to = "copy.>"}})
+    for (int i = 0; i < 2; ++i) // what is left open is the same once more
+      on_loop(s.run, [&] { return js.create_stream(open); });
   auto other = config;
   other.subjects = {"other"};
   CHECK(code_of(s.run, [&] { return js.create_stream(other); }) == nats_errc::stream_exists);

@@ -52,9 +52,17 @@ public:
 
   /// Makes a stream; one that is there already, with the same configuration, is fine.
   ///
-  /// Fails with: `nats_errc::stream_exists` if it has another one
+  /// It is asked for first. In a cluster it is made only if it is said twice, two seconds apart, that it is not there:
+  /// servers that have just elected a leader say so of streams that are, and lose all of one that is made once more.
+  ///
+  /// Fails with: `nats_errc::stream_exists` if it has another configuration; as `get_stream`
   [[nodiscard]] deferred<stream_info> create_stream(const stream_config& config);
   [[nodiscard]] deferred<stream_info> update_stream(const stream_config& config);
+
+  /// Returns what a stream is.
+  ///
+  /// Fails with: `nats_errc::stream_not_found`; `nats_errc::jetstream_unavailable` while no server leads it, for what others
+  /// say of it then may be wrong, or while it is just being made
   [[nodiscard]] deferred<stream_info> get_stream(std::string_view name);
   [[nodiscard]] deferred<void> delete_stream(std::string_view name);
 
@@ -115,6 +123,7 @@ public:
   std::error_code terminate(const jetstream_message& m);
 
 private:
+  deferred<stream_info> order_stream(const stream_config& config);
   deferred<std::string> ask(const std::string& call, std::string_view name, std::string_view second,
                             std::string body);
 

@@ -58,6 +58,8 @@ struct stream_config {
 struct stream_info {
   stream_config config;
   std::string created; ///< when, as RFC 3339 writes it
+  std::string cluster; ///< of the servers; empty: there is one server only
+  std::string leader; ///< the server that keeps it, and of several the one that orders its messages
   std::uint64_t messages = 0;
   std::uint64_t bytes = 0;
   std::uint64_t first_sequence = 0;

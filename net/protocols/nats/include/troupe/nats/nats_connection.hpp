@@ -189,6 +189,7 @@ public:
   [[nodiscard]] troupe::clock& time() const noexcept;
 
 private:
+  friend class jetstream; // waits, and then knows whether it is still there
   std::shared_ptr<detail::nats_core> core_;
 };
 
