@@ -43,7 +43,7 @@ class Server:
             jetstream {{ store_dir: "{folder}/{name}", max_file_store: 268435456 }}
             cluster {{ name: "{cluster}", listen: "{host}:6222", routes: [{", ".join(f'"{r}"' for r in routes)}] }}
             """)
-        self.process = None
+        self.process, self.frozen = None, False
         self.start()
 
     def start(self):
@@ -55,6 +55,7 @@ class Server:
         self.process.wait()
 
     def freeze(self):
+        self.frozen = True  # once, and that stays so
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self):

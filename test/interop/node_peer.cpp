@@ -6,13 +6,17 @@
 //   say TEXT   publishes "NAME says TEXT", which each other node prints
 //   keep ID    appends a message with that id: "kept ID SEQUENCE", or "failed ID WHY"
 //   page       what is kept, as far as it is one page: "page ID ID..."
+//   race TIMES has a lease that all want so often, for some milliseconds: "held BEGIN END", by the steady clock; "raced"
 //
 //   event ...  what happens to nodes             read SEQUENCE ID   what is kept
 //   follows       it hears what is kept from now on; the end of its input ends it
 
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +26,8 @@
 #include <troupe/cluster/cluster.hpp>
 #include <troupe/history/kept_topics.hpp>
 #include <troupe/jetstream_history/jetstream_history.hpp>
+#include <troupe/jetstream_leases/jetstream_leases.hpp>
+#include <troupe/leases/leases.hpp>
 #include <troupe/nats_backplane/nats_backplane.hpp>
 #include <troupe/net/line_receiver.hpp>
 #include <troupe/net/open_stdio.hpp>
@@ -34,6 +40,7 @@ struct parts {
   troupe::cluster& cluster;
   troupe::topic room;
   troupe::kept_topic kept;
+  troupe::jetstream_leases_options leases;
 };
 
 class told final : public troupe::line_receiver {
@@ -56,6 +63,8 @@ public:
       parts_.room.publish(parts_.name + " says " + rest + '\n', troupe::except{this});
     else if (verb == "keep")
       keep(rest);
+    else if (verb == "race")
+      race(std::atoi(rest.c_str()));
     else
       page();
   }
@@ -100,7 +109,32 @@ private:
         [this](const troupe::failure& why) { send_line("no page: " + why.message()); });
   }
 
+  void race(int times) {
+    if (times == 0)
+      return send_line("raced");
+    if (!locks_)
+      locks_.emplace(parts_.rt, std::make_shared<troupe::jetstream_leases>(parts_.leases),
+                     troupe::leases_options{.node = parts_.name});
+    locks_->acquire(*this, "race")
+      .add_callbacks(
+        [this, times](troupe::lease got) {
+          lease_ = std::move(got);
+          call_later(std::chrono::milliseconds(5), [this, times, begin = nanoseconds()] {
+            send_line("held " + std::to_string(begin) + ' ' + std::to_string(nanoseconds()));
+            lease_.release();
+            race(times - 1);
+          });
+        },
+        [this](const troupe::failure& why) { send_line("no lease: " + why.message()); });
+  }
+
+  static std::int64_t nanoseconds() {
+    return std::chrono::steady_clock::now().time_since_epoch().count();
+  }
+
   const parts& parts_;
+  std::optional<troupe::leases> locks_;
+  troupe::lease lease_;
 };
 
 std::vector<std::string> split(const std::string& list) {
@@ -125,11 +159,15 @@ int main(int argc, char** argv) {
   history.nats = nats;
   history.name = "kept";
   history.replicas = static_cast<std::size_t>(std::atoi(argv[3]));
+  troupe::jetstream_leases_options leases;
+  leases.nats = nats;
+  leases.nats.name += " leases";
+  leases.replicas = history.replicas;
   troupe::kept_topics kept{rt, std::make_shared<troupe::jetstream_history>(std::move(history))};
   troupe::cluster cluster{
     rt, {.name = argv[1], .via = std::make_shared<troupe::nats_backplane>(std::move(nats))}};
   troupe::topics rooms{cluster};
-  const parts all{argv[1], rt, cluster, rooms.get("room"), kept.get("kept")};
+  const parts all{argv[1], rt, cluster, rooms.get("room"), kept.get("kept"), std::move(leases)};
   troupe::open_stdio(rt, troupe::build<told>(std::cref(all)));
   return rt.run().exit_code();
 }

@@ -88,13 +88,17 @@ void cluster_core::backplane_up() {
   if (state() == own_state::left || state() == own_state::refused)
     return;
   link_up_ = true;
-  if (link_->longest_message() < options_.max_message + wire::overhead)
-    return refuse_us({errc::message_too_long,
-                      "cluster_options::max_message is " + std::to_string(options_.max_message)
-                        + ", and the backplane, " + options_.via->name() + ", carries messages of "
-                        + std::to_string(link_->longest_message())
-                        + " bytes, headers included: lower the one, or raise the other (for NATS: "
-                          "max_payload of the server)"});
+  if (link_->longest_message() < options_.max_message + wire::overhead) {
+    const failure narrow{errc::message_too_long,
+                         "cluster_options::max_message is " + std::to_string(options_.max_message)
+                           + ", and the backplane, " + options_.via->name()
+                           + ", carries messages of " + std::to_string(link_->longest_message())
+                           + " bytes, headers included: lower the one, or raise the other (for "
+                             "NATS: max_payload of the server)"};
+    if (!begun_)
+      return refuse_us(narrow);
+    rt_.logger().error("{}; longer ones will be lost", narrow.message()); // another server, perhaps
+  }
   rt_.repeats().over("cluster backplane " + options_.name, log_level::info,
                      "node " + options_.name + " reaches its backplane, " + options_.via->name());
   if (!begun_) { // whoever has our name says so, before the others hear of us

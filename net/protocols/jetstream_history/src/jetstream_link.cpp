@@ -18,6 +18,8 @@ constexpr duration longest_pause = std::chrono::seconds(30);
 constexpr duration most_silence = std::chrono::seconds(1);
 constexpr duration between_elections = std::chrono::seconds(1);
 constexpr duration patience_with_leader = std::chrono::seconds(2);
+constexpr duration doubt = std::chrono::seconds(2);           // whether the stream is not there
+constexpr duration doubt_if_known = std::chrono::seconds(30); // though it was there
 
 std::uint64_t epoch_of(std::string_view created) noexcept {
   std::uint64_t hash = 0xcbf29ce484222325; // FNV-1a
@@ -211,9 +213,13 @@ void jetstream_core::look_anew() {
       if (!self || self->events_ == nullptr || self->look_ != look)
         return;
       const bool none = !got && got.error().check(nats_errc::stream_not_found);
-      if (!none && !(got && got->config != self->config())) // the server knows best if that matters
+      if (!none && !(got && got->config != self->config()))
         return done(std::move(got));
-      jetstream{*self->store_}.create_stream(self->config()).add_both(done);
+      if (none && self->epoch_ != 0)
+        self->lost(got.error());
+      jetstream{*self->store_}
+        .create_stream(self->config(), self->epoch_ == 0 ? doubt : doubt_if_known)
+        .add_both(done);
     });
 }
 
@@ -225,7 +231,12 @@ void jetstream_core::have_looked(outcome<stream_info> got) {
   if (!live_up_ || !store_up_)
     return;
   if (got) {
-    epoch_ = epoch_of(got->created);
+    const auto epoch = epoch_of(got->created);
+    // A server that has just started may have another time for a moment, so it has to say so twice.
+    if (epoch_ != 0 && epoch != epoch_ && std::exchange(doubted_, epoch) != epoch)
+      return look_later(retry);
+    doubted_ = 0;
+    epoch_ = epoch;
     return events_->history_ready(epoch_);
   }
   if (got.error().check(nats_errc::stream_exists))

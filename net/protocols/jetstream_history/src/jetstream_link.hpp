@@ -94,6 +94,7 @@ private:
   std::optional<time_point> elected_at_; // when a leader was told of, and looked for
   delayed_call again_;                   // the next look
   std::uint64_t epoch_ = 0;
+  std::uint64_t doubted_ = 0; // the other one that the stream was said to have
   nats_subscription leaders_; // tells that a server leads the stream from now on
 
   struct followed {

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <functional>
 #include <map>
-#include <random>
 #include <stdexcept>
 #include <utility>
 
@@ -21,6 +20,8 @@ namespace troupe {
 namespace {
 
 constexpr duration retry = std::chrono::milliseconds(500);
+constexpr duration doubt = std::chrono::seconds(2);           // whether the stream is not there
+constexpr duration doubt_if_known = std::chrono::seconds(30); // though it was there
 
 /// The connection, the stream, and what is read and written there.
 class lease_stream final : public std::enable_shared_from_this<lease_stream> {
@@ -71,12 +72,14 @@ public:
     jetstream_publish_options expects;
     expects.expected_last_subject_sequence = record.revision - base_;
     expects.expected_stream = options_.name;
+    // Of several that come at the same moment, servers before 2.9.21 keep all that expect the right one, but one with an id.
+    expects.id = held_subject(name) + '/' + std::to_string(record.revision);
     const bool is_first = record.revision == base_;
     return jetstream{*nats_, settings()}
       .publish(held_subject(name), detail::lease_text(record), expects)
       .add_both([self = shared_from_this(), base = base_, is_first, is_free = record.holder.empty(),
                  name = std::string{name}](outcome<publish_ack> got) -> deferred<std::uint64_t> {
-        if (!got && got.error().check(nats_errc::wrong_last_sequence))
+        if (got ? got->duplicate : got.error().check(nats_errc::wrong_last_sequence))
           return fail<std::uint64_t>(failure{lease_errc::conflict});
         if (!got)
           return fail<std::uint64_t>(self->meaning_of(got.error()));
@@ -142,7 +145,7 @@ private:
     return c;
   }
 
-  // Makes the stream, if it is not there; after a span of chance, so that of nodes that begin together one makes it.
+  // Makes the stream, if it is not there.
   void look_for_stream() {
     if (std::exchange(looking_, true))
       return;
@@ -154,15 +157,11 @@ private:
           return;
         if (got || !got.error().check(nats_errc::stream_not_found))
           return self->have_looked(std::move(got));
-        self->rt_.reactor().call_later(
-          std::chrono::milliseconds(std::random_device{}() % 400), [weak] {
-            if (const auto still = weak.lock(); still && !still->over_)
-              jetstream{*still->nats_, still->settings()}
-                .create_stream(still->config())
-                .add_both([weak](outcome<stream_info> made) {
-                  if (const auto there = weak.lock(); there && !there->over_)
-                    there->have_looked(std::move(made));
-                });
+        jetstream{*self->nats_, self->settings()}
+          .create_stream(self->config(), self->base_ == 0 ? doubt : doubt_if_known)
+          .add_both([weak](outcome<stream_info> made) {
+            if (const auto there = weak.lock(); there && !there->over_)
+              there->have_looked(std::move(made));
           });
       });
   }
@@ -175,8 +174,7 @@ private:
           : got.error().check(nats_errc::stream_exists);
     if (got && !other && found(*got))
       return;
-    if (got
-        && !other) { // of a stream that it is just making for another, a server may say the year 1
+    if (got && !other) {
       lost(failure{errc::malformed_input, "the time at which the stream was made"});
     } else if (other) {
       ready_ = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <random>
 #include <utility>
 
 #include <troupe/nats/jetstream.hpp>
@@ -18,8 +19,13 @@ namespace json = detail::jetstream_json;
 namespace {
 
 // In a cluster one server keeps the list of all streams. One that has just become it says for a moment that there is none, and takes
-// an order to make it as one for a new, empty stream, which replaces the one that is there. The moment is some milliseconds long.
-constexpr duration doubt = std::chrono::seconds(2);
+// an order to make it as one for a new, empty stream, which replaces the one that is there. Two orders at the same moment leave servers
+// that do not agree when the stream was made, so each waits for some time by chance more.
+constexpr duration between_looks = std::chrono::seconds(2);
+
+duration by_chance() {
+  return std::chrono::milliseconds(std::random_device{}() % 1000);
+}
 
 bool says_none(const outcome<stream_info>& got) {
   return !got && got.error().check(nats_errc::stream_not_found);
@@ -48,6 +54,14 @@ deferred<stream_info> if_wanted(outcome<stream_info> got, const stream_config& w
   return succeed(*std::move(got));
 }
 
+// What those say who do not lead a stream may be wrong.
+outcome<stream_info> if_led(outcome<stream_info> got) {
+  if (got && got->leader.empty() && !got->cluster.empty())
+    return failure{make_error_code(nats_errc::jetstream_unavailable),
+                   "nobody leads the stream " + got->config.name};
+  return got;
+}
+
 // Fires after a while, unless the connection is stopped, or not there any more.
 deferred<void> wait(const std::shared_ptr<detail::nats_core>& core, duration span) {
   auto over = std::make_shared<promise<void>>();
@@ -68,24 +82,33 @@ deferred<void> wait(const std::shared_ptr<detail::nats_core>& core, duration spa
 
 deferred<stream_info> jetstream::order_stream(const stream_config& config) {
   return ask("STREAM.CREATE", config.name, {}, json::text_of(config))
-    .add_callback([](const std::string& answer) { return json::stream_of(answer); });
+    .add_callback([](const std::string& answer) { return if_led(json::stream_of(answer)); });
 }
 
-deferred<stream_info> jetstream::create_stream(const stream_config& config) {
+// Whether it is one server that we speak with, and no other behind it that answers.
+bool jetstream::is_single() const {
+  const auto& server = nats_->server_info();
+  return server.cluster.empty() && server.jetstream
+         && options_.prefix == jetstream_options{}.prefix;
+}
+
+deferred<stream_info> jetstream::find_or_order(const stream_config& config, duration doubt) {
   return get_stream(config.name)
-    .add_both([js = *this, config](outcome<stream_info> first) mutable -> deferred<stream_info> {
-      if (!says_none(first))
-        return if_wanted(std::move(first), config);
-      const bool is_cluster = !js.nats_->server_info().cluster.empty();
-      const bool is_elsewhere = js.options_.prefix != jetstream_options{}.prefix;
-      if (!is_cluster && !is_elsewhere)
+    .add_both([js = *this, config,
+               doubt](outcome<stream_info> got) mutable -> deferred<stream_info> {
+      if (!says_none(got))
+        return if_wanted(std::move(got), config);
+      if (doubt <= duration::zero() || js.is_single())
         return js.order_stream(config);
-      return wait(js.nats_->core_, doubt)
-        .add_callback([js, config]() mutable { return js.get_stream(config.name); })
-        .add_both([js, config](outcome<stream_info> second) mutable -> deferred<stream_info> {
-          return says_none(second) ? js.order_stream(config) : if_wanted(std::move(second), config);
-        });
+      const auto span = std::min(doubt, between_looks);
+      return wait(js.nats_->core_, span).add_callback([js, config, rest = doubt - span]() mutable {
+        return js.find_or_order(config, rest);
+      });
     });
+}
+
+deferred<stream_info> jetstream::create_stream(const stream_config& config, duration doubt) {
+  return find_or_order(config, doubt + by_chance());
 }
 
 deferred<stream_info> jetstream::update_stream(const stream_config& config) {
@@ -94,14 +117,9 @@ deferred<stream_info> jetstream::update_stream(const stream_config& config) {
 }
 
 deferred<stream_info> jetstream::get_stream(std::string_view name) {
-  return ask("STREAM.INFO", name, {}, {})
-    .add_callback([](const std::string& answer) -> outcome<stream_info> {
-      auto got = json::stream_of(answer);
-      if (got && got->leader.empty() && !got->cluster.empty())
-        return failure{make_error_code(nats_errc::jetstream_unavailable),
-                       "nobody leads the stream " + got->config.name};
-      return got;
-    });
+  return ask("STREAM.INFO", name, {}, {}).add_callback([](const std::string& answer) {
+    return if_led(json::stream_of(answer));
+  });
 }
 
 deferred<void> jetstream::delete_stream(std::string_view name) {

@@ -82,8 +82,9 @@ public:
 
   void connection_made() override {
     stream_->peers.push_back(this);
-    say(R"(INFO {"server_id":"S","version":"2.9.10","headers":true,"max_payload":65536,"cluster":")"
-        + std::string{stream_->cluster.empty() ? "" : "C"} + "\"}");
+    say(
+      R"(INFO {"server_id":"S","version":"2.9.10","headers":true,"jetstream":true,"max_payload":65536,"cluster":")"
+      + std::string{stream_->cluster.empty() ? "" : "C"} + "\"}");
   }
   void connection_lost(const failure&) override { std::erase(stream_->peers, this); }
 

@@ -98,6 +98,64 @@ TEST_CASE("servers that have just elected a leader lose nothing that is kept", "
   f.errors.flush();
 }
 
+TEST_CASE("a stream that is known is made anew when it has not been there for half a minute",
+          "[history]") {
+  fixture f{with_copies()};
+  f.stream.cluster = R"("cluster":{"name":"C","leader":"S1"},)";
+  int made = 0;
+  f.stream.before = [&](std::string_view subject) {
+    made += subject == "$JS.API.STREAM.CREATE.rooms" ? 1 : 0;
+  };
+  f.stream.known = false;
+  f.net.rt.in_turn([&] { f.stream.hang_up(); });
+  f.net.flush();
+  const auto pass = [&](int seconds) {
+    for (; seconds > 0; --seconds) {
+      f.net.advance(1s);
+      f.net.flush();
+    }
+  };
+  pass(29);
+  CHECK(made == 0);
+  CHECK_FALSE(f.topics->ready());
+  pass(4);
+  CHECK(made == 1);
+  CHECK(f.topics->ready());
+  f.errors.flush();
+}
+
+TEST_CASE("another time of creation is believed when it is said twice", "[history]") {
+  fixture f;
+  f.net.rt.in_turn([&] { f.stream.keep("t", "1"); });
+  const auto first = f.resume("t", {}).at;
+  f.stream.created = "2026-01-01T00:00:00.5Z";
+  int asked = 0;
+  f.stream.after = [&](std::string_view subject) {
+    asked += subject == "$JS.API.STREAM.INFO.rooms" ? 1 : 0;
+  };
+  const auto until_asked = [&](int times) {
+    for (int i = 0; i < 100 && asked < times; ++i) {
+      f.net.advance(10ms);
+      f.net.flush();
+    }
+  };
+  f.net.rt.in_turn([&] { f.stream.hang_up(); });
+  f.net.flush();
+  until_asked(1);
+  CHECK_FALSE(f.topics->ready());
+  SECTION("and not when it was the time of a server's copy") {
+    f.stream.created = "2026-01-01T00:00:00Z";
+    until_asked(2);
+    CHECK(f.resume("t", first).complete);
+  }
+  SECTION("and then all that was there is gone") {
+    until_asked(2);
+    CHECK_FALSE(f.resume("t", first).complete);
+  }
+  CHECK(f.topics->ready());
+  f.errors.flush();
+}
+
 TEST_CASE("what is said of the stream while nobody leads it is not believed", "[history]") {
   fixture f{with_copies()};
   f.stream.cluster = R"("cluster":{"name":"C","leader":"S1"},)";

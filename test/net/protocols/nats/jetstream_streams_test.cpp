@@ -32,13 +32,15 @@ std::string led_by(const std::string& server) {
 }
 
 struct making : scripted {
-  explicit making(const std::string& cluster = R"("cluster":"C",)", jetstream_options o = {})
+  explicit making(const std::string& info = R"("jetstream":true,"cluster":"C",)",
+                  jetstream_options o = {})
     : scripted{{.ping_interval = duration::max()}}, js(*nats, std::move(o)) {
-    script.info = "{" + cluster + R"("server_id":"S","headers":true,"max_payload":1024})";
+    script.info = "{" + info + R"("server_id":"S","headers":true,"max_payload":1024})";
     start();
   }
-  auto create() {
-    auto d = net.rt.in_turn([&] { return js.create_stream({.name = "S", .subjects = {"s.>"}}); });
+  auto create(duration doubt = 2s) {
+    auto d =
+      net.rt.in_turn([&] { return js.create_stream({.name = "S", .subjects = {"s.>"}}, doubt); });
     net.flush();
     return d;
   }
@@ -71,20 +73,36 @@ TEST_CASE("a stream that is said not to be there right after an election is not 
   CHECK(t.asked("CREATE") == 0);
 }
 
-TEST_CASE("a stream of a cluster is made when it has twice been said not to be there") {
+TEST_CASE("a stream of a cluster is made when it has been said for some time not to be there") {
   making t;
   auto d = t.create();
   t.answer(none);
   t.pass(2s);
-  CHECK(t.asked("CREATE") == 0);
+  REQUIRE(t.asked("INFO") == 2);
   t.answer(none);
+  t.pass(1s); // by chance less than that more
+  if (t.asked("INFO") == 3)
+    t.answer(none);
   REQUIRE(t.asked("CREATE") == 1);
   t.answer(stream("s.>", led_by("S1")));
   CHECK(success_result_of(std::move(d)).cluster == "C");
 }
 
+TEST_CASE("whoever is in doubt for longer looks all the time") {
+  making t;
+  auto d = t.create(30s);
+  for (std::size_t i = 1; i <= 15; ++i) {
+    CHECK(t.asked("INFO") == i);
+    t.answer(none);
+    t.pass(2s);
+  }
+  CHECK(t.asked("CREATE") == 0);
+  t.answer(stream("s.>", led_by("S1")));
+  CHECK(success_result_of(std::move(d)).leader == "S1");
+}
+
 TEST_CASE("one server is believed at once") {
-  making t{{}};
+  making t{R"("jetstream":true,)"};
   auto d = t.create();
   t.answer(none);
   REQUIRE(t.asked("CREATE") == 1);
@@ -92,15 +110,25 @@ TEST_CASE("one server is believed at once") {
   CHECK(success_result_of(std::move(d)).created == "2026-01-01T00:00:00Z");
 }
 
-TEST_CASE("one server in front of others is not believed at once") {
-  making t{{}, {.prefix = "$JS.hub.API"}};
+TEST_CASE("a server behind which others answer is not believed at once") {
+  const auto by_domain = GENERATE(true, false);
+  making t{by_domain ? R"("jetstream":true,)" : "",
+           {.prefix = by_domain ? "$JS.hub.API" : "$JS.API"}};
   auto d = t.create();
   t.answer(none);
   CHECK(t.asked("CREATE") == 0);
   t.pass(2s);
-  CHECK(t.asked("INFO") == 2);
+  REQUIRE(t.asked("INFO") == 2);
   t.answer(stream("s.>", led_by("S1")));
   CHECK(success_result_of(std::move(d)).leader == "S1");
+}
+
+TEST_CASE("a stream that nobody leads when it has been made is not there yet") {
+  making t{R"("jetstream":true,)"};
+  auto d = t.create();
+  t.answer(none);
+  t.answer(stream("s.>", led_by("")));
+  CHECK(failure_result_of(std::move(d)).check(nats_errc::jetstream_unavailable));
 }
 
 TEST_CASE("a stream that is there is not made, nor another in its place") {

@@ -52,11 +52,15 @@ public:
 
   /// Makes a stream; one that is there already, with the same configuration, is fine.
   ///
-  /// It is asked for first. In a cluster it is made only if it is said twice, two seconds apart, that it is not there:
-  /// servers that have just elected a leader say so of streams that are, and lose all of one that is made once more.
+  /// It is asked for first. In a cluster it is made only if it is said for as long as `doubt`, and up to a second more, that
+  /// it is not there: servers that have just elected a leader say so of streams that are, and lose all of one that is made
+  /// once more. One server is believed at once.
+  ///
+  /// A user with permissions needs `STREAM.INFO` for it, too.
   ///
   /// Fails with: `nats_errc::stream_exists` if it has another configuration; as `get_stream`
-  [[nodiscard]] deferred<stream_info> create_stream(const stream_config& config);
+  [[nodiscard]] deferred<stream_info> create_stream(const stream_config& config,
+                                                    duration doubt = std::chrono::seconds(2));
   [[nodiscard]] deferred<stream_info> update_stream(const stream_config& config);
 
   /// Returns what a stream is.
@@ -123,7 +127,9 @@ public:
   std::error_code terminate(const jetstream_message& m);
 
 private:
+  [[nodiscard]] bool is_single() const;
   deferred<stream_info> order_stream(const stream_config& config);
+  deferred<stream_info> find_or_order(const stream_config& config, duration doubt);
   deferred<std::string> ask(const std::string& call, std::string_view name, std::string_view second,
                             std::string body);
 
