@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include <troupe/testing/logged_errors.hpp>
+
 #include "support/catch.hpp"
 #include "watched_cluster.hpp"
 
@@ -29,7 +31,68 @@ std::pair<cluster_options, cluster_options> two_versions() {
   return {old_one, new_one};
 }
 
+/// Says how long messages may be, and that it is there again.
+class changing_backplane final : public backplane {
+public:
+  std::unique_ptr<backplane_link> attach(const backplane_site& site,
+                                         backplane_events& events) override {
+    told_ = &events;
+    return std::make_unique<link>(*this, wide_.attach(site, events));
+  }
+  std::string name() const override { return "another server"; }
+  void comes_back() { told_->backplane_up(); }
+  std::size_t longest = std::size_t{1} << 20;
+
+private:
+  class link final : public backplane_link {
+  public:
+    link(const changing_backplane& all, std::unique_ptr<backplane_link> wide)
+      : all_(all), wide_(std::move(wide)) {}
+    void send(std::string_view node, bytes_view message) override { wide_->send(node, message); }
+    void send_all(bytes_view message) override { wide_->send_all(message); }
+    std::size_t unsent() const override { return wide_->unsent(); }
+    std::size_t longest_message() const override { return all_.longest; }
+    deferred<void> close() override { return wide_->close(); }
+
+  private:
+    const changing_backplane& all_;
+    const std::unique_ptr<backplane_link> wide_;
+  };
+
+  memory_backplane wide_;
+  backplane_events* told_ = nullptr;
+};
+
 } // namespace
+
+TEST_CASE("messages that are too long for a backplane refuse who comes, and not who is there",
+          "[cluster]") {
+  manual_runtime rt;
+  logged_errors errors{rt};
+  auto wire = std::make_shared<changing_backplane>();
+  auto options = named("a");
+  options.via = wire;
+  options.stop_if_refused = false;
+  const auto pass = [&](duration span) {
+    for (; span > 0ms; span -= 10ms)
+      rt.advance(10ms);
+  };
+  troupe::cluster first{rt, options};
+  pass(1s);
+  REQUIRE(first.state() == own_state::up);
+  wire->longest = 1000;
+  rt.in_turn([&] { wire->comes_back(); });
+  rt.settle();
+  CHECK(first.state() == own_state::up);
+  const auto said = errors.flush();
+  REQUIRE(said.size() == 1);
+  CHECK_THAT(said[0].text, Contains("max_message is 262144") && Contains("will be lost"));
+  options.name = "b";
+  const troupe::cluster second{rt, options};
+  pass(1s);
+  CHECK(second.state() == own_state::refused);
+  errors.flush();
+}
 
 TEST_CASE("a second process of a name is refused, and the first one goes on", "[cluster]") {
   manual_runtime rt;
