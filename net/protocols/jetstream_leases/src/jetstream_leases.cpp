@@ -1,6 +1,7 @@
 #include <troupe/jetstream_leases/jetstream_leases.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -22,6 +23,12 @@ namespace {
 constexpr duration retry = std::chrono::milliseconds(500);
 constexpr duration doubt = std::chrono::seconds(2);           // whether the stream is not there
 constexpr duration doubt_if_known = std::chrono::seconds(30); // though it was there
+
+std::uint64_t microseconds_since_1970() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                      std::chrono::system_clock::now().time_since_epoch())
+                                      .count());
+}
 
 /// The connection, the stream, and what is read and written there.
 class lease_stream final : public std::enable_shared_from_this<lease_stream> {
@@ -72,9 +79,10 @@ public:
     jetstream_publish_options expects;
     expects.expected_last_subject_sequence = record.revision - base_;
     expects.expected_stream = options_.name;
-    // Of several that come at the same moment, servers before 2.9.21 keep all that expect the right one, but one with an id.
-    expects.id = held_subject(name) + '/' + std::to_string(record.revision);
     const bool is_first = record.revision == base_;
+    // Of several that come at the same moment, servers before 2.9.21 keep all that expect the right one, but one with an id.
+    if (!is_first)
+      expects.id = held_subject(name) + '/' + std::to_string(record.revision);
     return jetstream{*nats_, settings()}
       .publish(held_subject(name), detail::lease_text(record), expects)
       .add_both([self = shared_from_this(), base = base_, is_first, is_free = record.holder.empty(),
@@ -167,25 +175,34 @@ private:
   }
 
   void have_looked(outcome<stream_info> got) {
-    looking_ = false;
     const auto c = config();
     const bool other =
       got ? got->config.subjects != c.subjects || got->config.max_messages_per_subject != 1
           : got.error().check(nats_errc::stream_exists);
-    if (got && !other && found(*got))
+    if (other)
+      got = failure{lease_errc::wrong_store,
+                    "the stream " + options_.name
+                      + " is there with another configuration; choose another name, or change the "
+                        "one or the other"};
+    if (!got)
+      return have_base(got.error());
+    base_of(*got).add_both([weak = weak_from_this()](outcome<std::uint64_t> base) {
+      if (const auto self = weak.lock(); self && !self->over_)
+        self->have_base(std::move(base));
+    });
+  }
+
+  void have_base(outcome<std::uint64_t> got) {
+    looking_ = false;
+    if (got) {
+      made_anew_ = made_anew_ || (base_ != 0 && base_ != *got);
+      base_ = *got;
+      ready_ = nats_->connected();
       return;
-    if (got && !other) {
-      lost(failure{errc::malformed_input, "the time at which the stream was made"});
-    } else if (other) {
-      ready_ = false;
-      why_not_ =
-        failure{lease_errc::wrong_store,
-                "the stream " + options_.name
-                  + " is there with another configuration; choose another name, or change the "
-                    "one or the other"};
-    } else {
-      lost(got.error());
     }
+    lost(got.error());
+    if (got.error().check(lease_errc::wrong_store))
+      why_not_ = got.error();
     if (nats_->connected())
       rt_.reactor().call_later(retry, [weak = weak_from_this()] {
         if (const auto still = weak.lock(); still && !still->over_ && !still->ready_)
@@ -193,31 +210,73 @@ private:
       });
   }
 
-  // Revisions go on from when the stream was made: above those of one that was there before.
-  bool found(const stream_info& stream) {
-    const auto made = microseconds_of_time(stream.created);
-    if (!made)
-      return false;
-    made_anew_ = made_anew_ || (base_ != 0 && base_ != *made);
-    base_ = *made;
-    ready_ = nats_->connected();
-    return true;
+  // Revisions go on from a number that is above all revisions of a stream that was there before: when this one was made. It is kept in the
+  // stream itself, for servers may not agree about that time, and it stays the same where all that was in the stream is lost.
+  [[nodiscard]] std::string base_subject() const { return options_.name + ".held.0.made"; }
+
+  deferred<std::uint64_t> read_base() {
+    return jetstream{*nats_, settings()}
+      .get_last_message(options_.name, base_subject())
+      .add_callback([](const stored_message& m) -> outcome<std::uint64_t> {
+        std::uint64_t base = 0;
+        const auto* const end = m.payload.data() + m.payload.size();
+        if (std::from_chars(m.payload.data(), end, base).ptr != end || base == 0)
+          return failure{lease_errc::wrong_store,
+                         "the message at " + m.subject + " is no time; remove it"};
+        return base;
+      });
   }
 
-  // Fails unless the stream is the one that was made then.
+  // Of several that write it the first one decides.
+  deferred<std::uint64_t> write_base(std::uint64_t base) {
+    jetstream_publish_options expects;
+    expects.expected_last_subject_sequence = 0;
+    expects.expected_stream = options_.name;
+    return jetstream{*nats_, settings()}
+      .publish(base_subject(), std::to_string(base), expects)
+      .add_both(
+        [self = shared_from_this(), base](outcome<publish_ack> got) -> deferred<std::uint64_t> {
+          if (self->over_)
+            return fail<std::uint64_t>(failure{lease_errc::store_unavailable});
+          if (got ? got->duplicate : got.error().check(nats_errc::wrong_last_sequence))
+            return self->read_base();
+          return got ? succeed(std::uint64_t{base}) : fail<std::uint64_t>(got.error());
+        });
+  }
+
+  deferred<std::uint64_t> base_of(const stream_info& stream) {
+    return read_base().add_both(
+      [self = shared_from_this(), made = microseconds_of_time(stream.created)](
+        outcome<std::uint64_t> got) -> deferred<std::uint64_t> {
+        if (self->over_)
+          return fail<std::uint64_t>(failure{lease_errc::store_unavailable});
+        if (got)
+          return succeed(std::uint64_t{*got});
+        if (!got.error().check(nats_errc::message_not_found))
+          return fail<std::uint64_t>(got.error());
+        if (!made)
+          return fail<std::uint64_t>(
+            failure{errc::malformed_input, "the time at which the stream was made"});
+        return self->write_base(*made > self->base_ ? *made : microseconds_since_1970());
+      });
+  }
+
+  // Fails unless the stream is still the one with that base.
   deferred<void> still(std::uint64_t base) {
     if (over_ || !ready_)
       return fail<void>(why_not_);
-    return jetstream{*nats_, settings()}
-      .get_stream(options_.name)
-      .add_both([self = shared_from_this(), base](outcome<stream_info> got) -> outcome<void> {
+    return read_base().add_both(
+      [self = shared_from_this(), base](outcome<std::uint64_t> got) -> outcome<void> {
         if (self->over_)
           return failure{lease_errc::store_unavailable};
-        if (!got)
+        if (got && *got == base)
+          return {};
+        if (!got && !got.error().check(nats_errc::message_not_found))
           return self->meaning_of(got.error());
-        if (!self->found(*got) || self->base_ != base)
-          return failure{lease_errc::store_unavailable, "the stream was made anew"};
-        return {};
+        const failure anew{lease_errc::store_unavailable, "the stream was made anew"};
+        self->lost(anew);
+        self->look_for_stream();
+        return anew;
       });
   }
 
@@ -254,7 +313,7 @@ private:
                             });
   }
 
-  // When the stream was made is a part of these: what was read or written in an earlier one means nothing in this one.
+  // The stream's base is a part of these: what was read or written in an earlier one means nothing in this one.
   [[nodiscard]] std::string held_subject(std::string_view name) const {
     return options_.name + ".held." + std::to_string(base_) + '.' + detail::lease_token(name);
   }

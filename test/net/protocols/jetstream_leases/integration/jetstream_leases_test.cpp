@@ -101,8 +101,11 @@ TEST_CASE("a server that is killed and comes back within the time takes nothing 
   CHECK(a.what.count("lost x") == 0);
 }
 
-TEST_CASE("a stream that is made anew takes leases away, and gives none for their time",
-          "[jetstream_leases]") {
+TEST_CASE(
+  "a stream that is made anew, or has lost all, takes leases away, and gives none for their "
+  "time",
+  "[jetstream_leases]") {
+  const bool is_removed = GENERATE(true, false);
   if (!nats_server_installed())
     return;
   const directory folder;
@@ -119,7 +122,10 @@ TEST_CASE("a stream that is made anew takes leases away, and gives none for thei
   REQUIRE(b.what.wait_for("held y"));
   b.acquire("x");
   jetstream js{*admin.nats};
-  on_loop(s.run, [&] { return js.delete_stream("leases"); });
+  if (is_removed)
+    on_loop(s.run, [&] { return js.delete_stream("leases"); });
+  else
+    on_loop(s.run, [&] { return js.purge_stream("leases"); });
   REQUIRE(a.what.wait_for("lost x"));
   REQUIRE(b.what.wait_for("lost y"));
   CHECK(b.what.count("held x") == 0);

@@ -114,8 +114,8 @@ struct jetstream_publish_options {
   std::string id{};
 
   /// The message is kept only if the stream's last sequence, or the last one of its subject, is this (0: there is none),
-  /// or if it goes to that stream. Servers before 2.9.21 may keep several that come at the same moment, with the same one
-  /// expected, in a stream with replicas; of those that have the same `id`, too, they keep one.
+  /// or if it goes to that stream. Servers before 2.9.21 may keep several that come at the same moment and expect the same one
+  /// (but 0) of a subject, in a stream with replicas; of those that have the same `id`, too, they keep one.
   std::optional<std::uint64_t> expected_last_sequence{};
   std::optional<std::uint64_t> expected_last_subject_sequence{};
   std::string expected_stream{};
