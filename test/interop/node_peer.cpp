@@ -120,7 +120,8 @@ private:
         [this, times](troupe::lease got) {
           lease_ = std::move(got);
           call_later(std::chrono::milliseconds(5), [this, times, begin = nanoseconds()] {
-            send_line("held " + std::to_string(begin) + ' ' + std::to_string(nanoseconds()));
+            if (lease_.held()) // else it was lost meanwhile
+              send_line("held " + std::to_string(begin) + ' ' + std::to_string(nanoseconds()));
             lease_.release();
             race(times - 1);
           });

@@ -1,3 +1,5 @@
+#include <chrono>
+#include <random>
 #include <utility>
 
 #include <troupe/nats/nats_errc.hpp>
@@ -7,6 +9,12 @@
 #include "lease_text.hpp"
 
 namespace troupe::detail {
+
+namespace {
+
+constexpr unsigned most_apart = 20; // milliseconds
+
+} // namespace
 
 deferred<lease_record> lease_stream::read(std::string_view name) {
   if (!ready_)
@@ -45,7 +53,9 @@ deferred<std::uint64_t> lease_stream::write(std::string_view name, const lease_r
     .publish(held_subject(name), lease_text(record), expects)
     .add_both([self = shared_from_this(), base = base_, is_first, is_free = record.holder.empty(),
                name = std::string{name}](outcome<publish_ack> got) -> deferred<std::uint64_t> {
-      if (got ? got->duplicate : got.error().check(nats_errc::wrong_last_sequence))
+      if (got ? got->duplicate
+              : got.error().check(nats_errc::wrong_last_sequence)
+                  || got.error().check(nats_errc::id_in_process))
         return fail<std::uint64_t>(failure{lease_errc::conflict});
       if (!got)
         return fail<std::uint64_t>(self->meaning_of(got.error()));
@@ -77,11 +87,16 @@ void lease_stream::watch(std::string_view name, bool on) {
 void lease_stream::subscribe(const std::string& name, nats_subscription& into) {
   into =
     nats_->subscribe(free_subject(name), [weak = weak_from_this(), name](const nats_message_view&) {
-      if (const auto self = weak.lock(); self && !self->over_)
-        self->rt_.reactor().call_from_thread([weak, name] {
-          if (const auto still = weak.lock(); still && !still->over_)
-            still->freed_(name);
-        });
+      const auto self = weak.lock();
+      if (!self || self->over_)
+        return;
+      // All who wait hear of it at the same moment. Where there are copies, some milliseconds by chance keep them from writing in the same.
+      const auto span = std::chrono::milliseconds(
+        self->options_.replicas > 1 ? std::random_device{}() % most_apart : 0);
+      self->rt_.reactor().call_later(span, [weak, name] {
+        if (const auto still = weak.lock(); still && !still->over_)
+          still->freed_(name);
+      });
     });
 }
 

@@ -3,18 +3,30 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstdio>
+#include <tuple>
 #include <utility>
 
 #include <troupe/nats/nats_errc.hpp>
 #include <troupe/runtime/reactor.hpp>
+#include <troupe/runtime/repeats.hpp>
 
 namespace troupe::detail {
 
 namespace {
 
 constexpr duration retry = std::chrono::milliseconds(500);
+constexpr duration id_window =
+  std::chrono::seconds(1); // those of writes at the same moment are to be told
 constexpr duration doubt = std::chrono::seconds(2);           // whether the stream is not there
 constexpr duration doubt_if_known = std::chrono::seconds(30); // though it was there
+
+// These number the copies of a stream differently when they were started again, if writes were refused.
+bool is_old_server(const std::string& version) {
+  int major = 0, minor = 0, patch = 0;
+  return std::sscanf(version.c_str(), "%d.%d.%d", &major, &minor, &patch) == 3
+         && std::tie(major, minor, patch) < std::tuple{2, 9, 21};
+}
 
 std::uint64_t microseconds_since_1970() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
@@ -94,6 +106,7 @@ stream_config lease_stream::config() const {
   c.storage = options_.storage;
   c.max_messages_per_subject = 1;
   c.replicas = options_.replicas;
+  c.duplicate_window = id_window;
   return c;
 }
 
@@ -142,6 +155,13 @@ void lease_stream::have_base(outcome<std::uint64_t> got) {
     made_anew_ = made_anew_ || (base_ != 0 && base_ != *got);
     base_ = *got;
     ready_ = nats_->connected();
+    const auto& version = nats_->server_info().version;
+    if (options_.replicas > 1 && is_old_server(version) && !std::exchange(warned_, true))
+      rt_.repeats().note("old server of leases " + options_.name, log_level::warn, [&] {
+        return "leases " + options_.name + ": nats-server " + version
+               + " may number the copies of a stream differently, so tokens may be given twice; "
+                 "take 2.9.21 or later, or one copy";
+      });
     return;
   }
   lost(got.error());
@@ -192,8 +212,8 @@ deferred<std::uint64_t> lease_stream::write_base(std::uint64_t base) {
 
 deferred<std::uint64_t> lease_stream::base_of(const stream_info& stream) {
   return read_base().add_both(
-    [self = shared_from_this(), made = microseconds_of_time(stream.created)](
-      outcome<std::uint64_t> got) -> deferred<std::uint64_t> {
+    [self = shared_from_this(), made = microseconds_of_time(stream.created),
+     is_empty = stream.messages == 0](outcome<std::uint64_t> got) -> deferred<std::uint64_t> {
       if (self->over_)
         return fail<std::uint64_t>(failure{lease_errc::store_unavailable});
       if (got)
@@ -203,7 +223,10 @@ deferred<std::uint64_t> lease_stream::base_of(const stream_info& stream) {
       if (!made)
         return fail<std::uint64_t>(
           failure{errc::malformed_input, "the time at which the stream was made"});
-      return self->write_base(*made > self->base_ ? *made : microseconds_since_1970());
+      // One that is in use is of an earlier version, which goes by that time; one that is empty, or that we know, has lost all.
+      if (!is_empty && *made > self->base_)
+        return self->write_base(*made);
+      return self->write_base(std::max({*made, microseconds_since_1970(), self->base_ + 1}));
     });
 }
 

@@ -62,6 +62,7 @@ private:
   bool ready_ = false;
   bool looking_ = false;
   bool made_anew_ = false;
+  bool warned_ = false;
   bool over_ = false;
 };
 

@@ -126,8 +126,11 @@ void lease_claim::have_read(std::uint64_t number, time_point now,
     return failed(now, got.error());
   }
   must_read_ = false;
-  not_before_ = time_point::min();
   const auto& r = *got;
+  // Another one's write may be on its way: the store refuses ours, and does not show the other one's yet.
+  const bool is_as_before = refused_ == r.revision;
+  not_before_ = is_as_before ? saturating_add(now, times_.look) : time_point::min();
+  refused_.reset();
   const bool ours = r.holder == who_;
   if (phase_ == phase::seeking) {
     if (!looked_ || r.revision != seen_.revision) {
@@ -159,6 +162,7 @@ void lease_claim::have_written(std::uint64_t number, time_point now,
   if (!got) {
     if (got.error().check(lease_errc::conflict)) {
       must_read_ = true;
+      refused_ = phase_ == phase::seeking ? seen_.revision : revision_;
       return;
     }
     asked_ = was;

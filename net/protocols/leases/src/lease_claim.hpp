@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include <troupe/leases/lease_store.hpp>
@@ -89,8 +90,9 @@ private:
   want asked_ = want::nothing;
   time_point sent_{};
 
-  bool must_read_ = true;    // before it writes
-  bool may_be_ours_ = false; // a write may have been done without our knowing
+  bool must_read_ = true;                // before it writes
+  std::optional<std::uint64_t> refused_; // the revision with which a write was
+  bool may_be_ours_ = false;             // a write may have been done without our knowing
   time_point not_before_ = time_point::min();
 
   lease_record seen_; // since then, as far as is known

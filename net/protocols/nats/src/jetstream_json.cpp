@@ -53,6 +53,8 @@ nats_errc code_of(std::uint64_t number) noexcept {
   case 10071:
   case 10164:
     return nats_errc::wrong_last_sequence;
+  case 10158:
+    return nats_errc::id_in_process;
   case 10058:
   case 10065:
     return nats_errc::stream_exists;
@@ -251,6 +253,8 @@ outcome<publish_ack> ack_of(std::string_view answer) {
     return *std::move(plain);
   return read<publish_ack>(answer, [](const json& all) -> outcome<publish_ack> {
     publish_ack a{text(all, "stream"), number(all, "seq"), flag(all, "duplicate")};
+    if (!a.stream.empty() && a.sequence == 0 && a.duplicate) // say servers from 2.10.14 to 2.10.29
+      return failure{make_error_code(nats_errc::id_in_process)};
     if (a.stream.empty() || a.sequence == 0)
       return malformed(); // somebody else answers at that subject
     return a;

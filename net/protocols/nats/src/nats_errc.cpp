@@ -24,6 +24,7 @@ constexpr detail::error_entry<nats_errc> entries[] = {
   {nats_errc::message_not_found, "message_not_found", "there is no such message"},
   {nats_errc::wrong_last_sequence, "wrong_last_sequence", "the stream has gone on meanwhile"},
   {nats_errc::stream_exists, "stream_exists", "a stream of this name has another configuration"},
+  {nats_errc::id_in_process, "id_in_process", "a message with this id is just being stored"},
 };
 
 } // namespace

@@ -133,6 +133,27 @@ TEST_CASE("whoever loses the race reads who won") {
   a.idle_for(500ms);
 }
 
+TEST_CASE("a store that refuses what it shows is not asked all the time") {
+  one a;
+  SECTION("to give a lease") {
+    a.reads({.revision = 7});
+    a.claim.have_written(a.writes().number, a.now, failure{lease_errc::conflict});
+    a.reads({.revision = 7});
+    a.idle_for(500ms);
+    a.now += 500ms;
+    CHECK(a.writes().record.revision == 7);
+  }
+  SECTION("to keep one") {
+    a.has_it(1);
+    a.now += 1s;
+    a.claim.have_written(a.writes().number, a.now, failure{lease_errc::conflict});
+    a.reads({.revision = 1, .holder = "a/1", .ttl = 5s});
+    a.idle_for(500ms);
+    a.now += 500ms;
+    CHECK(a.writes().record.revision == 1);
+  }
+}
+
 TEST_CASE("a lease that is not renewed is lost a margin before others may have it, to the moment") {
   one a;
   a.has_it(1);

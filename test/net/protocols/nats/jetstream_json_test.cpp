@@ -40,6 +40,9 @@ TEST_CASE("errors have names, and other answers are refused") {
   CHECK(error(10014).check(nats_errc::consumer_not_found));
   CHECK(error(10037).check(nats_errc::message_not_found));
   CHECK(error(10058).check(nats_errc::stream_exists));
+  CHECK(error(10158).check(nats_errc::id_in_process));
+  CHECK(
+    ack_of(R"({"stream":"S","seq":0,"duplicate": true})").error().check(nats_errc::id_in_process));
   CHECK(error(10039).check(nats_errc::jetstream_unavailable));
   CHECK(error(1).check(nats_errc::jetstream_error));
   for (const char* bad : {"", "{", "[]", "{}", R"({"stream":"S"})", R"({"stream":1,"seq":1})",

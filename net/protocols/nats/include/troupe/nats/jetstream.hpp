@@ -90,7 +90,8 @@ public:
 
   /// Publishes, and returns a deferred of where the store has it.
   ///
-  /// Fails with: `nats_errc::wrong_last_sequence` if another one was expected
+  /// Fails with: `nats_errc::wrong_last_sequence` if another one was expected; `nats_errc::id_in_process` if one with this id is
+  /// just being stored
   [[nodiscard]] deferred<publish_ack> publish(std::string_view subject, std::string_view payload,
                                               const jetstream_publish_options& options = {});
 

@@ -41,6 +41,8 @@ enum class nats_errc : std::uint8_t {
   wrong_last_sequence = 25,
   /// A stream of that name, with another configuration, is there already. Choose another name, or update it.
   stream_exists = 26,
+  /// A message with this id is just being stored, so this one was not. Ask again, with the same id.
+  id_in_process = 27,
 };
 
 /// Returns the enumerator's own name, such as "no_responders"; "unknown" for a number without one.
