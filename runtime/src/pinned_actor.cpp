@@ -100,12 +100,22 @@ void pinned_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) 
 
 void pinned_actor::launch(caf::execution_unit*, bool lazy, bool hide) {
   setf(detail::is_pinned_flag);
+  if (!lazy) // one that waits for its first message may never begin
+    count();
   super::launch(&loop_.lane(), lazy, hide);
+}
+
+// Whoever ends the runtime waits for it from here on.
+void pinned_actor::count() noexcept {
+  if (!std::exchange(counted_, true))
+    loop_.scheduler().pinned_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void pinned_actor::initialize() {
   if (loop_.over_ || getf(is_shutting_down_flag)) { // it ends before it has begun
     setf(is_initialized_flag);
+    if (std::exchange(counted_, false)) // before it ends: what that starts is not waited for
+      loop_.scheduler().pinned_ended();
     if (!getf(is_shutting_down_flag))
       super::quit(caf::exit_reason::user_shutdown);
     return;
@@ -116,7 +126,7 @@ void pinned_actor::initialize() {
   if (next_ != nullptr)
     next_->previous_ = this;
   loop_.first_pinned_ = this;
-  loop_.scheduler().pinned_.fetch_add(1, std::memory_order_relaxed);
+  count();
   const auto was = std::exchange(entered_, true);
   super::initialize();
   entered_ = was;
@@ -148,14 +158,17 @@ void pinned_actor::on_exit() {
         call.cancel();
   super::on_exit();
   unload();
-  if (!std::exchange(listed_, false))
-    return;
-  (previous_ != nullptr ? previous_->next_ : loop_.first_pinned_) = next_;
-  if (next_ != nullptr)
-    next_->previous_ = previous_;
-  next_ = previous_ = nullptr;
-  loop_.scheduler().pinned_ended();
-  intrusive_ptr_release(ctrl()); // not the last: whoever runs this actor holds one
+  const bool was_listed = std::exchange(listed_, false);
+  if (was_listed) {
+    (previous_ != nullptr ? previous_->next_ : loop_.first_pinned_) = next_;
+    if (next_ != nullptr)
+      next_->previous_ = previous_;
+    next_ = previous_ = nullptr;
+  }
+  if (std::exchange(counted_, false))
+    loop_.scheduler().pinned_ended();
+  if (was_listed)
+    intrusive_ptr_release(ctrl()); // not the last: whoever runs this actor holds one
 }
 
 void pinned_actor::each(pinned_actor* first, const std::function<void(pinned_actor&)>& fn) {

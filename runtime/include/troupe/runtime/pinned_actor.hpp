@@ -182,6 +182,7 @@ private:
   void run_delayed(void (*fn)(void*), void* arg);
   void prune_calls();
   void unload() noexcept; // no longer counts among the loop's actors
+  void count() noexcept;
 
   event_loop& loop_;
   pinned_actor* next_ = nullptr; // in the loop's list; that list holds a reference
@@ -189,8 +190,9 @@ private:
   std::unique_ptr<std::vector<delayed_call>> calls_;
   bool entered_ = false;
   bool listed_ = false;
-  bool loads_ = true; // counted in the loop's load
-  bool over_ = false; // its delayed calls have been dropped, and there will be no others
+  bool loads_ = true;    // counted in the loop's load
+  bool counted_ = false; // among those whom the end of the runtime waits for
+  bool over_ = false;    // its delayed calls have been dropped, and there will be no others
 };
 
 } // namespace troupe
