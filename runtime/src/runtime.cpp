@@ -1,5 +1,6 @@
 #include <troupe/runtime/runtime.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <mutex>
@@ -106,7 +107,9 @@ testing::leftovers testing::leftovers::now() {
   const std::lock_guard hold{live_mutex};
   for (auto* rt = live; rt != nullptr; rt = rt->next_) {
     ++result.runtimes;
-    result.actors += rt->spawned_->all().size() + rt->scheduler_->pinned_.load();
+    const std::size_t pinned = rt->scheduler_->pinned_.load();
+    result.actors += rt->spawned_->all().size() + pinned
+                     - std::min<std::size_t>(pinned, 1); // but the reactor's own
     for (std::size_t i = 0; i < rt->loops(); ++i) {
       auto& loop = rt->scheduler_->loop(i);
       if (!rt->reactor_->running() || loop.is_current()) {
