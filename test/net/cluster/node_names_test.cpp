@@ -63,6 +63,25 @@ private:
   backplane_events* told_ = nullptr;
 };
 
+/// A backplane that takes some time, and processes of a name at it.
+struct slow_wire {
+  explicit slow_wire(duration latency)
+    : wire(std::make_shared<simulated_backplane>(
+      1, simulated_backplane::conditions{latency, latency, 0})) {
+    options.via = wire;
+    options.stop_if_refused = false;
+  }
+  void pass(duration span) {
+    for (; span > 0ms; span -= 10ms) {
+      rt.in_turn([&] { wire->advance_to(rt.now()); });
+      rt.advance(10ms);
+    }
+  }
+  manual_runtime rt;
+  std::shared_ptr<simulated_backplane> wire;
+  cluster_options options = named("a");
+};
+
 } // namespace
 
 TEST_CASE("messages that are too long for a backplane refuse who comes, and not who is there",
@@ -115,50 +134,28 @@ TEST_CASE("a second process of a name is refused, and the first one goes on", "[
 
 TEST_CASE("a second process whose claim is answered too late is refused all the same",
           "[cluster]") {
-  manual_runtime rt;
-  auto wire = std::make_shared<simulated_backplane>(
-    1, simulated_backplane::conditions{.least_latency = 200ms, .most_latency = 200ms});
-  auto options = named("a");
-  options.via = wire;
-  options.stop_if_refused = false;
-  const auto pass = [&](duration span) {
-    for (; span > 0ms; span -= 10ms) {
-      rt.in_turn([&] { wire->advance_to(rt.now()); });
-      rt.advance(10ms);
-    }
-  };
-  troupe::cluster first{rt, options};
-  pass(4s);
-  troupe::cluster second{rt, options};
-  pass(2s);
+  slow_wire t{200ms};
+  troupe::cluster first{t.rt, t.options};
+  t.pass(4s);
+  troupe::cluster second{t.rt, t.options};
+  t.pass(2s);
   CHECK(first.state() == own_state::up);
   CHECK(second.state() == own_state::refused);
 }
 
 TEST_CASE("what a process that has ended left on its way does not refuse its successor",
           "[cluster]") {
-  manual_runtime rt;
-  auto wire =
-    std::make_shared<simulated_backplane>(1, simulated_backplane::conditions{1ms, 1ms, 0});
-  auto options = named("a");
-  options.via = wire;
-  options.stop_if_refused = false;
-  const auto pass = [&](duration span) {
-    for (; span > 0ms; span -= 10ms) {
-      rt.in_turn([&] { wire->advance_to(rt.now()); });
-      rt.advance(10ms);
-    }
-  };
-  std::optional<troupe::cluster> first{std::in_place, rt, options};
-  pass(4s);
-  troupe::cluster second{rt, options};
-  rt.settle();
-  wire->set_conditions({700ms, 700ms, 0}); // of its claim, and of the other one's last beat
-  pass(600ms);
-  rt.in_turn([&] { first.reset(); });
-  const auto before = wire->delivered();
-  pass(3s);
-  CHECK(wire->delivered() > before);
+  slow_wire t{1ms};
+  std::optional<troupe::cluster> first{std::in_place, t.rt, t.options};
+  t.pass(4s);
+  troupe::cluster second{t.rt, t.options};
+  t.rt.settle();
+  t.wire->set_conditions({700ms, 700ms, 0}); // of its claim, and of the other one's last beat
+  t.pass(600ms);
+  t.rt.in_turn([&] { first.reset(); });
+  const auto before = t.wire->delivered();
+  t.pass(3s);
+  CHECK(t.wire->delivered() > before);
   CHECK(second.state() == own_state::up);
 }
 
@@ -221,22 +218,11 @@ TEST_CASE("of two processes that take a name at once, one gets it", "[cluster]")
 }
 
 TEST_CASE("of two processes whose claims cross, the older one gets the name", "[cluster]") {
-  manual_runtime rt;
-  auto wire = std::make_shared<simulated_backplane>(
-    1, simulated_backplane::conditions{.least_latency = 200ms, .most_latency = 200ms});
-  auto options = named("a");
-  options.via = wire;
-  options.stop_if_refused = false;
-  const auto pass = [&](duration span) {
-    for (; span > 0ms; span -= 10ms) {
-      rt.in_turn([&] { wire->advance_to(rt.now()); });
-      rt.advance(10ms);
-    }
-  };
-  troupe::cluster first{rt, options};
-  pass(50ms);
-  troupe::cluster second{rt, options};
-  pass(2s);
+  slow_wire t{200ms};
+  troupe::cluster first{t.rt, t.options};
+  t.pass(50ms);
+  troupe::cluster second{t.rt, t.options};
+  t.pass(2s);
   CHECK(first.incarnation() < second.incarnation());
   CHECK(first.state() == own_state::up);
   CHECK(second.state() == own_state::refused);
